@@ -1,0 +1,1 @@
+//! Few, explained, trustworthy alarms from Prometheus metrics.

@@ -1,0 +1,108 @@
+use std::fmt::Debug;
+
+use ndarray::ArrayView2;
+
+use crate::{Expectation, Result, Score};
+
+/// A configuration that learns from a table: rows are observations, columns are features.
+pub trait FitDetector {
+    /// What fitting gives.
+    type Fitted: Detector;
+
+    /// Learns from `x`.
+    ///
+    /// # Errors
+    /// When the configuration is outside its domain, or when `x` has too few rows, no columns, or
+    /// values the method cannot take.
+    fn fit(&self, x: ArrayView2<'_, f64>) -> Result<Self::Fitted>;
+}
+
+/// [`FitDetector`] without its associated type, for tables of detectors. Implemented for every
+/// [`FitDetector`].
+pub trait FitDetectorDyn {
+    /// Learns from `x`; see [`FitDetector::fit`].
+    ///
+    /// # Errors
+    /// As [`FitDetector::fit`].
+    fn fit_boxed(&self, x: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>>;
+}
+
+impl<T: FitDetector<Fitted: 'static>> FitDetectorDyn for T {
+    fn fit_boxed(&self, x: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>> {
+        Ok(Box::new(self.fit(x)?))
+    }
+}
+
+/// A fitted detector: judges rows without learning from them.
+pub trait Detector: Debug + Send + Sync {
+    /// The number of columns it was fitted on.
+    fn n_features(&self) -> usize;
+
+    /// Writes the raw score of each row of `x` to `out`; higher is more anomalous. Allocates
+    /// nothing.
+    ///
+    /// # Errors
+    /// When `x` has another number of columns than [`Detector::n_features`], `out` another length
+    /// than `x` has rows, or `x` holds a value the method cannot take.
+    fn score_into(&self, x: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()>;
+
+    /// The raw score above which a row is anomalous, when the method has one.
+    fn threshold(&self) -> Option<f64>;
+
+    /// What it expects of each row, for methods that judge a single column against a band.
+    fn expectation(&self) -> Option<Expectation> {
+        None
+    }
+
+    /// The raw scores of the rows of `x`.
+    ///
+    /// # Errors
+    /// As [`Detector::score_into`].
+    fn score(&self, x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
+        let mut out = vec![0.0; x.nrows()];
+        self.score_into(x, &mut out)?;
+        Ok(out)
+    }
+}
+
+/// A detector that judges and learns point by point, in constant memory.
+pub trait StreamDetector: Debug + Send {
+    /// The raw score of `x`. Changes nothing.
+    ///
+    /// # Errors
+    /// When `x` has the wrong number of features or a value the method cannot take.
+    fn score(&self, x: &[f64]) -> Result<Score>;
+
+    /// Learns `x`.
+    ///
+    /// # Errors
+    /// As [`StreamDetector::score`]; the state is then unchanged.
+    fn learn(&mut self, x: &[f64]) -> Result<()>;
+
+    /// Scores, then learns. Detectors for which one pass serves both override it.
+    ///
+    /// # Errors
+    /// As [`StreamDetector::score`]; the state is then unchanged.
+    fn score_then_learn(&mut self, x: &[f64]) -> Result<Score> {
+        let score = self.score(x)?;
+        self.learn(x)?;
+        Ok(score)
+    }
+
+    /// What the detector expects of the next value, and its bounds; `None` while warming up and
+    /// for detectors of several features.
+    fn expectation(&self) -> Option<Expectation> {
+        None
+    }
+
+    /// The raw score above which a point is anomalous, when the method has one.
+    fn threshold(&self) -> Option<f64> {
+        None
+    }
+
+    /// The number of points learned since the start or the last reset.
+    fn seen(&self) -> u64;
+
+    /// Forgets everything learned.
+    fn reset(&mut self);
+}

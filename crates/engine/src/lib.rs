@@ -1,0 +1,1 @@
+//! Configuration, pipeline and scheduler of Bongsu.

@@ -1,0 +1,1 @@
+//! Prometheus HTTP client and replay server of Bongsu.

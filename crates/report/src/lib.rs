@@ -1,0 +1,1 @@
+//! Time-series plots and HTML reports of Bongsu.

@@ -1,0 +1,1 @@
+//! Statistical anomaly detectors and robust statistics of Bongsu.
