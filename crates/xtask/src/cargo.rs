@@ -88,20 +88,22 @@ pub(crate) fn metadata() -> Result<Value> {
 
 /// The packages of the workspace among all that the metadata list.
 pub(crate) fn members(metadata: &Value) -> impl Iterator<Item = &Value> {
-    let ids = array(&metadata["workspace_members"]);
-    array(&metadata["packages"])
+    let ids = array(metadata, "/workspace_members");
+    array(metadata, "/packages")
         .iter()
         .filter(move |package| ids.contains(&package["id"]))
 }
 
-/// The elements of a JSON array, none when it is not one.
-pub(crate) fn array(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
+/// The elements of the array at `pointer` (such as `/resolve/nodes`), none when there is none.
+pub(crate) fn array<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    let array = value.pointer(pointer).and_then(Value::as_array);
+    array.map_or(&[], Vec::as_slice)
 }
 
-/// The text of a JSON string, empty when it is not one.
-pub(crate) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// The text at `pointer`, empty when there is none.
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    let text = value.pointer(pointer).and_then(Value::as_str);
+    text.unwrap_or_default()
 }
 
 /// Does `steps` in order, stops at the first that fails, and says how long each took.
@@ -117,7 +119,11 @@ pub(crate) fn steps(title: &str, steps: &[(&str, &dyn Fn() -> Result)]) -> Resul
             Err(error) => return Err(format!("{name} failed after {took}: {error}").into()),
         }
     }
-    eprintln!("\n== {title}: all {} steps ok in {}", steps.len(), seconds(start.elapsed()));
+    eprintln!(
+        "\n== {title}: all {} steps ok in {}",
+        steps.len(),
+        seconds(start.elapsed())
+    );
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 //! An example may say how, in a line comment of its own: `xtask: args ARG...` (separated by
 //! blanks), or `xtask: skip REASON`.
 
-use std::fs;
-use std::io::Read as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -33,7 +33,7 @@ pub(crate) fn build() -> Result<Vec<Value>> {
 pub(crate) fn executable<'a>(artefacts: &'a [Value], kind: &str, name: &str) -> Option<&'a Path> {
     let artefact = artefacts.iter().find(|artefact| {
         let target = &artefact["target"];
-        target["name"] == name && array(&target["kind"]).iter().any(|k| k == kind)
+        target["name"] == name && array(target, "/kind").iter().any(|k| k == kind)
     })?;
     artefact["executable"].as_str().map(Path::new)
 }
@@ -82,12 +82,12 @@ struct Example {
 
 fn discover(metadata: &Value) -> Vec<Example> {
     cargo::members(metadata)
-        .filter(|package| !cargo::HEAVY.contains(&text(&package["name"])))
-        .flat_map(|package| array(&package["targets"]))
-        .filter(|target| array(&target["kind"]).iter().any(|kind| kind == "example"))
+        .filter(|package| !cargo::HEAVY.contains(&text(package, "/name")))
+        .flat_map(|package| array(package, "/targets"))
+        .filter(|target| array(target, "/kind").iter().any(|kind| kind == "example"))
         .map(|target| Example {
-            name: text(&target["name"]).to_owned(),
-            source: text(&target["src_path"]).into(),
+            name: text(target, "/name").to_owned(),
+            source: text(target, "/src_path").into(),
         })
         .collect()
 }
@@ -136,48 +136,43 @@ fn directive(source: &str) -> Directive {
 
 /// Runs an example; what it prints is shown only when it fails.
 fn run_one(program: &Path, args: &[String]) -> Result {
+    let mut log = tempfile()?;
     let mut child = Command::new(program)
         .args(args)
         .current_dir(cargo::root())
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(log.try_clone()?)
+        .stderr(log.try_clone()?)
         .spawn()?;
-    // Both pipes are drained while it runs: a full one would block it.
-    let drain = |pipe: Option<Box<dyn std::io::Read + Send>>| {
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            if let Some(mut pipe) = pipe {
-                // A broken pipe ends the output; what came until then is what there is to show.
-                let _ = pipe.read_to_end(&mut bytes);
-            }
-            String::from_utf8_lossy(&bytes).into_owned()
-        })
-    };
-    let stdout = drain(child.stdout.take().map(|pipe| Box::new(pipe) as _));
-    let stderr = drain(child.stderr.take().map(|pipe| Box::new(pipe) as _));
     let deadline = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
+    let verdict = loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => break format!("failed ({status})"),
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
+            None => {
+                child.kill()?;
+                child.wait()?;
+                break format!("did not end within {}", cargo::seconds(PATIENCE));
+            }
         }
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-            break None;
-        }
-        thread::sleep(Duration::from_millis(20));
     };
-    let verdict = match status {
-        Some(status) if status.success() => return Ok(()),
-        Some(status) => format!("failed ({status})"),
-        None => format!("did not end within {}", cargo::seconds(PATIENCE)),
-    };
-    let output: Vec<String> = [stdout, stderr]
-        .into_iter()
-        .filter_map(|reader| reader.join().ok())
-        .collect();
-    Err(format!("{verdict}\n{}", output.join("\n")).into())
+    let mut output = Vec::new();
+    log.seek(SeekFrom::Start(0))?;
+    log.read_to_end(&mut output)?;
+    Err(format!("{verdict}\n{}", String::from_utf8_lossy(&output)).into())
+}
+
+/// A file without a name: gone when it is closed.
+fn tempfile() -> Result<File> {
+    let path = std::env::temp_dir().join(format!("xtask-{}-{:p}", std::process::id(), &PATIENCE));
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    fs::remove_file(path)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -200,7 +195,9 @@ mod tests {
     #[test]
     fn a_failing_example_shows_what_it_printed() {
         let script = ["-c".to_owned(), "echo said so; exit 3".to_owned()];
-        let error = run_one(Path::new("/bin/sh"), &script).unwrap_err().to_string();
+        let error = run_one(Path::new("/bin/sh"), &script)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("said so") && error.contains('3'), "{error}");
         assert!(run_one(Path::new("/bin/true"), &[]).is_ok());
     }

@@ -5,13 +5,32 @@
     reason = "a developer tool talks to its terminal"
 )]
 
+mod cargo;
+mod ci;
+mod deny;
+mod docs;
+mod examples;
+mod layers;
+mod links;
+mod lint;
+mod msrv;
 mod record;
+mod setup;
+mod sources;
+mod test;
 
 use std::process::ExitCode;
 
 const HELP: &str = "\
 usage: cargo xtask <task> [arguments]
 
+  test      everything that proves the workspace: tests, documentation tests, examples, benches
+  lint      format, layers, lengths and leftovers of sources, clippy
+  docs      links, generated pages, rustdoc; `docs --write` writes the generated pages
+  ci        msrv, lint, test, docs; stops at the first that fails
+  setup     install the programs that the tests talk to (apt-get, as root)
+  msrv      the toolchain is new enough and every crate inherits the minimum Rust version
+  deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
   record    record real metrics with injected faults for `bongsu demo` (--help for options)";
 
 fn main() -> ExitCode {
@@ -19,6 +38,13 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
     let outcome = match task.as_str() {
+        "test" => test::run(),
+        "lint" => lint::run(),
+        "docs" => docs::run(&rest),
+        "ci" => ci::run(),
+        "setup" => setup::run(),
+        "msrv" => msrv::run(),
+        "deny" => deny::run(),
         "record" => record::run(&rest),
         // The recorder starts these itself.
         "record-service" => record::service(&rest),

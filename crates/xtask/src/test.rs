@@ -27,7 +27,11 @@ fn tests() -> Result {
     let targets = ["--lib", "--bins", "--tests"];
     if cargo::has_subcommand("nextest") {
         let quiet = ["--no-fail-fast", "--status-level", "slow"];
-        cargo::run(cargo_workspace(&["nextest", "run"]).args(targets).args(quiet))
+        cargo::run(
+            cargo_workspace(&["nextest", "run"])
+                .args(targets)
+                .args(quiet),
+        )
     } else {
         eprintln!("cargo-nextest is not installed: all tests of a binary share a process");
         cargo::run(cargo_workspace(&["test", "--quiet", "--no-fail-fast"]).args(targets))
@@ -51,8 +55,8 @@ fn benches() -> Result {
 
 fn bench_names(metadata: &Value) -> impl Iterator<Item = &str> {
     cargo::members(metadata)
-        .filter(|package| !cargo::HEAVY.contains(&text(&package["name"])))
-        .flat_map(|package| array(&package["targets"]))
-        .filter(|target| array(&target["kind"]).iter().any(|kind| kind == "bench"))
-        .map(|target| text(&target["name"]))
+        .filter(|package| !cargo::HEAVY.contains(&text(package, "/name")))
+        .flat_map(|package| array(package, "/targets"))
+        .filter(|target| array(target, "/kind").iter().any(|kind| kind == "bench"))
+        .map(|target| text(target, "/name"))
 }
