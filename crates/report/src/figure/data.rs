@@ -1,0 +1,259 @@
+//! The series itself: band, expected values, line and marks.
+
+use std::collections::BTreeMap;
+
+use bongsu_core::Timestamp;
+
+use super::{Area, TimeScale};
+use crate::TimeSeriesPlot;
+use crate::downsample::{self, Point};
+use crate::plot::Mark;
+use crate::svg::{Px, Svg};
+use crate::value_axis::{RangeFinder, ValueAxis};
+
+/// The range of values to show between two moments; `None` when there is nothing to show.
+pub(super) fn value_range(
+    plot: &TimeSeriesPlot,
+    from: Timestamp,
+    to: Timestamp,
+) -> Option<(f64, f64)> {
+    let start = plot.timestamps.partition_point(|&at| at < from);
+    let count = plot
+        .timestamps
+        .partition_point(|&at| at <= to)
+        .saturating_sub(start);
+    let window =
+        |values: &[f64]| -> Vec<f64> { values.iter().skip(start).take(count).copied().collect() };
+    let mut finder = RangeFinder::default();
+    finder.values(window(&plot.values).into_iter());
+    let marks = plot
+        .marks
+        .iter()
+        .filter(|mark| mark.at >= from && mark.at <= to);
+    finder.values(marks.map(|mark| mark.value));
+    if let Some(band) = &plot.band {
+        finder.values(std::iter::empty());
+        finder.band(
+            window(&band.lower)
+                .into_iter()
+                .chain(window(&band.expected)),
+            window(&band.upper)
+                .into_iter()
+                .chain(window(&band.expected)),
+        );
+    }
+    finder.range()
+}
+
+/// Draws the data of `plot`, clipped to `area`. `id` and `index` name the clip.
+pub(super) fn draw(
+    svg: &mut Svg,
+    plot: &TimeSeriesPlot,
+    time: &TimeScale,
+    axis: &ValueAxis,
+    area: Area,
+    (id, index): (&str, usize),
+) {
+    svg.put(format_args!(
+        "<clipPath id=\"{id}-c{index}\"><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/></clipPath>\
+         <g clip-path=\"url(#{id}-c{index})\" data-area=\"{x} {y} {w} {h}\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\">",
+        x = Px(area.left),
+        y = Px(area.top),
+        w = Px(area.width),
+        h = Px(area.height),
+    ));
+    if let Some(band) = &plot.band {
+        let edges = band.lower.iter().zip(&band.upper).map(|(&lower, &upper)| {
+            if lower.is_nan() && upper.is_nan() {
+                return None;
+            }
+            // A missing edge is no bound on that side.
+            let lower = if lower.is_nan() {
+                f64::NEG_INFINITY
+            } else {
+                lower
+            };
+            let upper = if upper.is_nan() { f64::INFINITY } else { upper };
+            Some((area.y(axis, upper), area.y(axis, lower)))
+        });
+        let edges = placed(plot, time, edges).map(|edge| edge.map(|(x, (a, b))| (x, a, b)));
+        let pieces = downsample::area(edges);
+        if !pieces.is_empty() {
+            svg.put(format_args!("<path class=\"b-band\" stroke=\"none\" d=\""));
+            for mut piece in pieces {
+                if let &[(x, a, b)] = piece.as_slice() {
+                    piece = vec![(x - 1.0, a, b), (x + 1.0, a, b)];
+                }
+                let upper = piece.iter().map(|&(x, a, _)| (x, a));
+                let lower = piece.iter().rev().map(|&(x, _, b)| (x, b));
+                svg.polyline(upper.chain(lower));
+                svg.put(format_args!("Z"));
+            }
+            svg.put(format_args!("\"/>"));
+        }
+        let pieces = polyline(plot, time, axis, area, &band.expected);
+        path(
+            svg,
+            "b-exp",
+            "stroke-width=\"1.6\" stroke-dasharray=\"6 5\"",
+            &pieces,
+        );
+    }
+    let pieces = polyline(plot, time, axis, area, &plot.values);
+    path(svg, "b-line", "stroke-width=\"2\"", &pieces);
+    svg.put(format_args!("</g>"));
+    marks(svg, plot, time, axis, area);
+    beyond(svg, plot, time, axis, area);
+}
+
+/// Points with their horizontal place; `None` for gaps, also where time has a hole.
+fn placed<'a, T: 'a>(
+    plot: &'a TimeSeriesPlot,
+    time: &'a TimeScale,
+    values: impl Iterator<Item = Option<T>> + 'a,
+) -> impl Iterator<Item = Option<(f64, T)>> + 'a {
+    let max_step = plot.max_step();
+    // One point beyond each end leads the line to the edge.
+    let start = plot
+        .timestamps
+        .partition_point(|&at| at < time.from)
+        .saturating_sub(1);
+    let end = plot
+        .timestamps
+        .partition_point(|&at| at <= time.to)
+        .saturating_add(1);
+    let mut previous: Option<Timestamp> = None;
+    plot.timestamps
+        .iter()
+        .copied()
+        .zip(values)
+        .skip(start)
+        .take(end - start)
+        .flat_map(move |(at, value)| {
+            let hole = previous.is_some_and(|before| at.millis_since(before) > max_step);
+            previous = Some(at);
+            let point = value.map(|value| (time.x(at), value));
+            [hole.then_some(None), Some(point)].into_iter().flatten()
+        })
+}
+
+fn polyline(
+    plot: &TimeSeriesPlot,
+    time: &TimeScale,
+    axis: &ValueAxis,
+    area: Area,
+    values: &[f64],
+) -> Vec<Vec<Point>> {
+    let heights = values
+        .iter()
+        .map(|&value| (!value.is_nan()).then(|| area.y(axis, value)));
+    downsample::line(placed(plot, time, heights))
+}
+
+fn path(svg: &mut Svg, class: &str, style: &str, pieces: &[Vec<Point>]) {
+    if pieces.is_empty() {
+        return;
+    }
+    svg.put(format_args!("<path class=\"{class}\" {style} d=\""));
+    for piece in pieces {
+        svg.polyline(piece.iter().copied());
+    }
+    svg.put(format_args!("\"/>"));
+}
+
+/// The marks as dots, larger for higher scores, each on a halo that sets it off the line.
+fn marks(svg: &mut Svg, plot: &TimeSeriesPlot, time: &TimeScale, axis: &ValueAxis, area: Area) {
+    // Dense marks: of each few pixels, the highest score stays.
+    let mut best: BTreeMap<(i64, i64), (Point, f64)> = BTreeMap::new();
+    let visible = |mark: &&Mark| mark.at >= time.from && mark.at <= time.to && !mark.value.is_nan();
+    for mark in plot.marks.iter().filter(visible) {
+        let x = time.x(mark.at);
+        let y = area.y(axis, mark.value).clamp(area.top, area.bottom());
+        let cell = ((x / 2.0) as i64, (y / 12.0) as i64);
+        let kept = best.entry(cell).or_insert(((x, y), mark.score));
+        if mark.score > kept.1 {
+            *kept = ((x, y), mark.score);
+        }
+    }
+    if best.is_empty() {
+        return;
+    }
+    let size = |score: f64| match score {
+        4.0.. => 2_usize,
+        2.0.. => 1,
+        _ => 0,
+    };
+    svg.put(format_args!("<g fill=\"none\" stroke-linecap=\"round\">"));
+    for (class, extra) in [("b-halo", 3.0), ("b-anom", 0.0)] {
+        for (class_size, diameter) in [7.5, 9.0, 11.0].into_iter().enumerate() {
+            let mut dots = best
+                .values()
+                .filter(|(_, score)| size(*score) == class_size)
+                .peekable();
+            if dots.peek().is_none() {
+                continue;
+            }
+            svg.put(format_args!(
+                "<path class=\"{class}\" stroke-width=\"{}\" d=\"",
+                diameter + extra
+            ));
+            for (point, _) in dots {
+                svg.polyline(std::iter::once(*point));
+            }
+            svg.put(format_args!("\"/>"));
+        }
+    }
+    svg.put(format_args!("</g>"));
+}
+
+/// Arrows at the edges for values that lie beyond them; the farthest has its value written.
+fn beyond(svg: &mut Svg, plot: &TimeSeriesPlot, time: &TimeScale, axis: &ValueAxis, area: Area) {
+    for up in [true, false] {
+        let outside = |value: f64| if up { value > axis.hi } else { value < axis.lo };
+        let mut columns: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
+        for (&at, &value) in plot.timestamps.iter().zip(&plot.values) {
+            if outside(value) && at >= time.from && at <= time.to {
+                let x = time.x(at);
+                let farthest = columns.entry((x / 14.0) as i64).or_insert((x, value));
+                if value.abs() > farthest.1.abs() {
+                    *farthest = (x, value);
+                }
+            }
+        }
+        let (edge, sign) = if up {
+            (area.top, 1.0)
+        } else {
+            (area.bottom(), -1.0)
+        };
+        for (x, _) in columns.values() {
+            svg.put(format_args!(
+                "<path class=\"b-tri\" d=\"M{} {}l7 {}h-14Z\"/>",
+                Px(*x),
+                Px(edge),
+                Px(sign * 11.0)
+            ));
+        }
+        let farthest = columns
+            .values()
+            .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+        if let Some(&(x, value)) = farthest {
+            label(svg, plot, (x, edge + sign * 10.0), value, area);
+        }
+    }
+}
+
+fn label(svg: &mut Svg, plot: &TimeSeriesPlot, (x, y): (f64, f64), value: f64, area: Area) {
+    use crate::svg::{Anchor, Font};
+    let font = Font {
+        class: "b-t",
+        size: 15.0,
+        bold: true,
+    };
+    let text = plot.unit.format(value);
+    let y = y.clamp(area.top + 14.0, area.bottom() - 4.0);
+    if x + 12.0 + crate::text::bold_width(&text, font.size) < area.right() {
+        svg.text(x + 12.0, y, Anchor::Start, font, &text);
+    } else {
+        svg.text(x - 12.0, y, Anchor::End, font, &text);
+    }
+}

@@ -1,0 +1,122 @@
+use jiff::tz::TimeZone;
+
+#[cfg(feature = "png")]
+use crate::Error;
+use crate::figure::Figure;
+use crate::{Theme, TimeSeriesPlot};
+
+/// Several plots, one above the other, over one shared time axis.
+///
+/// Size, theme and time zone of the single plots do not count here.
+///
+/// ```
+/// use bongsu_core::Timestamp;
+/// use bongsu_report::{Panels, TimeSeriesPlot};
+///
+/// let times: Vec<_> = (0..3).map(Timestamp::from_secs).collect();
+/// let cpu = TimeSeriesPlot::new("CPU", times.clone(), vec![0.1, 0.9, 0.2])?;
+/// let memory = TimeSeriesPlot::new("Memory", times, vec![5.0, 5.5, 5.1])?;
+/// let svg = Panels::new(vec![cpu, memory]).title("Node 1").to_svg();
+/// assert!(svg.contains("Memory"));
+/// # Ok::<(), bongsu_report::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Panels {
+    plots: Vec<TimeSeriesPlot>,
+    title: String,
+    subtitle: String,
+    width: u32,
+    panel_height: u32,
+    theme: Theme,
+    time_zone: TimeZone,
+}
+
+impl Panels {
+    /// The plots from top to bottom.
+    #[must_use]
+    pub fn new(plots: Vec<TimeSeriesPlot>) -> Self {
+        Self {
+            plots,
+            title: String::new(),
+            subtitle: String::new(),
+            width: 1_600,
+            panel_height: 300,
+            theme: Theme::Light,
+            time_zone: TimeZone::UTC,
+        }
+    }
+
+    /// A title above all plots (default: none).
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// A line below the title (default: none).
+    #[must_use]
+    pub fn subtitle(mut self, subtitle: impl Into<String>) -> Self {
+        self.subtitle = subtitle.into();
+        self
+    }
+
+    /// The width in pixels (default: 1600).
+    #[must_use]
+    pub fn width(mut self, width: u32) -> Self {
+        self.width = width;
+        self
+    }
+
+    /// The height of each plot in pixels (default: 300).
+    #[must_use]
+    pub fn panel_height(mut self, height: u32) -> Self {
+        self.panel_height = height;
+        self
+    }
+
+    /// The colours (default: light).
+    #[must_use]
+    pub fn theme(mut self, theme: Theme) -> Self {
+        self.theme = theme;
+        self
+    }
+
+    /// The zone in which times are written (default: UTC).
+    #[must_use]
+    pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
+        self.time_zone = time_zone;
+        self
+    }
+
+    /// The drawing as a standalone SVG document; see [`TimeSeriesPlot::to_svg`].
+    #[must_use]
+    pub fn to_svg(&self) -> String {
+        let panels: Vec<&TimeSeriesPlot> = self.plots.iter().collect();
+        let count = u32::try_from(panels.len()).unwrap_or(u32::MAX);
+        Figure {
+            title: &self.title,
+            subtitle: &self.subtitle,
+            panels: &panels,
+            titled_panels: true,
+            width: self.width,
+            height: self
+                .panel_height
+                .saturating_mul(count.max(1))
+                .saturating_add(110),
+            font: 16.0,
+            theme: Some(self.theme),
+            time_zone: &self.time_zone,
+            id: "p",
+        }
+        .draw()
+    }
+
+    /// The drawing as a PNG file; see [`TimeSeriesPlot::to_png`].
+    ///
+    /// # Errors
+    /// When the drawing cannot be turned into pixels.
+    #[cfg(feature = "png")]
+    pub fn to_png(&self) -> Result<Vec<u8>, Error> {
+        crate::png::render(&self.to_svg())
+    }
+}
