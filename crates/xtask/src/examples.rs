@@ -41,7 +41,7 @@ pub(crate) fn executable<'a>(artefacts: &'a [Value], kind: &str, name: &str) -> 
 /// Builds and runs all examples.
 pub(crate) fn run() -> Result {
     let metadata = cargo::metadata()?;
-    let examples = discover(&metadata);
+    let examples = discover(&metadata)?;
     check_declared(&examples)?;
     let artefacts = build()?;
     let mut failed = Vec::new();
@@ -80,14 +80,16 @@ struct Example {
     source: PathBuf,
 }
 
-fn discover(metadata: &Value) -> Vec<Example> {
+fn discover(metadata: &Value) -> Result<Vec<Example>> {
     cargo::members(metadata)
         .filter(|package| !cargo::HEAVY.contains(&text(package, "/name")))
         .flat_map(|package| array(package, "/targets"))
         .filter(|target| array(target, "/kind").iter().any(|kind| kind == "example"))
-        .map(|target| Example {
-            name: text(target, "/name").to_owned(),
-            source: text(target, "/src_path").into(),
+        .map(|target| {
+            Ok(Example {
+                name: text(target, "/name").to_owned(),
+                source: fs::canonicalize(text(target, "/src_path"))?,
+            })
         })
         .collect()
 }
@@ -99,7 +101,7 @@ fn check_declared(examples: &[Example]) -> Result {
         return Ok(());
     };
     for entry in entries {
-        let path = entry?.path();
+        let path = fs::canonicalize(entry?.path())?;
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
         if is_source && !examples.iter().any(|example| example.source == path) {
             return Err(format!(
