@@ -1,1 +1,43 @@
-//! Statistical anomaly detectors and robust statistics of Bongsu.
+//! Statistical anomaly detectors for a single metric, and the robust statistics they stand on.
+//!
+//! Use it when one number at a time is to be judged and the reason must be plain: a distance from
+//! a mean, a median, a quartile or an exponentially weighted level. Do not use it for rows of
+//! several features that matter jointly, nor when a long season has to be modelled (a forecaster's
+//! band does that), nor as a whole service: the facade crate `bongsu` holds that.
+//!
+//! | detector | expects | scale | for |
+//! |---|---|---|---|
+//! | [`ZScore`] | mean of a window | standard deviation | noise that is nearly normal |
+//! | [`RobustZ`] | median of a window or column | median absolute deviation | data with outliers |
+//! | [`Iqr`] | median of a window or column | interquartile range | skewed data |
+//! | [`Ewma`] | level and slope, learned point by point | exponentially weighted deviation | live metrics |
+//!
+//! Each configuration checks its domain, each stream is plain data that can be saved and continued
+//! bit for bit, and every score is free of NaN for any finite input.
+//!
+//! ```
+//! use bongsu_core::StreamDetector as _;
+//! use bongsu_stats::ZScore;
+//!
+//! let mut detector = ZScore::new().window(10)?.threshold(2.5)?.build()?;
+//! for i in 0..30 {
+//!     detector.learn(&[f64::from(i % 3)])?;
+//! }
+//! let score = detector.score(&[9.0])?.ready().unwrap_or(0.0);
+//! assert!(score > 2.5);
+//! # Ok::<(), bongsu_core::Error>(())
+//! ```
+
+mod check;
+pub mod ewma;
+pub mod iqr;
+mod moments;
+pub mod robust;
+pub mod robust_z;
+mod sorted_window;
+pub mod zscore;
+
+pub use ewma::{Ewma, EwmaStream};
+pub use iqr::{FittedIqr, Iqr, IqrStream};
+pub use robust_z::{FittedRobustZ, RobustZ, RobustZStream};
+pub use zscore::{ZScore, ZScoreStream};
