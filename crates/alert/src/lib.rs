@@ -1,1 +1,66 @@
-//! Alert lifecycle and sinks of Bongsu.
+//! From verdicts to alarms that people trust: the life of an alert, its one-line explanation, and
+//! its delivery to Alertmanager, web hooks and logs.
+//!
+//! Use this crate when you have [verdicts](bongsu_core::Verdict) of your own and want alerts that
+//! fire once, end, and arrive even if the receiver was down. If you want the service that also
+//! queries and detects, use the facade crate `bongsu` instead; if Alertmanager already gets your
+//! alerts from Prometheus rules, you need none of this.
+//!
+//! [`Lifecycle`] decides, without a clock and without I/O; [`Dispatcher`] delivers, on Tokio.
+//!
+//! ```
+//! use bongsu_alert::{Dispatcher, Lifecycle, LogSink, Policy, Transition};
+//! use bongsu_core::{Labels, Timestamp, Verdict};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+//! # runtime.block_on(async {
+//! let mut lifecycle = Lifecycle::new();
+//! let mut dispatcher = Dispatcher::new().with_sink(LogSink::default())?;
+//!
+//! let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")])?;
+//! let verdict = Verdict {
+//!     timestamp: Timestamp::from_secs(60),
+//!     labels: labels.clone(),
+//!     value: Some(0.0),
+//!     score: Some(5.0),
+//!     expected: Some(1.0),
+//!     lower: Some(0.5),
+//!     upper: None,
+//!     direction: None,
+//!     anomalous: true,
+//!     explanation: None,
+//! };
+//! let transition = lifecycle.observe(&labels, &Policy::default(), &verdict)?;
+//! let told: Vec<_> = transition.into_iter().filter_map(Transition::into_notification).collect();
+//! assert_eq!(told[0].summary, r#"up{job="node"} is 0, expected 1 (at least 0.5), score 5"#);
+//!
+//! let deliveries = dispatcher.dispatch(verdict.timestamp, &told, &lifecycle).await;
+//! assert_eq!(deliveries[0].delivered, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod annotations;
+mod describe;
+mod dispatch;
+mod error;
+mod lifecycle;
+mod number;
+mod policy;
+mod sink;
+#[cfg(test)]
+mod testing;
+mod time;
+
+pub use annotations::{Links, annotations};
+pub use describe::describe;
+pub use dispatch::{Delivery, Dispatcher, Pending, SinkStatus};
+pub use error::{Error, ErrorKind, Retry};
+pub use lifecycle::{HoldReason, Lifecycle, Transition};
+pub use policy::Policy;
+pub use sink::alertmanager::{AlertmanagerBuilder, AlertmanagerSink};
+pub use sink::auth::Auth;
+pub use sink::log::LogSink;
+pub use sink::webhook::{WebhookBuilder, WebhookSink};
+pub use sink::{BoxFuture, Mode, Sink};

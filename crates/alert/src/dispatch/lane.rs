@@ -1,0 +1,274 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bongsu_core::{Alert, Timestamp};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Delivery, SinkStatus};
+use crate::{Error, ErrorKind, Mode, Retry, Sink};
+
+/// The most alerts handed to a sink at once.
+const BATCH: usize = 256;
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// No pause is longer, also none that a receiver asks for.
+const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
+
+/// A sink with what it still has to hear.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) queue: VecDeque<Alert>,
+    pub(super) limit: usize,
+    /// Dropped, and not reported yet.
+    pub(super) lost: u64,
+    /// So many at the front of the queue go one by one: together they were refused.
+    single: usize,
+    /// State mode: something changed since the last success.
+    due: bool,
+    last_sent: Option<Timestamp>,
+    retry_at: Option<Timestamp>,
+    /// Failures since the last success.
+    failures: u32,
+    status: Totals,
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    delivered: u64,
+    failed: u64,
+    lost: u64,
+}
+
+impl Lane {
+    pub(super) fn new(sink: Box<dyn Sink>, limit: usize) -> Self {
+        Self {
+            sink,
+            queue: VecDeque::new(),
+            limit,
+            lost: 0,
+            single: 0,
+            due: false,
+            last_sent: None,
+            retry_at: None,
+            failures: 0,
+            status: Totals::default(),
+        }
+    }
+
+    pub(super) fn status(&self) -> SinkStatus<'_> {
+        SinkStatus {
+            name: self.sink.name(),
+            queued: self.queue.len(),
+            delivered: self.status.delivered,
+            failed: self.status.failed,
+            lost: self.status.lost,
+            retry_at: self.retry_at,
+        }
+    }
+
+    /// Takes note of a transition.
+    pub(super) fn push(&mut self, alert: &Alert) {
+        match self.sink.mode() {
+            Mode::Transitions => {
+                self.queue.push_back(alert.clone());
+                self.trim();
+            }
+            Mode::State { .. } => self.due = true,
+        }
+    }
+
+    /// Puts transitions of an earlier run before those of this one.
+    pub(super) fn restore(&mut self, alerts: Vec<Alert>, lost: u64) {
+        for alert in alerts.into_iter().rev() {
+            self.queue.push_front(alert);
+        }
+        self.single = 0;
+        self.lost = self.lost.saturating_add(lost);
+        self.trim();
+    }
+
+    /// Drops the oldest beyond the limit, and counts them.
+    pub(super) fn trim(&mut self) {
+        let excess = self.queue.len().saturating_sub(self.limit);
+        self.queue.drain(..excess);
+        self.single = self.single.saturating_sub(excess);
+        self.lost = self.lost.saturating_add(excess as u64);
+        self.status.lost = self.status.lost.saturating_add(excess as u64);
+    }
+
+    /// Whether the sink wants the whole state now.
+    pub(super) fn wants_state(&self, now: Timestamp) -> bool {
+        let Mode::State { resend } = self.sink.mode() else {
+            return false;
+        };
+        let elapsed = self
+            .last_sent
+            // A clock that went back must not silence the sink.
+            .is_none_or(|sent| now >= sent + resend || now < sent);
+        (self.due || elapsed) && self.may_try(now)
+    }
+
+    fn may_try(&self, now: Timestamp) -> bool {
+        // A pause that far ahead means that the clock went back.
+        self.retry_at
+            .is_none_or(|at| now >= at || at > now + PAUSE_LIMIT)
+    }
+
+    /// Delivers what is due; `None` when nothing was.
+    pub(super) async fn run(&mut self, now: Timestamp, state: &[Alert]) -> Option<Delivery> {
+        let mut delivery = Delivery {
+            sink: self.sink.name().to_owned(),
+            delivered: 0,
+            result: Ok(()),
+            warnings: Vec::new(),
+            queued: 0,
+            lost: 0,
+        };
+        let tried = match self.sink.mode() {
+            Mode::Transitions => self.run_transitions(now, &mut delivery).await,
+            Mode::State { .. } => self.run_state(now, state, &mut delivery).await,
+        };
+        let lost = std::mem::take(&mut self.lost);
+        if lost > 0 {
+            delivery.lost += lost;
+            delivery.warnings.push(Error::overflow(lost, self.limit));
+        }
+        delivery.queued = self.queue.len();
+        self.status.delivered += delivery.delivered as u64;
+        (tried || lost > 0).then_some(delivery)
+    }
+
+    async fn run_transitions(&mut self, now: Timestamp, delivery: &mut Delivery) -> bool {
+        if self.queue.is_empty() || !self.may_try(now) {
+            return false;
+        }
+        let start = Instant::now();
+        let timeout = self.sink.timeout();
+        // Another batch starts only while it has a fair part of the time left.
+        while !self.queue.is_empty() && (start.elapsed() < timeout / 2 || delivery.delivered == 0) {
+            let size = if self.single > 0 { 1 } else { BATCH };
+            let size = size.min(self.queue.len());
+            let batch = self.queue.make_contiguous();
+            let batch = batch.get(..size).unwrap_or_default();
+            let result = deliver(self.sink.as_ref(), now, batch, start + timeout).await;
+            match self.judge(now, result, delivery) {
+                Verdict::Delivered => {
+                    self.queue.drain(..size);
+                    self.single = self.single.saturating_sub(size);
+                    delivery.delivered += size;
+                }
+                Verdict::Refused if size > 1 => {
+                    // One bad alert must not take the others with it.
+                    self.single = size;
+                    delivery.result = Ok(());
+                }
+                Verdict::Refused => {
+                    self.queue.drain(..size);
+                    self.single = self.single.saturating_sub(size);
+                    delivery.lost += 1;
+                    self.status.lost += 1;
+                    if start.elapsed() >= timeout / 2 {
+                        break;
+                    }
+                }
+                Verdict::Later => break,
+            }
+        }
+        true
+    }
+
+    async fn run_state(
+        &mut self,
+        now: Timestamp,
+        state: &[Alert],
+        delivery: &mut Delivery,
+    ) -> bool {
+        if !self.wants_state(now) {
+            return false;
+        }
+        if state.is_empty() {
+            self.due = false;
+            return false;
+        }
+        let deadline = Instant::now() + self.sink.timeout();
+        let result = deliver(self.sink.as_ref(), now, state, deadline).await;
+        match self.judge(now, result, delivery) {
+            Verdict::Delivered => {
+                delivery.delivered = state.len();
+                self.due = false;
+                self.last_sent = Some(now);
+            }
+            // What was refused now is not better in a moment: it waits for the regular resend.
+            Verdict::Refused => {
+                self.due = false;
+                self.last_sent = Some(now);
+            }
+            Verdict::Later => {}
+        }
+        true
+    }
+
+    /// Notes in `delivery` what came of it, and when to try again.
+    fn judge(
+        &mut self,
+        now: Timestamp,
+        result: Result<(), Error>,
+        delivery: &mut Delivery,
+    ) -> Verdict {
+        let error = match result {
+            Ok(()) => {
+                self.succeeded();
+                return Verdict::Delivered;
+            }
+            Err(error) if error.kind() == ErrorKind::Partial => {
+                self.succeeded();
+                delivery.warnings.push(error);
+                return Verdict::Delivered;
+            }
+            Err(error) => error,
+        };
+        let pause = match error.retry() {
+            Retry::Never => None,
+            Retry::Backoff => {
+                let doubled = FIRST_PAUSE * (1 << self.failures.min(6));
+                Some(doubled.min(LONGEST_PAUSE))
+            }
+            Retry::Slow => Some(LONGEST_PAUSE),
+            Retry::After(after) => Some(after.min(PAUSE_LIMIT)),
+        };
+        self.status.failed += 1;
+        delivery.result = Err(error);
+        let Some(pause) = pause else {
+            return Verdict::Refused;
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now + pause);
+        Verdict::Later
+    }
+
+    fn succeeded(&mut self) {
+        self.failures = 0;
+        self.retry_at = None;
+    }
+}
+
+enum Verdict {
+    Delivered,
+    Refused,
+    Later,
+}
+
+async fn deliver(
+    sink: &dyn Sink,
+    now: Timestamp,
+    alerts: &[Alert],
+    deadline: Instant,
+) -> Result<(), Error> {
+    timeout_at(deadline, sink.deliver(now, alerts))
+        .await
+        .unwrap_or_else(|_| {
+            let message = format!("sink `{}` did not finish in time", sink.name());
+            Err(Error::delivery(ErrorKind::Timeout, message))
+        })
+}

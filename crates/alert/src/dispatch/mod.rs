@@ -1,0 +1,201 @@
+mod lane;
+mod pending;
+
+use bongsu_core::{Alert, AlertState, Timestamp};
+use futures_util::future::join_all;
+
+use self::lane::Lane;
+pub use self::pending::Pending;
+use crate::{Error, Lifecycle, Sink};
+
+/// The undelivered transitions kept for a sink unless [`Dispatcher::queue_limit`] says otherwise.
+const DEFAULT_LIMIT: usize = 10_000;
+
+/// Delivers alerts to sinks: each one on its own, in order, at least once.
+///
+/// - A sink that wants [transitions](crate::Mode::Transitions) has a queue. What fails stays at its
+///   front and is tried again at a later tick: after 5 seconds, doubling up to 5 minutes; at once
+///   after 5 minutes where a setting is wrong; or when the receiver says. Only what a receiver
+///   refuses for its content is given up, one alert at a time, and reported.
+/// - A sink that wants the [state](crate::Mode::State) has none: it gets the whole state again.
+/// - A full queue loses its oldest entries; every loss is counted and reported.
+/// - Sinks run at the same time, and none holds a tick up longer than its
+///   [time-out](Sink::timeout).
+///
+/// Dropping the future of [`Dispatcher::dispatch`] loses nothing that was noted; it may be
+/// delivered twice. Needs a Tokio runtime with time enabled.
+///
+/// ```
+/// use bongsu_alert::{Dispatcher, Lifecycle, LogSink};
+/// use bongsu_core::Timestamp;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// # runtime.block_on(async {
+/// let mut dispatcher = Dispatcher::new().with_sink(LogSink::default())?;
+/// let lifecycle = Lifecycle::new();
+/// for delivery in dispatcher.dispatch(Timestamp::from_secs(60), &[], &lifecycle).await {
+///     if let Err(error) = &delivery.result {
+///         eprintln!("{}: {error}, {} wait", delivery.sink, delivery.queued);
+///     }
+/// }
+/// # Ok::<(), bongsu_alert::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Dispatcher {
+    lanes: Vec<Lane>,
+    limit: usize,
+}
+
+/// What came of one tick for one sink.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// The sink's name.
+    pub sink: String,
+    /// The number of alerts it took.
+    pub delivered: usize,
+    /// The last failure, if there was one.
+    pub result: Result<(), Error>,
+    /// What went wrong without being a failure: some of several receivers failed, or a full queue
+    /// lost entries.
+    pub warnings: Vec<Error>,
+    /// The number of transitions that wait for a later tick.
+    pub queued: usize,
+    /// The number of transitions given up since the last report: dropped from a full queue, or
+    /// refused by the receiver.
+    pub lost: u64,
+}
+
+/// A sink's state and its totals since the start, for self-metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkStatus<'a> {
+    /// The sink's name.
+    pub name: &'a str,
+    /// The number of transitions that wait.
+    pub queued: usize,
+    /// The number of alerts delivered, with repetitions.
+    pub delivered: u64,
+    /// The number of failed attempts.
+    pub failed: u64,
+    /// The number of transitions given up.
+    pub lost: u64,
+    /// When it is tried again; `None` after a success.
+    pub retry_at: Option<Timestamp>,
+}
+
+impl Default for Dispatcher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dispatcher {
+    /// Without sinks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            lanes: Vec::new(),
+            limit: DEFAULT_LIMIT,
+        }
+    }
+
+    /// The most transitions that wait for one sink; at least 1. Default: 10,000.
+    #[must_use]
+    pub fn queue_limit(mut self, limit: usize) -> Self {
+        self.limit = limit.max(1);
+        for lane in &mut self.lanes {
+            lane.limit = self.limit;
+            lane.trim();
+        }
+        self
+    }
+
+    /// Adds a sink.
+    ///
+    /// # Errors
+    /// When another sink has its name.
+    pub fn with_sink(self, sink: impl Sink + 'static) -> Result<Self, Error> {
+        self.with_boxed(Box::new(sink))
+    }
+
+    /// Adds a sink chosen at run time.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::with_sink`].
+    pub fn with_boxed(mut self, sink: Box<dyn Sink>) -> Result<Self, Error> {
+        let name = sink.name();
+        if self.lanes.iter().any(|lane| lane.sink.name() == name) {
+            return Err(Error::parameter(
+                "sink name",
+                format!("`{name}`"),
+                "different from those of the other sinks",
+            ));
+        }
+        self.lanes.push(Lane::new(sink, self.limit));
+        Ok(self)
+    }
+
+    /// Delivers, at the moment `now`: the `transitions` of this tick (fired and resolved alerts, in
+    /// order; pending ones are passed over) and what waits from earlier ticks to the sinks that
+    /// want transitions; the state of `lifecycle` to those that want the state. Sinks that had
+    /// nothing to do are left out of the answer.
+    pub async fn dispatch(
+        &mut self,
+        now: Timestamp,
+        transitions: &[Alert],
+        lifecycle: &Lifecycle,
+    ) -> Vec<Delivery> {
+        for alert in transitions {
+            if alert.state != AlertState::Pending {
+                self.lanes.iter_mut().for_each(|lane| lane.push(alert));
+            }
+        }
+        let state: Vec<Alert> = if self.lanes.iter().any(|lane| lane.wants_state(now)) {
+            let resolved = lifecycle.recently_resolved();
+            lifecycle.active().chain(resolved).cloned().collect()
+        } else {
+            Vec::new()
+        };
+        let runs = self.lanes.iter_mut().map(|lane| lane.run(now, &state));
+        join_all(runs).await.into_iter().flatten().collect()
+    }
+
+    /// What has not been delivered yet; save it where a restart finds it.
+    #[must_use]
+    pub fn pending(&self) -> Pending {
+        let queues = self
+            .lanes
+            .iter()
+            .filter(|lane| !lane.queue.is_empty() || lane.lost > 0)
+            .map(|lane| {
+                let queue = pending::Queue {
+                    alerts: lane.queue.iter().cloned().collect(),
+                    lost: lane.lost,
+                };
+                (lane.sink.name().to_owned(), queue)
+            })
+            .collect();
+        Pending { queues }
+    }
+
+    /// Takes up what an earlier run had not delivered, before anything of this run. What belongs to
+    /// sinks that no longer exist comes back: report it.
+    #[must_use = "what belongs to no sink is lost unless it is reported"]
+    pub fn restore(&mut self, pending: Pending) -> Pending {
+        let mut left = pending;
+        for lane in &mut self.lanes {
+            if let Some(queue) = left.queues.remove(lane.sink.name()) {
+                lane.restore(queue.alerts, queue.lost);
+            }
+        }
+        left
+    }
+
+    /// The sinks, in the order in which they were added.
+    pub fn sinks(&self) -> impl Iterator<Item = SinkStatus<'_>> {
+        self.lanes.iter().map(Lane::status)
+    }
+}

@@ -1,0 +1,50 @@
+use std::collections::BTreeMap;
+
+use bongsu_core::{Alert, AlertState, Snapshot};
+use serde::{Deserialize, Serialize};
+
+/// What a [`Dispatcher`](crate::Dispatcher) has not delivered yet, to be saved across a restart.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Pending {
+    pub(super) queues: BTreeMap<String, Queue>,
+}
+
+/// The undelivered transitions of one sink, oldest first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Queue {
+    pub(super) alerts: Vec<Alert>,
+    /// Dropped, and not reported yet.
+    pub(super) lost: u64,
+}
+
+impl Pending {
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+
+    /// The sinks' names and what waits for each, oldest first.
+    pub fn queues(&self) -> impl Iterator<Item = (&str, &[Alert])> {
+        self.queues
+            .iter()
+            .map(|(name, queue)| (name.as_str(), queue.alerts.as_slice()))
+    }
+}
+
+impl Snapshot for Pending {
+    const KIND: &'static str = "alert.pending";
+    const VERSION: u16 = 1;
+
+    fn validate(&self) -> bongsu_core::Result<()> {
+        let pending = self
+            .queues()
+            .find(|(_, alerts)| alerts.iter().any(|a| a.state == AlertState::Pending));
+        match pending {
+            Some((name, _)) => Err(bongsu_core::Error::snapshot(format!(
+                "the queue of `{name}` holds an alert that never fired"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
