@@ -1,0 +1,321 @@
+//! One request: sent, tried again, and read up to a cap.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::{Method, Response, StatusCode, Url};
+use tokio::sync::Semaphore;
+
+use super::{retry, status};
+use crate::config::{auth_headers, shown};
+use crate::{Auth, ClientConfig, Error, ErrorKind, tls};
+
+/// How much of an error's body is read.
+const ERROR_BODY_BYTES: u64 = 64 << 10;
+
+/// How often a redirect is followed.
+const MAX_REDIRECTS: u32 = 3;
+
+/// What to ask for.
+pub(crate) struct Call {
+    path: Cow<'static, str>,
+    form: Vec<(&'static str, String)>,
+    post: bool,
+}
+
+impl Call {
+    pub(crate) fn post(path: &'static str, form: Vec<(&'static str, String)>) -> Self {
+        Self {
+            path: path.into(),
+            form,
+            post: true,
+        }
+    }
+
+    pub(crate) fn get(
+        path: impl Into<Cow<'static, str>>,
+        form: Vec<(&'static str, String)>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            form,
+            post: false,
+        }
+    }
+}
+
+pub(crate) struct Transport {
+    pub(crate) config: ClientConfig,
+    http: reqwest::Client,
+    permits: Semaphore,
+    /// Set once the server has refused a POST.
+    get_only: AtomicBool,
+}
+
+impl Transport {
+    pub(crate) fn new(config: ClientConfig) -> Result<Self, Error> {
+        tls::install_provider();
+        let mut headers = HeaderMap::new();
+        for (name, value) in config
+            .headers
+            .iter()
+            .cloned()
+            .chain(auth_headers(&config.auth)?)
+        {
+            headers.append(name, value);
+        }
+        let builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("bongsu/", env!("CARGO_PKG_VERSION")))
+            .timeout(config.timeout)
+            .redirect(reqwest::redirect::Policy::none());
+        let https = config.url.scheme() == "https";
+        let http = config.tls.apply(builder, https)?.build().map_err(|e| {
+            let message = format!("the HTTP client cannot be set up: {}", innermost(&e));
+            Error::plain(ErrorKind::Configuration, message)
+        })?;
+        Ok(Self {
+            permits: Semaphore::new(config.max_concurrency),
+            get_only: AtomicBool::new(false),
+            config,
+            http,
+        })
+    }
+
+    /// The name of `call` in errors.
+    pub(crate) fn name(&self, call: &Call) -> String {
+        name(&self.method(call), &self.url(call))
+    }
+
+    /// Sends `call` until it succeeds or no more retries make sense; gives its JSON body.
+    pub(crate) async fn json(&self, call: Call) -> Result<Bytes, Error> {
+        let config = &self.config;
+        let mut retries = 0;
+        loop {
+            let error = match self.attempt(&call, true).await {
+                Ok(body) => return Ok(body),
+                Err(error) => error,
+            };
+            if retries >= config.retries || !error.is_transient() {
+                return Err(error);
+            }
+            let asked = error.retry_after();
+            let pause = retry::pause(retries, config.first_delay, config.max_delay, asked);
+            tokio::time::sleep(pause).await;
+            retries += 1;
+        }
+    }
+
+    fn method(&self, call: &Call) -> Method {
+        if call.post && !self.get_only.load(Ordering::Relaxed) {
+            Method::POST
+        } else {
+            Method::GET
+        }
+    }
+
+    fn url(&self, call: &Call) -> Url {
+        let mut url = self.config.url.clone();
+        let path = format!("{}/{}", url.path().trim_end_matches('/'), call.path);
+        url.set_path(&path);
+        url
+    }
+
+    /// Sends `call` once, following redirects within the server and falling back to GET.
+    pub(crate) async fn attempt(&self, call: &Call, json: bool) -> Result<Bytes, Error> {
+        // Never closed, so that this cannot fail.
+        let _permit = self.permits.acquire().await.ok();
+        let (mut url, mut redirects) = (self.url(call), 0);
+        loop {
+            let method = self.method(call);
+            let name = name(&method, &url);
+            let response = self.send(&method, &url, call, &name).await?;
+            let status = response.status();
+            if status == StatusCode::METHOD_NOT_ALLOWED && method == Method::POST {
+                self.get_only.store(true, Ordering::Relaxed);
+                continue;
+            }
+            if status.is_redirection() {
+                redirects += 1;
+                url = redirect(&url, &response, &name, redirects)?;
+                continue;
+            }
+            let headers = response.headers().clone();
+            if !status.is_success() {
+                // The status tells enough when its body cannot be read.
+                let body = self.read(response, ERROR_BODY_BYTES, &name).await;
+                return Err(status::error(
+                    &name,
+                    status,
+                    &headers,
+                    &body.unwrap_or_default(),
+                ));
+            }
+            let body = self
+                .read(response, self.config.max_response_bytes, &name)
+                .await?;
+            if json {
+                status::require_json(&name, &headers, &body)?;
+            }
+            return Ok(body);
+        }
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        call: &Call,
+        name: &str,
+    ) -> Result<Response, Error> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(&call.form);
+        form.extend_pairs(&self.config.params);
+        let form = form.finish();
+        let mut request = if *method == Method::POST {
+            let request = self.http.post(url.clone()).body(form);
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        } else {
+            let mut url = url.clone();
+            url.set_query(
+                Some(&form)
+                    .filter(|form| !form.is_empty())
+                    .map(String::as_str),
+            );
+            self.http.get(url)
+        };
+        if let Auth::Basic { username, password } = &self.config.auth {
+            request = request.basic_auth(username, Some(password.expose()));
+        }
+        request.send().await.map_err(|e| self.failure(&e, name, 0))
+    }
+
+    /// Reads the body while it is not larger than `cap`.
+    async fn read(&self, mut response: Response, cap: u64, name: &str) -> Result<Bytes, Error> {
+        let too_large = || {
+            let message = format!("the answer is larger than the cap of {cap} bytes");
+            Error::request(ErrorKind::TooLarge, name, message)
+        };
+        let announced = response.content_length().unwrap_or(0);
+        if announced > cap {
+            return Err(too_large());
+        }
+        let mut body =
+            BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0).min(1 << 20));
+        loop {
+            let chunk = response.chunk().await;
+            match chunk.map_err(|e| self.failure(&e, name, body.len()))? {
+                Some(chunk) if (body.len() + chunk.len()) as u64 > cap => return Err(too_large()),
+                Some(chunk) => body.extend_from_slice(&chunk),
+                None => return Ok(body.freeze()),
+            }
+        }
+    }
+
+    /// What a failure to send, or to read on after `read` bytes, means.
+    fn failure(&self, error: &reqwest::Error, name: &str, read: usize) -> Error {
+        let text = innermost(error);
+        let (kind, message) = if error.is_timeout() {
+            let message = format!("no complete answer within {:?}", self.config.timeout);
+            (ErrorKind::Timeout, message)
+        } else if is_tls(error) {
+            (ErrorKind::Tls, format!("the TLS handshake failed: {text}"))
+        } else if error.is_decode() && !is_io(error) {
+            (
+                ErrorKind::Decode,
+                format!("the body cannot be decompressed: {text}"),
+            )
+        } else if error.is_body() || error.is_decode() {
+            (
+                ErrorKind::Connection,
+                format!("the body broke off after {read} bytes: {text}"),
+            )
+        } else if error.is_builder() {
+            (
+                ErrorKind::Configuration,
+                format!("the request cannot be built: {text}"),
+            )
+        } else {
+            (
+                ErrorKind::Connection,
+                format!("the server cannot be reached: {text}"),
+            )
+        };
+        Error::request(kind, name, message)
+    }
+}
+
+fn name(method: &Method, url: &Url) -> String {
+    format!("{method} {}", shown(url))
+}
+
+/// Where a redirect within the same server leads.
+fn redirect(from: &Url, response: &Response, name: &str, hops: u32) -> Result<Url, Error> {
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .and_then(|l| l.to_str().ok());
+    let refused = |message: String| Error::request(ErrorKind::Redirect, name, message);
+    let mut to = location
+        .and_then(|location| from.join(location).ok())
+        .ok_or_else(|| {
+            refused(format!(
+                "the server answered {} without a place",
+                response.status()
+            ))
+        })?;
+    if to.origin() != from.origin() {
+        let message = format!(
+            "the server redirects to {}, which is another host, port or scheme; set that as the \
+             address when it is right",
+            shown(&to)
+        );
+        return Err(refused(message));
+    }
+    if hops > MAX_REDIRECTS {
+        return Err(refused(format!("more than {MAX_REDIRECTS} redirects")));
+    }
+    // The parameters are added again to each request.
+    to.set_query(None);
+    Ok(to)
+}
+
+/// The causes of an error, itself first. An I/O error hides the one it carries, so that is listed
+/// after it.
+fn causes(error: &reqwest::Error) -> Vec<&(dyn std::error::Error + 'static)> {
+    let mut all: Vec<&(dyn std::error::Error + 'static)> = vec![error];
+    while let Some(&last) = all.last() {
+        let inner = last
+            .downcast_ref::<std::io::Error>()
+            .and_then(|io| io.get_ref())
+            .map(|inner| inner as &(dyn std::error::Error + 'static));
+        match inner.or_else(|| last.source()) {
+            Some(next) => all.push(next),
+            None => break,
+        }
+    }
+    all
+}
+
+/// The text of the innermost cause, which names the failure without the address.
+fn innermost(error: &reqwest::Error) -> String {
+    match causes(error).as_slice() {
+        [_, .., last] => last.to_string(),
+        // The error itself would show the address.
+        _ => "no further cause is known".to_owned(),
+    }
+}
+
+fn is_tls(error: &reqwest::Error) -> bool {
+    causes(error)
+        .iter()
+        .any(|cause| cause.is::<rustls::Error>())
+}
+
+fn is_io(error: &reqwest::Error) -> bool {
+    causes(error)
+        .iter()
+        .any(|cause| cause.to_string().contains("connection"))
+}

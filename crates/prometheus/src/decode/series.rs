@@ -1,0 +1,120 @@
+//! One series of an answer.
+
+use bongsu_core::{Labels, Series, Timestamp};
+
+use super::cursor::Cursor;
+use super::{DecodeError, number};
+use crate::Quality;
+
+/// `[seconds, "value"]`
+#[inline]
+pub(crate) fn point(cursor: &mut Cursor<'_>) -> Result<(Timestamp, f64), DecodeError> {
+    cursor.expect(b'[', "a point `[time, \"value\"]`")?;
+    let time = cursor.number()?;
+    let time =
+        number::timestamp(time).ok_or_else(|| cursor.expected("a time in seconds before this"))?;
+    cursor.expect(b',', "`,` after the time")?;
+    let value = if cursor.peek() == Some(b'"') {
+        let text = cursor.string()?;
+        number::value(&text)
+    } else {
+        // No known server writes bare numbers, but there is only one way to read them.
+        number::value(cursor.number()?)
+    };
+    let value = value.ok_or_else(|| cursor.expected("a number before this"))?;
+    cursor.expect(b']', "`]` after the value")?;
+    Ok((time, value))
+}
+
+/// `{"name": "value", ...}`
+fn labels(cursor: &mut Cursor<'_>) -> Result<Labels, DecodeError> {
+    cursor.expect(b'{', "labels")?;
+    let mut pairs = Vec::<(Box<str>, Box<str>)>::with_capacity(8);
+    while cursor.next_element(pairs.is_empty(), b'}')? {
+        let name = cursor.text()?;
+        cursor.expect(b':', "`:`")?;
+        let value = cursor.text()?;
+        pairs.push((name.into(), value.into()));
+    }
+    Labels::from_pairs(pairs)
+        .map_err(|e| cursor.expected(&format!("valid labels before this ({e})")))
+}
+
+/// An element of a vector or a matrix; `None` when it has no float samples. `size_hint` is the
+/// number of points to make room for.
+pub(crate) fn element(
+    cursor: &mut Cursor<'_>,
+    size_hint: usize,
+    quality: &mut Quality,
+) -> Result<Option<Series>, DecodeError> {
+    let mut metric = Labels::empty();
+    let (mut times, mut values) = (Vec::new(), Vec::new());
+    let (mut in_order, mut histograms) = (true, false);
+    cursor.expect(b'{', "a series")?;
+    let mut first_key = true;
+    while let Some(key) = cursor.next_key(first_key)? {
+        first_key = false;
+        match &*key {
+            b"metric" => metric = labels(cursor)?,
+            b"value" => {
+                let (time, value) = point(cursor)?;
+                in_order &= times.is_empty();
+                times.push(time);
+                values.push(value);
+            }
+            b"values" => {
+                cursor.expect(b'[', "points")?;
+                // The shortest point has 7 bytes: a hint cannot ask for more than can be there.
+                let room = size_hint.min(cursor.remaining() / 7);
+                times.reserve(room);
+                values.reserve(room);
+                in_order &= times.is_empty();
+                let mut first = true;
+                let mut last = Timestamp::MIN;
+                while cursor.next_element(first, b']')? {
+                    let (time, value) = point(cursor)?;
+                    in_order &= first || time > last;
+                    first = false;
+                    last = time;
+                    times.push(time);
+                    values.push(value);
+                }
+            }
+            b"histogram" | b"histograms" => {
+                histograms |= cursor.peek() != Some(b'n');
+                cursor.skip_value()?;
+            }
+            _ => cursor.skip_value()?,
+        }
+    }
+    quality.histogram_series += usize::from(histograms);
+    if times.is_empty() {
+        return Ok(None);
+    }
+    if !in_order {
+        (times, values) = repair(&times, &values, quality);
+    }
+    Series::new(metric, times, values)
+        .map(Some)
+        .map_err(|e| cursor.expected(&format!("a valid series before this ({e})")))
+}
+
+/// Sorts points by time and keeps the first of each time.
+#[cold]
+fn repair(
+    times: &[Timestamp],
+    values: &[f64],
+    quality: &mut Quality,
+) -> (Vec<Timestamp>, Vec<f64>) {
+    let mut points: Vec<(Timestamp, f64)> =
+        times.iter().copied().zip(values.iter().copied()).collect();
+    let mut latest = Timestamp::MIN;
+    for &(time, _) in &points {
+        quality.unordered_points += usize::from(time < latest);
+        latest = latest.max(time);
+    }
+    points.sort_by_key(|&(time, _)| time);
+    points.dedup_by_key(|&mut (time, _)| time);
+    quality.duplicate_points += times.len() - points.len();
+    points.into_iter().unzip()
+}
