@@ -47,7 +47,7 @@ pub(crate) fn single(x: &[f64]) -> Result<f64> {
 }
 
 /// The finite values of a table with one column.
-pub(crate) fn column(x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
+pub(crate) fn column(x: &ArrayView2<'_, f64>) -> Result<Vec<f64>> {
     if x.ncols() != 1 {
         return Err(Error::shape("number of columns", x.ncols(), 1));
     }
@@ -80,7 +80,7 @@ pub(crate) fn no_infinity(values: &[f64]) -> Result<()> {
 
 /// Scores each row of a one-column table with `score`.
 pub(crate) fn score_rows(
-    x: ArrayView2<'_, f64>,
+    x: &ArrayView2<'_, f64>,
     out: &mut [f64],
     score: impl Fn(f64) -> f64,
 ) -> Result<()> {

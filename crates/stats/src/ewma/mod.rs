@@ -42,7 +42,7 @@ pub use stream::EwmaStream;
 /// Cost: O(1) time and memory.
 ///
 /// Sources: Finch 2009, *Incremental calculation of weighted mean and variance*; West 1979,
-/// <https://doi.org/10.1145/359146.359153>; damped slope: Gardner & McKenzie 1985,
+/// <https://doi.org/10.1145/359146.359153>; damped slope: *Forecasting trends in time series*, 1985,
 /// <https://doi.org/10.1287/mnsc.31.10.1237>; clipped deviations: Gelper, Fried & Croux 2010,
 /// <https://doi.org/10.1002/for.1125>.
 ///

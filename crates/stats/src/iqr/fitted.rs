@@ -65,7 +65,7 @@ impl Detector for FittedIqr {
     }
 
     fn score_into(&self, x: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()> {
-        check::score_rows(x, out, |x| self.quartiles.score(x))
+        check::score_rows(&x, out, |x| self.quartiles.score(x))
     }
 
     fn threshold(&self) -> Option<f64> {

@@ -121,7 +121,7 @@ impl FitDetector for Iqr {
 
     fn fit(&self, x: ArrayView2<'_, f64>) -> Result<FittedIqr> {
         self.validate()?;
-        FittedIqr::learn(self.clone(), check::column(x)?)
+        FittedIqr::learn(self.clone(), check::column(&x)?)
     }
 }
 

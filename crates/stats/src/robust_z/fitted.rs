@@ -70,7 +70,7 @@ impl Detector for FittedRobustZ {
     }
 
     fn score_into(&self, x: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()> {
-        check::score_rows(x, out, |x| self.score_value(x))
+        check::score_rows(&x, out, |x| self.score_value(x))
     }
 
     fn threshold(&self) -> Option<f64> {

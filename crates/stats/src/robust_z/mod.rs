@@ -151,6 +151,6 @@ impl FitDetector for RobustZ {
 
     fn fit(&self, x: ArrayView2<'_, f64>) -> Result<FittedRobustZ> {
         self.validate()?;
-        FittedRobustZ::learn(self.clone(), check::column(x)?)
+        FittedRobustZ::learn(self.clone(), check::column(&x)?)
     }
 }
