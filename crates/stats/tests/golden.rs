@@ -1,5 +1,11 @@
 //! Agreement with pandas, NumPy and SciPy; `golden/generate.py` writes the expected values.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a panic"
+)]
+
 use bongsu_core::StreamDetector;
 use bongsu_stats::robust::{mad, mean_abs_dev, median, quantile};
 use bongsu_stats::{Ewma, Iqr, RobustZ, ZScore, ewma::ewm_zscore};

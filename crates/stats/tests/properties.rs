@@ -1,5 +1,11 @@
 //! What holds for any input.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a panic"
+)]
+
 use bongsu_core::{Score, Snapshot, StreamDetector, snapshot};
 use bongsu_stats::{
     Ewma, EwmaStream, Iqr, IqrStream, RobustZ, RobustZStream, ZScore, ZScoreStream,
