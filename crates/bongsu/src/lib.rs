@@ -1,1 +1,55 @@
 //! Few, explained, trustworthy alarms from Prometheus metrics.
+//!
+//! This crate is the front door: it holds no logic, and re-exports one crate a feature. Use it when
+//! you embed Bongsu in a service. Use the crates behind it one by one when you want a single
+//! detector and the smallest dependency tree; use the command `bongsu` (crate `bongsu-cli`) when
+//! you want to run it as a service of its own.
+//!
+//! | feature | gives | default |
+//! | --- | --- | --- |
+//! | `stats` | statistical detectors and robust statistics: `stats` | yes |
+//! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
+//! | `alert` | the alert lifecycle and its sinks: `alert` | |
+//! | `report` | plots as SVG and HTML reports: `report` | |
+//! | `png` | plots as PNG too | |
+//! | `engine` | the whole pipeline: configuration, sources, loop, demo: `engine` | |
+//!
+//! ```
+//! use bongsu::prelude::*;
+//! use bongsu::stats::Ewma;
+//!
+//! let mut detector = Ewma::new().build()?;
+//! for i in 0..200 {
+//!     let load = 0.3 + 0.01 * f64::from(i % 7);
+//!     detector.score_then_learn(&[load])?;
+//! }
+//! let score = detector.score(&[0.9])?.ready().unwrap();
+//! assert!(score > detector.threshold().unwrap(), "0.9 is far outside the band");
+//! # Ok::<(), bongsu::core::Error>(())
+//! ```
+
+#[cfg(feature = "alert")]
+pub use bongsu_alert as alert;
+pub use bongsu_core as core;
+#[cfg(feature = "engine")]
+pub use bongsu_engine as engine;
+#[cfg(feature = "prometheus")]
+pub use bongsu_prometheus as prometheus;
+#[cfg(feature = "report")]
+pub use bongsu_report as report;
+#[cfg(feature = "stats")]
+pub use bongsu_stats as stats;
+
+/// The types and traits that most programs need.
+pub mod prelude {
+    pub use bongsu_core::{
+        Alert, Calibration, Calibrator, Detector, DeviationFilter, Direction, DriftDetector,
+        Expectation, Fill, FitDetector, FittedForecaster, Forecaster, Frame, Labels, Score, Series,
+        SeriesView, Severity, Snapshot, StreamDetector, Timestamp, Verdict,
+    };
+}
+
+/// The README's Rust code, compiled and run.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,2 +1,86 @@
-//! The bongsu command.
-fn main() {}
+//! The `bongsu` command: the same engine that the library offers, for operators and analysts.
+//!
+//! Exit status: 0 done, 1 ran but failed, 2 bad usage or configuration, 3 an anomaly was found and
+//! `--fail-on-anomaly` was given.
+
+#![expect(clippy::print_stderr, reason = "a command talks to its terminal")]
+
+mod args;
+mod config;
+mod demo;
+mod detect;
+mod output;
+mod run;
+mod terminal;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use bongsu::engine::{Error, ErrorKind};
+use clap::{CommandFactory as _, Parser as _};
+
+/// Why a command ended without success.
+#[derive(Debug)]
+enum Failure {
+    /// The library says what is wrong.
+    Engine(Error),
+    /// Reading or writing failed.
+    Io(std::io::Error),
+    /// It ran, but not everything succeeded.
+    Incomplete(String),
+    /// An anomaly was found, and the caller asked to be told by the exit status.
+    Anomaly,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    terminal::start_log(&arguments);
+    let outcome = match arguments.command {
+        Command::Demo(args) => demo::demo(&args, arguments.quiet),
+        Command::Run(args) => run::run(&args, arguments.quiet),
+        Command::Detect(args) => detect::detect(&args, arguments.quiet),
+        Command::Config { command } => config::config(&command),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "bongsu", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(Failure::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(Failure::Anomaly) => ExitCode::from(3),
+        Err(failure) => {
+            let (message, status) = match failure {
+                Failure::Engine(error) => {
+                    let status = if error.kind() == ErrorKind::Config {
+                        2
+                    } else {
+                        1
+                    };
+                    (error.to_string(), status)
+                }
+                Failure::Io(error) => (error.to_string(), 1),
+                Failure::Incomplete(message) => (message, 1),
+                Failure::Anomaly => (String::new(), 3),
+            };
+            eprintln!("bongsu: {message}");
+            ExitCode::from(status)
+        }
+    }
+}

@@ -1,1 +1,45 @@
-//! Configuration, pipeline and scheduler of Bongsu.
+//! The pipeline of Bongsu: configuration, sources, detectors by name, and the loop that turns
+//! metrics into verdicts and verdicts into alerts, each timestamp once.
+//!
+//! Use this crate through the facade `bongsu` when you want the whole service inside a program of
+//! your own. If you only want a detector, use `bongsu-stats` and `bongsu-core`: they bring no
+//! runtime and no network.
+//!
+//! ```no_run
+//! use bongsu_engine::{Engine, Options, Unobserved, config};
+//! # async fn run() -> Result<(), bongsu_engine::Error> {
+//! let config = config::parse(
+//!     "source: {type: prometheus, url: 'http://localhost:9090'}
+//! queries:
+//!   - {name: load, expr: node_load1, step: 30s}
+//! sinks:
+//!   - {type: alertmanager, urls: ['http://localhost:9093']}",
+//!     None,
+//! )?;
+//! let mut engine = Engine::start(config, Options::default(), Box::new(Unobserved)).await?;
+//! engine.run(std::future::pending()).await
+//! # }
+//! ```
+
+mod collect;
+pub mod config;
+pub mod demo;
+mod detect;
+mod engine;
+mod error;
+mod journal;
+mod judge;
+pub mod registry;
+mod report;
+mod sinks;
+mod source;
+mod state;
+mod table;
+
+pub use collect::{Collector, Point, Track};
+pub use detect::{DetectRequest, DetectedRow, detect};
+pub use engine::{Engine, Observer, Options, Totals, Unobserved};
+pub use error::{Error, ErrorKind};
+pub use journal::{VERDICT_HEADER, verdict_row};
+pub use report::run_report;
+pub use table::{Table, TimeUnit, parse_time};

@@ -1,0 +1,134 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Few, explained, trustworthy alarms from Prometheus metrics.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch a recording of real metrics with injected faults go through the whole pipeline.
+    Demo(DemoArgs),
+    /// Run the service: fetch, judge and alert as the configuration says.
+    Run(RunArgs),
+    /// Judge the rows of a CSV file.
+    Detect(DetectArgs),
+    /// Check and describe configurations.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where the report and the plots are written.
+    #[arg(long, default_value = "bongsu-demo")]
+    pub(crate) output: PathBuf,
+    /// How many seconds of the recording pass in one second.
+    #[arg(long, default_value_t = 90.0)]
+    pub(crate) speed: f64,
+    /// Keep the replay server and the report running until interrupted.
+    #[arg(long)]
+    pub(crate) serve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The configuration, in YAML or JSON.
+    #[arg(long, short)]
+    pub(crate) config: PathBuf,
+    /// The profile that overlays it.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    /// Judge what is due now, print the verdicts as CSV, and stop.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Judge, but tell nobody and write no file.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DetectArgs {
+    /// The detector; see --list.
+    #[arg(long, required_unless_present = "list")]
+    pub(crate) detector: Option<String>,
+    /// A parameter of the detector, name=value. May be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Where the CSV `timestamp,score,anomalous,...` goes; - is standard output.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// Learn only from the first rows.
+    #[arg(long, value_name = "N")]
+    pub(crate) train_rows: Option<usize>,
+    /// Give the algorithm's raw scores instead of calibrated ones.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// End with status 3 when a row is anomalous.
+    #[arg(long)]
+    pub(crate) fail_on_anomaly: bool,
+    /// List the detectors with their parameters and stop.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How the list is written.
+    #[arg(long, value_enum, default_value = "text", requires = "list")]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Markdown,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check a configuration without running it.
+    Check {
+        /// The configuration, in YAML or JSON.
+        #[arg(long, short)]
+        config: PathBuf,
+        /// The profile that overlays it.
+        #[arg(long)]
+        profile: Option<String>,
+    },
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Print the reference of the configuration in Markdown.
+    Reference,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME=VALUE".to_owned()),
+    }
+}

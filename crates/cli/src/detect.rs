@@ -1,0 +1,125 @@
+use std::io::Write;
+
+use bongsu::engine::registry::{COMMON_PARAMETERS, DETECTORS, ParameterSpec, markdown};
+use bongsu::engine::{DetectRequest, DetectedRow, Table, detect as run_detector};
+use serde_json::json;
+
+use crate::args::{DetectArgs, ListFormat};
+use crate::{Failure, output, terminal};
+
+pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
+    if args.list {
+        return list(args.format);
+    }
+    let request = DetectRequest {
+        detector: args.detector.clone().unwrap_or_default(),
+        parameters: args.parameters.iter().cloned().collect(),
+        train_rows: args.train_rows,
+        raw: args.raw,
+    };
+    let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
+    let table = Table::open(&args.input)?;
+    progress.set_message(format!("judging {} rows", table.timestamps.len()));
+    let rows = run_detector(&table, &request)?;
+    progress.finish_and_clear();
+    describe(&table);
+    write_rows(output::open(&args.output)?, &table, &rows)?;
+    let anomalous = rows.iter().filter(|row| row.anomalous).count();
+    tracing::info!(rows = rows.len(), anomalous, "done");
+    if args.fail_on_anomaly && anomalous > 0 {
+        return Err(Failure::Anomaly);
+    }
+    Ok(())
+}
+
+fn describe(table: &Table) {
+    tracing::info!(
+        rows = table.timestamps.len(),
+        channels = table.channels.len(),
+        timestamps = %table.unit,
+        "read"
+    );
+    if let Some(first) = table.late_rows.first() {
+        tracing::warn!(
+            rows = table.late_rows.len(),
+            first_at_row = first + 1,
+            "rows that do not move on in time were not judged"
+        );
+    }
+    let infinite = table
+        .values
+        .iter()
+        .filter(|value| value.is_infinite())
+        .count();
+    if infinite > 0 {
+        tracing::warn!(values = infinite, "infinite values were taken as missing");
+    }
+}
+
+fn write_rows(mut out: impl Write, table: &Table, rows: &[DetectedRow]) -> std::io::Result<()> {
+    let with_band = rows.iter().any(|row| row.expectation.is_some());
+    out.write_all(b"timestamp,score,anomalous")?;
+    out.write_all(if with_band {
+        b",expected,lower,upper\n"
+    } else {
+        b"\n"
+    })?;
+    for (time, row) in table.timestamp_texts.iter().zip(rows) {
+        write!(out, "{time},")?;
+        if let Some(score) = row.score {
+            write!(out, "{score}")?;
+        }
+        write!(out, ",{}", u8::from(row.anomalous))?;
+        match (with_band, row.expectation) {
+            (true, Some(band)) => {
+                writeln!(out, ",{},{},{}", band.expected, band.lower, band.upper)?
+            }
+            (true, None) => writeln!(out, ",,,")?,
+            (false, _) => writeln!(out)?,
+        }
+    }
+    out.flush()
+}
+
+fn list(format: ListFormat) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match format {
+        ListFormat::Markdown => out.write_all(markdown().as_bytes())?,
+        ListFormat::Json => {
+            let detectors: Vec<_> = DETECTORS
+                .iter()
+                .map(|spec| {
+                    json!({"name": spec.name, "summary": spec.summary, "parameters": as_json(spec.parameters)})
+                })
+                .collect();
+            let document =
+                json!({"schema": 1, "detectors": detectors, "common": as_json(COMMON_PARAMETERS)});
+            writeln!(out, "{document:#}")?;
+        }
+        ListFormat::Text => {
+            for spec in DETECTORS {
+                writeln!(out, "{}\n    {}", spec.name, spec.summary)?;
+                write_parameters(&mut out, spec.parameters)?;
+            }
+            writeln!(out, "(every detector)")?;
+            write_parameters(&mut out, COMMON_PARAMETERS)?;
+        }
+    }
+    Ok(())
+}
+
+fn as_json(parameters: &[ParameterSpec]) -> Vec<serde_json::Value> {
+    let one = |p: &ParameterSpec| json!({"name": p.name, "default": p.default, "domain": p.domain, "about": p.about});
+    parameters.iter().map(one).collect()
+}
+
+fn write_parameters(out: &mut impl Write, parameters: &[ParameterSpec]) -> std::io::Result<()> {
+    for p in parameters {
+        writeln!(
+            out,
+            "    {}={}  ({})  {}",
+            p.name, p.default, p.domain, p.about
+        )?;
+    }
+    Ok(())
+}

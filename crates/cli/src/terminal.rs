@@ -1,0 +1,45 @@
+//! What people see on standard error: log lines, progress and colours.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Arguments, Command, LogFormat};
+
+/// Starts the log. `RUST_LOG` overrides what is shown.
+pub(crate) fn start_log(arguments: &Arguments) {
+    // The demo tells its story itself; its log would only repeat it.
+    let calm = arguments.quiet || matches!(arguments.command, Command::Demo(_));
+    let level = if calm { "error" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match arguments.log_format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+/// A spinner with a message, shown only when standard error is a terminal.
+pub(crate) fn spinner(message: impl Into<String>, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_message(message.into());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// A bar over `total` steps, shown only when standard error is a terminal.
+pub(crate) fn bar(total: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent:>3}% {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style)
+}

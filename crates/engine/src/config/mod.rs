@@ -1,0 +1,16 @@
+//! Configuration: what the service reads, how it judges, and whom it tells.
+//!
+//! Files are YAML or JSON. Unknown keys are errors, `${NAME}` takes the value of an environment
+//! variable, secrets may be `file:` references, and a profile overlays the base.
+
+mod load;
+mod reference;
+mod types;
+
+pub(crate) use load::nearest;
+pub use load::{load, parse};
+pub use reference::{reference_markdown, schema_json};
+pub use types::{
+    AlertPolicy, AuthConfig, Config, EngineSettings, OutputConfig, ParameterValue, QueryConfig,
+    SecretText, SinkConfig, SourceConfig, Span, StateConfig, TlsConfig,
+};

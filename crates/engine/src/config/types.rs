@@ -1,0 +1,567 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bongsu_core::{Direction, Secret, Severity, format_duration, parse_duration};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{Error, registry};
+
+/// The whole configuration of a service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the data come from.
+    pub source: SourceConfig,
+    /// What is judged; at least one.
+    pub queries: Vec<QueryConfig>,
+    /// Who is told. Without any, alerts go to the log.
+    #[serde(default)]
+    pub sinks: Vec<SinkConfig>,
+    /// Where the state lives between runs.
+    #[serde(default)]
+    pub state: StateConfig,
+    /// What is written besides alerts.
+    #[serde(default)]
+    pub output: OutputConfig,
+    /// How the loop runs.
+    #[serde(default)]
+    pub engine: EngineSettings,
+}
+
+/// Where the data come from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SourceConfig {
+    /// A server that speaks the Prometheus query API (Prometheus, VictoriaMetrics, Thanos, Mimir).
+    Prometheus {
+        /// The address, with a path prefix if there is one: `http://prometheus:9090`.
+        url: String,
+        /// How to authenticate.
+        #[serde(default)]
+        auth: AuthConfig,
+        /// Encryption.
+        #[serde(default)]
+        tls: TlsConfig,
+        /// The longest that one request may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+        /// How often a failed request is tried again when that can help.
+        #[serde(default = "default_retries")]
+        retries: u32,
+        /// Additional request headers, for example `X-Scope-OrgID`.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// Additional query parameters, for example `dedup`.
+        #[serde(default)]
+        params: BTreeMap<String, String>,
+        /// Requests under way at once.
+        #[serde(default = "default_concurrency")]
+        max_concurrency: usize,
+    },
+    /// A CSV file `timestamp,<channel>,...`; each channel is a series, and a query is the name of a
+    /// channel or `*` for all.
+    Csv {
+        /// The file; `.gz` and `.zst` are read as they are.
+        path: PathBuf,
+    },
+    /// A recording served by the embedded replay server; queries are plain selectors.
+    Replay {
+        /// The recording in VictoriaMetrics' JSON line format, plain or `.gz`.
+        path: PathBuf,
+        /// How many seconds of the recording pass in one second; above 0.
+        #[serde(default = "default_speed")]
+        speed: f64,
+    },
+}
+
+/// How to authenticate: exactly one way.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AuthConfig {
+    /// Not at all.
+    #[default]
+    None,
+    /// User name and password.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: SecretText,
+    },
+    /// A bearer token.
+    Bearer {
+        /// The token.
+        token: SecretText,
+    },
+    /// Secret headers.
+    Headers {
+        /// Names and values.
+        headers: BTreeMap<String, SecretText>,
+    },
+}
+
+/// Encryption of a connection.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// A certificate authority in PEM that is trusted in addition to the built-in ones.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate in PEM.
+    pub client_certificate: Option<PathBuf>,
+    /// The client's key in PEM.
+    pub client_key: Option<PathBuf>,
+    /// Do not check the server's certificate. For trials only.
+    pub insecure_skip_verify: bool,
+}
+
+/// One query and how its series are judged.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueryConfig {
+    /// A short name, unique in the file; it becomes the label `query` of the alerts.
+    pub name: String,
+    /// PromQL, or what the source understands.
+    pub expr: String,
+    /// The distance between judged points.
+    #[serde(default = "default_step")]
+    pub step: Span,
+    /// The history that a detector sees before it first judges live data.
+    #[serde(default = "default_window")]
+    pub window: Span,
+    /// How far behind the clock the newest judged point stays, so that half-written data are not
+    /// judged.
+    #[serde(default)]
+    pub offset: Span,
+    /// The detector's name; `bongsu detect --list` shows them all.
+    #[serde(default = "default_detector")]
+    pub detector: String,
+    /// The detector's parameters by name.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, ParameterValue>,
+    /// The side of the expected value that counts: `up`, `down` or `both`.
+    #[serde(default)]
+    #[schemars(with = "DirectionSchema")]
+    pub direction: Direction,
+    /// The least deviation from the expected value that counts, in the metric's unit.
+    #[serde(default)]
+    pub min_abs_dev: f64,
+    /// The least deviation that counts, as a share of the expected value.
+    #[serde(default)]
+    pub min_rel_dev: f64,
+    /// The unit of the values, for plots: for example `bytes`, `seconds`, `ratio`.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// How verdicts become alerts.
+    #[serde(default)]
+    pub alert: AlertPolicy,
+    /// A series is called absent when it has no sample for this long; `0` never.
+    #[serde(default = "default_absent_after")]
+    pub absent_after: Span,
+    /// A series that stays away for this long is forgotten.
+    #[serde(default = "default_forget_after")]
+    pub forget_after: Span,
+}
+
+/// A parameter's value as it may be written in a configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// `true` or `false`.
+    Flag(bool),
+    /// A number.
+    Number(f64),
+    /// A word or a list by commas.
+    Text(String),
+}
+
+impl std::fmt::Display for ParameterValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+/// How verdicts become alerts.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertPolicy {
+    /// Points must be anomalous for this long before the alert fires.
+    #[serde(rename = "for")]
+    pub for_duration: Span,
+    /// Points must be normal for this long before the alert is resolved.
+    pub keep_firing_for: Span,
+    /// After it was resolved, the same alert does not fire again for this long.
+    pub cooldown: Span,
+    /// So many points must be anomalous, besides lasting for long enough.
+    pub min_points: u32,
+    /// How bad it is: `info`, `warning`, `minor`, `major` or `critical`.
+    #[schemars(with = "SeveritySchema")]
+    pub severity: Severity,
+    /// Labels added to the alert, for example `team: storage`.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Default for AlertPolicy {
+    fn default() -> Self {
+        Self {
+            for_duration: Span::default(),
+            keep_firing_for: Span::default(),
+            cooldown: Span::default(),
+            min_points: 1,
+            severity: Severity::default(),
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+/// Who is told.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SinkConfig {
+    /// The log of the service.
+    Log {},
+    /// A JSON document by HTTP POST.
+    Webhook {
+        /// The address; it may be secret.
+        url: SecretText,
+        /// A bearer token.
+        #[serde(default)]
+        token: Option<SecretText>,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+    /// Alertmanager's API v2.
+    Alertmanager {
+        /// Every member of the cluster, never a load balancer in front of it.
+        urls: Vec<String>,
+        /// How to authenticate.
+        #[serde(default)]
+        auth: AuthConfig,
+        /// How often firing alerts are sent again.
+        #[serde(default = "default_resend")]
+        resend: Span,
+        /// Labels added to every alert.
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+}
+
+/// Where the state lives between runs.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateConfig {
+    /// A directory that is created when missing. Without one, nothing is kept between runs.
+    pub directory: Option<PathBuf>,
+    /// The least time between two saves; `0s` saves after every tick.
+    pub save_every: Span,
+}
+
+/// What is written besides alerts.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputConfig {
+    /// A CSV file to which every verdict is appended.
+    pub verdicts: Option<PathBuf>,
+    /// Append only anomalous verdicts.
+    pub anomalous_only: bool,
+    /// An HTML report of the run, written at its end.
+    pub report: Option<PathBuf>,
+}
+
+/// How the loop runs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// After a longer downtime than this, older points are skipped and counted.
+    pub max_catch_up: Span,
+    /// The most series that one query may bring; more are refused and counted.
+    pub max_series: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            max_catch_up: Span::from_secs(24 * 3_600),
+            max_series: 20_000,
+        }
+    }
+}
+
+/// A duration as Prometheus spells it: `90s`, `5m`, `1h30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Span(Duration);
+
+impl Span {
+    /// From whole seconds.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(Duration::from_secs(secs))
+    }
+
+    /// As a standard duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn millis(self) -> i64 {
+        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format_duration(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        parse_duration(&text)
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A duration as Prometheus spells it: 90s, 5m, 1h30m.",
+            "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"
+        })
+    }
+}
+
+/// A secret: the text itself, `${NAME}` for an environment variable, or `file:PATH`.
+#[derive(Debug, Clone, Default)]
+pub struct SecretText(Secret);
+
+impl SecretText {
+    /// The secret.
+    #[must_use]
+    pub const fn secret(&self) -> &Secret {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        let Some(path) = text.strip_prefix("file:") else {
+            return Ok(Self(Secret::new(text)));
+        };
+        let content = std::fs::read_to_string(path)
+            .map_err(|e| serde::de::Error::custom(format!("secret file {path}: {e}")))?;
+        Ok(Self(Secret::new(content.trim_end_matches(['\n', '\r']))))
+    }
+}
+
+impl JsonSchema for SecretText {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A secret: the text, ${NAME} for an environment variable, or file:PATH."
+        })
+    }
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes a type of another crate in the schema")]
+enum DirectionSchema {
+    Up,
+    Down,
+    Both,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes a type of another crate in the schema")]
+enum SeveritySchema {
+    Info,
+    Warning,
+    Minor,
+    Major,
+    Critical,
+}
+
+fn default_timeout() -> Span {
+    Span::from_secs(30)
+}
+
+fn default_retries() -> u32 {
+    3
+}
+
+fn default_concurrency() -> usize {
+    8
+}
+
+fn default_speed() -> f64 {
+    1.0
+}
+
+fn default_step() -> Span {
+    Span::from_secs(60)
+}
+
+fn default_window() -> Span {
+    Span::from_secs(3 * 3_600)
+}
+
+fn default_detector() -> String {
+    "ewma".to_owned()
+}
+
+fn default_absent_after() -> Span {
+    Span::from_secs(5 * 60)
+}
+
+fn default_forget_after() -> Span {
+    Span::from_secs(24 * 3_600)
+}
+
+fn default_resend() -> Span {
+    Span::from_secs(60)
+}
+
+impl Config {
+    /// Checks everything that can be checked without a server.
+    ///
+    /// # Errors
+    /// When something is outside its domain; the message names its path.
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.queries.is_empty() {
+            return Err(Error::config("queries: there must be at least one"));
+        }
+        for (i, query) in self.queries.iter().enumerate() {
+            let at = |e: &dyn std::fmt::Display| Error::config(format!("queries[{i}]: {e}"));
+            query.validate().map_err(|e| at(&e))?;
+            if self
+                .queries
+                .iter()
+                .take(i)
+                .any(|other| other.name == query.name)
+            {
+                return Err(at(&format!("the name `{}` is taken", query.name)));
+            }
+        }
+        match &self.source {
+            SourceConfig::Replay { speed, .. } if !(speed.is_finite() && *speed > 0.0) => {
+                Err(Error::config(format!(
+                    "source.speed is {speed}, but must be finite and above 0"
+                )))
+            }
+            SourceConfig::Prometheus {
+                max_concurrency: 0, ..
+            } => Err(Error::config(
+                "source.max_concurrency is 0, but must be at least 1",
+            )),
+            _ => Ok(()),
+        }?;
+        for (i, sink) in self.sinks.iter().enumerate() {
+            if let SinkConfig::Alertmanager { urls, .. } = sink
+                && urls.is_empty()
+            {
+                return Err(Error::config(format!(
+                    "sinks[{i}].urls: there must be at least one"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl QueryConfig {
+    /// A query with everything else at its default.
+    #[must_use]
+    pub fn new(name: impl Into<String>, expr: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            expr: expr.into(),
+            step: default_step(),
+            window: default_window(),
+            offset: Span::default(),
+            detector: default_detector(),
+            parameters: BTreeMap::new(),
+            direction: Direction::default(),
+            min_abs_dev: 0.0,
+            min_rel_dev: 0.0,
+            unit: None,
+            alert: AlertPolicy::default(),
+            absent_after: default_absent_after(),
+            forget_after: default_forget_after(),
+        }
+    }
+
+    /// Checks the query on its own.
+    ///
+    /// # Errors
+    /// When something is outside its domain.
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.name.is_empty() || self.name.chars().any(char::is_control) {
+            return Err(Error::config(
+                "name must not be empty nor hold control characters",
+            ));
+        }
+        if self.expr.trim().is_empty() {
+            return Err(Error::config(format!("expr of `{}` is empty", self.name)));
+        }
+        if self.step.millis() < 1 {
+            return Err(Error::config(format!(
+                "step of `{}` must be at least 1ms",
+                self.name
+            )));
+        }
+        self.filter()?;
+        registry::build(&self.detector, &self.parameter_texts()).map(|_| ())
+    }
+
+    /// The side and size of deviations that count.
+    ///
+    /// # Errors
+    /// When a minimum deviation is outside its domain.
+    pub fn filter(&self) -> Result<bongsu_core::DeviationFilter, Error> {
+        Ok(bongsu_core::DeviationFilter::new()
+            .direction(self.direction)
+            .min_abs_dev(self.min_abs_dev)?
+            .min_rel_dev(self.min_rel_dev)?)
+    }
+
+    /// The parameters as texts, as the registry reads them.
+    #[must_use]
+    pub fn parameter_texts(&self) -> BTreeMap<String, String> {
+        self.parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect()
+    }
+}

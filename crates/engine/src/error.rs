@@ -1,0 +1,102 @@
+use std::fmt::Display;
+
+/// What went wrong, with the place where it did.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Repr>);
+
+/// The classes of [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The configuration, or a parameter, is not usable.
+    Config,
+    /// The data cannot be had: the server is away or refuses.
+    Source,
+    /// A file of data is not what it should be.
+    Input,
+    /// The state cannot be read or written.
+    State,
+    /// A report or a plot could not be made.
+    Report,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Repr {
+    #[error("{0}")]
+    Config(String),
+    #[error("{0}")]
+    Source(String),
+    #[error("{0}")]
+    Input(String),
+    #[error("{0}")]
+    State(String),
+    #[error("{0}")]
+    Report(String),
+    #[error(transparent)]
+    Core(bongsu_core::Error),
+}
+
+impl Error {
+    /// The class of this error.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match &*self.0 {
+            Repr::Config(_) => ErrorKind::Config,
+            Repr::Source(_) => ErrorKind::Source,
+            Repr::Input(_) => ErrorKind::Input,
+            Repr::State(_) => ErrorKind::State,
+            Repr::Report(_) => ErrorKind::Report,
+            Repr::Core(error) => match error.kind() {
+                bongsu_core::ErrorKind::InvalidParameter => ErrorKind::Config,
+                bongsu_core::ErrorKind::Snapshot | bongsu_core::ErrorKind::Io => ErrorKind::State,
+                _ => ErrorKind::Input,
+            },
+        }
+    }
+
+    pub(crate) fn config(message: impl Display) -> Self {
+        Self::from(Repr::Config(message.to_string()))
+    }
+
+    pub(crate) fn source(message: impl Display) -> Self {
+        Self::from(Repr::Source(message.to_string()))
+    }
+
+    pub(crate) fn input(message: impl Display) -> Self {
+        Self::from(Repr::Input(message.to_string()))
+    }
+
+    pub(crate) fn state(message: impl Display) -> Self {
+        Self::from(Repr::State(message.to_string()))
+    }
+
+    pub(crate) fn report(message: impl Display) -> Self {
+        Self::from(Repr::Report(message.to_string()))
+    }
+}
+
+impl From<Repr> for Error {
+    fn from(repr: Repr) -> Self {
+        Self(Box::new(repr))
+    }
+}
+
+impl From<bongsu_core::Error> for Error {
+    fn from(error: bongsu_core::Error) -> Self {
+        Self::from(Repr::Core(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_cross_threads_and_keep_their_class() {
+        fn assert_send_sync<T: Send + Sync + 'static>() {}
+        assert_send_sync::<Error>();
+        let error = Error::from(bongsu_core::Error::parameter("window", 0, "at least 2"));
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+}

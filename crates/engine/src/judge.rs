@@ -1,0 +1,422 @@
+//! Judging the series of one query: each timestamp of each series once, in order.
+
+use std::time::Duration;
+
+use bongsu_core::{
+    Calibrator, DeviationFilter, Explanation, Labels, METRIC_NAME, Series, StreamDetector,
+    Timestamp, Verdict, format_duration,
+};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::config::QueryConfig;
+use crate::registry::{self, StreamState};
+
+/// How the series of a query are judged: the parts of its configuration, checked and built.
+#[derive(Debug, Clone)]
+pub(crate) struct Judge {
+    fresh: StreamState,
+    calibrator: Calibrator,
+    filter: DeviationFilter,
+    query: String,
+    alert_labels: Vec<(String, String)>,
+    pub(crate) step: i64,
+    absent_after: i64,
+    forget_after: i64,
+    max_series: usize,
+}
+
+/// The moments to be judged: multiples of the step, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grid {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+}
+
+/// What is known of one series between ticks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SeriesState {
+    pub(crate) labels: Labels,
+    pub(crate) detector: StreamState,
+    /// The newest grid point at which the series had a sample.
+    pub(crate) last_seen: Timestamp,
+    /// The labels of its alerts; rebuilt after loading.
+    #[serde(skip)]
+    pub(crate) identity: Labels,
+}
+
+/// What judging gave.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// In order of time, then of labels; each with its alert's identity.
+    pub(crate) verdicts: Vec<(Labels, Verdict)>,
+    /// Series that were refused because the query brought too many.
+    pub(crate) refused_series: usize,
+    /// Samples that were NaN or infinite, and so not judged.
+    pub(crate) missing_values: usize,
+}
+
+impl Judge {
+    pub(crate) fn new(query: &QueryConfig, max_series: usize) -> Result<Self, Error> {
+        let fresh = registry::build(&query.detector, &query.parameter_texts())?;
+        Ok(Self {
+            calibrator: Calibrator::threshold(fresh.threshold().unwrap_or(1.0))?,
+            fresh,
+            filter: query.filter()?,
+            query: query.name.clone(),
+            alert_labels: query.alert.labels.clone().into_iter().collect(),
+            step: query.step.millis(),
+            absent_after: query.absent_after.millis(),
+            forget_after: query.forget_after.millis(),
+            max_series,
+        })
+    }
+
+    /// The labels under which the alerts of a series are known: its own, its metric as `metric`,
+    /// the query's name, and the labels that the query adds.
+    pub(crate) fn identity(&self, labels: &Labels) -> Labels {
+        let mut pairs: Vec<(String, String)> = vec![("query".to_owned(), self.query.clone())];
+        pairs.extend(self.alert_labels.iter().cloned());
+        for (name, value) in labels.iter() {
+            let name = if name == METRIC_NAME { "metric" } else { name };
+            let name = if pairs.iter().any(|(taken, _)| taken == name) {
+                format!("exported_{name}")
+            } else {
+                name.to_owned()
+            };
+            if !pairs.iter().any(|(taken, _)| *taken == name) {
+                pairs.push((name, value.to_owned()));
+            }
+        }
+        Labels::from_pairs(pairs).unwrap_or_else(|_| labels.clone())
+    }
+
+    /// Judges `series` on `grid`, taking in new series and forgetting gone ones.
+    ///
+    /// With `complete` false (a partial answer) no series is called absent. On a `first` run,
+    /// series that had already ended are not taken in.
+    pub(crate) fn judge(
+        &self,
+        known: &mut Vec<SeriesState>,
+        series: Vec<Series>,
+        grid: Grid,
+        complete: bool,
+        first: bool,
+    ) -> Judged {
+        let mut judged = Judged::default();
+        let mut work = self.pair_up(known, series, grid, first, &mut judged);
+        let outcomes: Vec<(Vec<Verdict>, usize, bool)> = work
+            .par_iter_mut()
+            .map(|(state, series)| self.judge_series(state, series.as_ref(), grid, complete))
+            .collect();
+        let mut kept = Vec::with_capacity(work.len());
+        for ((state, _), (verdicts, missing, gone)) in work.into_iter().zip(outcomes) {
+            judged.missing_values += missing;
+            let identity = &state.identity;
+            judged.verdicts.extend(
+                verdicts
+                    .into_iter()
+                    .map(|verdict| (identity.clone(), verdict)),
+            );
+            if !gone {
+                kept.push(state);
+            }
+        }
+        // Stable: within a moment the order of the labels stays.
+        judged
+            .verdicts
+            .sort_by_key(|(_, verdict)| verdict.timestamp);
+        *known = kept;
+        judged
+    }
+
+    /// Each known series with its new samples, and each new one with a fresh state, by labels.
+    fn pair_up(
+        &self,
+        known: &mut Vec<SeriesState>,
+        mut series: Vec<Series>,
+        grid: Grid,
+        first: bool,
+        judged: &mut Judged,
+    ) -> Vec<(SeriesState, Option<Series>)> {
+        series.sort_by(|a, b| a.labels().cmp(b.labels()));
+        series.dedup_by(|a, b| a.labels() == b.labels());
+        let mut fresh = Vec::new();
+        let mut old = std::mem::take(known).into_iter().peekable();
+        let mut work: Vec<(SeriesState, Option<Series>)> = Vec::with_capacity(series.len());
+        for series in series {
+            while let Some(state) = old.next_if(|state| state.labels < *series.labels()) {
+                work.push((state, None));
+            }
+            match old.next_if(|state| state.labels == *series.labels()) {
+                Some(state) => work.push((state, Some(series))),
+                None => fresh.push(series),
+            }
+        }
+        work.extend(old.map(|state| (state, None)));
+        let had_ended = |series: &Series| {
+            let last = series
+                .timestamps()
+                .last()
+                .copied()
+                .unwrap_or(Timestamp::MIN);
+            self.absent_after > 0 && grid.to.millis_since(last) > self.absent_after
+        };
+        fresh.retain(|series| !series.is_empty() && !(first && had_ended(series)));
+        let room = self.max_series.saturating_sub(work.len());
+        judged.refused_series = fresh.len().saturating_sub(room);
+        fresh.truncate(room);
+        work.extend(fresh.into_iter().map(|series| {
+            let state = SeriesState {
+                labels: series.labels().clone(),
+                detector: self.fresh.clone(),
+                last_seen: Timestamp::MIN,
+                identity: self.identity(series.labels()),
+            };
+            (state, Some(series))
+        }));
+        work.sort_by(|(a, _), (b, _)| a.labels.cmp(&b.labels));
+        work
+    }
+
+    /// The verdicts of one series, its missing values, and whether it is to be forgotten.
+    fn judge_series(
+        &self,
+        state: &mut SeriesState,
+        series: Option<&Series>,
+        grid: Grid,
+        complete: bool,
+    ) -> (Vec<Verdict>, usize, bool) {
+        let mut samples = series.into_iter().flat_map(Series::iter).peekable();
+        let mut verdicts = Vec::new();
+        let mut missing = 0;
+        let mut moment = grid.from;
+        while moment <= grid.to {
+            // A sample belongs to the first grid point at or after it; the latest in a cell stands.
+            let mut sample = None;
+            while let Some((time, value)) = samples.next_if(|&(time, _)| time <= moment) {
+                if time > moment.add_millis(-self.step) {
+                    sample = Some(value);
+                }
+            }
+            match sample {
+                Some(value) if value.is_finite() => {
+                    state.last_seen = moment;
+                    verdicts.extend(self.judge_value(state, moment, value));
+                }
+                Some(_) => {
+                    state.last_seen = moment;
+                    missing += 1;
+                }
+                None if state.last_seen > Timestamp::MIN => {
+                    let away = moment.millis_since(state.last_seen);
+                    if self.forget_after > 0 && away >= self.forget_after {
+                        verdicts.push(forgotten(state, moment, away));
+                        return (verdicts, missing, true);
+                    }
+                    if complete && self.absent_after > 0 && away > self.absent_after {
+                        verdicts.push(self.absent(state, moment, away));
+                    }
+                }
+                None => {}
+            }
+            moment = moment.add_millis(self.step);
+        }
+        (verdicts, missing, false)
+    }
+
+    fn judge_value(
+        &self,
+        state: &mut SeriesState,
+        moment: Timestamp,
+        value: f64,
+    ) -> Option<Verdict> {
+        let expectation = state.detector.expectation();
+        // The value is finite and alone, which is all that a detector of one metric asks for.
+        let raw = state.detector.score_then_learn(&[value]).ok()?;
+        Some(Verdict::judge(
+            moment,
+            state.labels.clone(),
+            value,
+            raw,
+            expectation,
+            &self.calibrator,
+            &self.filter,
+        ))
+    }
+
+    fn absent(&self, state: &SeriesState, moment: Timestamp, away: i64) -> Verdict {
+        let band = state.detector.expectation();
+        Verdict {
+            score: Some(away as f64 / self.absent_after as f64),
+            expected: band.map(|band| band.expected),
+            anomalous: true,
+            ..without_value(state, moment, format!("no sample for {}", span(away)))
+        }
+    }
+}
+
+fn forgotten(state: &SeriesState, moment: Timestamp, away: i64) -> Verdict {
+    let why = format!("forgotten after {} without a sample", span(away));
+    Verdict {
+        score: Some(0.0),
+        ..without_value(state, moment, why)
+    }
+}
+
+fn without_value(state: &SeriesState, timestamp: Timestamp, summary: String) -> Verdict {
+    Verdict {
+        timestamp,
+        labels: state.labels.clone(),
+        value: None,
+        score: None,
+        expected: None,
+        lower: None,
+        upper: None,
+        direction: None,
+        anomalous: false,
+        explanation: Some(Explanation {
+            summary,
+            contributions: Vec::new(),
+        }),
+    }
+}
+
+fn span(millis: i64) -> String {
+    format_duration(Duration::from_millis(millis.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge() -> Judge {
+        let mut query = QueryConfig::new("load", "load");
+        query.step = crate::config::Span::from_secs(10);
+        query.absent_after = crate::config::Span::from_secs(30);
+        query.forget_after = crate::config::Span::from_secs(60);
+        Judge::new(&query, 3).unwrap()
+    }
+
+    fn series(name: &str, secs: &[i64]) -> Series {
+        let labels = Labels::from_pairs([(METRIC_NAME, "load"), ("host", name)]).unwrap();
+        let times = secs.iter().copied().map(Timestamp::from_secs).collect();
+        Series::new(
+            labels,
+            times,
+            secs.iter().map(|&s| (s % 7) as f64).collect(),
+        )
+        .unwrap()
+    }
+
+    fn grid(from: i64, to: i64) -> Grid {
+        Grid {
+            from: Timestamp::from_secs(from),
+            to: Timestamp::from_secs(to),
+        }
+    }
+
+    #[test]
+    fn every_moment_is_judged_once_however_the_range_is_cut() {
+        let points: Vec<i64> = (1..=30).map(|i| 10 * i).collect();
+        let whole = {
+            let mut known = Vec::new();
+            judge()
+                .judge(
+                    &mut known,
+                    vec![series("a", &points)],
+                    grid(10, 300),
+                    true,
+                    true,
+                )
+                .verdicts
+        };
+        let mut known = Vec::new();
+        let mut parts = Vec::new();
+        for (from, to) in [(10, 100), (110, 110), (120, 300)] {
+            let samples: Vec<i64> = points
+                .iter()
+                .copied()
+                .filter(|s| (from..=to).contains(s))
+                .collect();
+            let judged = judge().judge(
+                &mut known,
+                vec![series("a", &samples)],
+                grid(from, to),
+                true,
+                from == 10,
+            );
+            parts.extend(judged.verdicts);
+        }
+        assert_eq!(whole.len(), 30);
+        assert_eq!(whole, parts);
+    }
+
+    #[test]
+    fn a_series_that_stays_away_is_absent_and_then_forgotten() {
+        let mut known = Vec::new();
+        judge().judge(
+            &mut known,
+            vec![series("a", &[10, 20])],
+            grid(10, 20),
+            true,
+            true,
+        );
+        let judged = judge().judge(&mut known, Vec::new(), grid(30, 100), true, false);
+        let absent: Vec<i64> = judged
+            .verdicts
+            .iter()
+            .filter(|(_, v)| v.anomalous)
+            .map(|(_, v)| v.timestamp.as_millis() / 1_000)
+            .collect();
+        assert_eq!(
+            absent,
+            [60, 70],
+            "absent after more than 30 s, forgotten after 60 s"
+        );
+        assert!(known.is_empty());
+    }
+
+    #[test]
+    fn a_partial_answer_calls_nothing_absent() {
+        let mut known = Vec::new();
+        judge().judge(
+            &mut known,
+            vec![series("a", &[10])],
+            grid(10, 10),
+            true,
+            true,
+        );
+        let judged = judge().judge(&mut known, Vec::new(), grid(20, 60), false, false);
+        assert!(judged.verdicts.is_empty());
+        assert_eq!(known.len(), 1);
+    }
+
+    #[test]
+    fn series_that_ended_before_the_first_run_are_not_taken_in() {
+        let mut known = Vec::new();
+        let data = vec![series("dead", &[10, 20]), series("live", &[10, 20, 100])];
+        judge().judge(&mut known, data, grid(10, 100), true, true);
+        assert_eq!(known.len(), 1);
+    }
+
+    #[test]
+    fn more_series_than_allowed_are_counted() {
+        let mut known = Vec::new();
+        let data = ["a", "b", "c", "d", "e"]
+            .map(|name| series(name, &[10]))
+            .to_vec();
+        let judged = judge().judge(&mut known, data, grid(10, 10), true, true);
+        assert_eq!((known.len(), judged.refused_series), (3, 2));
+    }
+
+    #[test]
+    fn identities_keep_the_series_apart_and_name_the_query() {
+        let labels = Labels::from_pairs([(METRIC_NAME, "up"), ("query", "mine")]).unwrap();
+        let identity = judge().identity(&labels);
+        assert_eq!(identity.get("query"), Some("load"));
+        assert_eq!(identity.get("exported_query"), Some("mine"));
+        assert_eq!(identity.get("metric"), Some("up"));
+    }
+}

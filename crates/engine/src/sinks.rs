@@ -1,0 +1,101 @@
+//! Sinks and alert policies from their configuration.
+
+use bongsu_alert::{AlertmanagerSink, Auth, Dispatcher, LogSink, Policy, Sink, WebhookSink};
+use bongsu_core::Labels;
+
+use crate::Error;
+use crate::config::{AlertPolicy, AuthConfig, SinkConfig};
+
+/// A dispatcher to the configured sinks; to the log when there are none.
+pub(crate) fn build(configs: &[SinkConfig]) -> Result<Dispatcher, Error> {
+    let mut dispatcher = Dispatcher::new();
+    if configs.is_empty() {
+        return dispatcher
+            .with_sink(LogSink::default())
+            .map_err(Error::config);
+    }
+    for (i, config) in configs.iter().enumerate() {
+        let wrong = |e: &dyn std::fmt::Display| Error::config(format!("sinks[{i}]: {e}"));
+        let sink = sink(config, i).map_err(|e| wrong(&e))?;
+        dispatcher = dispatcher.with_boxed(sink).map_err(|e| wrong(&e))?;
+    }
+    Ok(dispatcher)
+}
+
+fn sink(config: &SinkConfig, index: usize) -> Result<Box<dyn Sink>, Error> {
+    Ok(match config {
+        SinkConfig::Log {} => Box::new(LogSink::new(format!("log-{index}"))),
+        SinkConfig::Webhook {
+            url,
+            token,
+            timeout,
+        } => {
+            let auth = token
+                .as_ref()
+                .map_or(Auth::None, |token| Auth::Bearer(token.secret().clone()));
+            let sink = WebhookSink::builder(url.secret().clone())
+                .name(format!("webhook-{index}"))
+                .auth(auth)
+                .timeout(timeout.duration());
+            Box::new(sink.build().map_err(Error::config)?)
+        }
+        SinkConfig::Alertmanager {
+            urls,
+            auth,
+            resend,
+            labels,
+            timeout,
+        } => {
+            let labels = labels
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()));
+            let sink = AlertmanagerSink::builder(urls.clone())
+                .name(format!("alertmanager-{index}"))
+                .auth(auth_of(auth)?)
+                .resend(resend.duration())
+                .labels(Labels::from_pairs(labels)?)
+                .timeout(timeout.duration());
+            Box::new(sink.build().map_err(Error::config)?)
+        }
+    })
+}
+
+fn auth_of(config: &AuthConfig) -> Result<Auth, Error> {
+    Ok(match config {
+        AuthConfig::None => Auth::None,
+        AuthConfig::Basic { username, password } => Auth::Basic {
+            user: username.clone(),
+            password: password.secret().clone(),
+        },
+        AuthConfig::Bearer { token } => Auth::Bearer(token.secret().clone()),
+        AuthConfig::Headers { headers } => {
+            let mut all = headers.iter();
+            match (all.next(), all.next()) {
+                (Some((name, value)), None) => Auth::Header {
+                    name: name.clone(),
+                    value: value.secret().clone(),
+                },
+                _ => {
+                    let found = headers.len();
+                    return Err(Error::config(format!(
+                        "auth.headers has {found} headers, but must have exactly one"
+                    )));
+                }
+            }
+        }
+    })
+}
+
+/// The policy that a query's `alert` section describes.
+pub(crate) fn policy(config: &AlertPolicy) -> Result<Policy, Error> {
+    let policy = Policy::default()
+        .for_duration(config.for_duration.duration())
+        .keep_firing_for(config.keep_firing_for.duration())
+        .cooldown(config.cooldown.duration())
+        .min_points(config.min_points)
+        .severity(config.severity);
+    policy
+        .validate()
+        .map_err(|e| Error::config(format!("alert: {e}")))?;
+    Ok(policy)
+}

@@ -1,0 +1,217 @@
+//! Where the data come from.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bongsu_core::{METRIC_NAME, Series, Timestamp};
+use bongsu_prometheus::replay::{Recording, ReplayClock, ReplayServer};
+use bongsu_prometheus::{Answer, Auth, Client, ClientConfig, Quality, Range, Tls};
+
+use crate::config::{AuthConfig, SourceConfig, TlsConfig};
+use crate::{Error, Table};
+
+/// A source of series with its own idea of the time.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A server and the wall clock.
+    Live(Client),
+    /// A server that replays a recording, and its clock.
+    Replay {
+        client: Client,
+        server: ReplayServer,
+        speed: f64,
+    },
+    /// A file, whole.
+    Fixed(Vec<Series>),
+}
+
+impl Source {
+    pub(crate) async fn open(config: &SourceConfig) -> Result<Self, Error> {
+        match config {
+            SourceConfig::Prometheus { .. } => Ok(Self::Live(client(config)?)),
+            SourceConfig::Csv { path } => Ok(Self::Fixed(Table::open(path)?.to_series()?)),
+            SourceConfig::Replay { path, speed } => {
+                let recording = Recording::from_path(path).map_err(Error::input)?;
+                let (start, end) = (recording.start(), recording.end());
+                let clock = ReplayClock::running(start, end, *speed).map_err(Error::config)?;
+                Self::replay(Arc::new(recording), clock, *speed)
+            }
+        }
+    }
+
+    /// A replay server on a free port of the loopback address, and a client of it.
+    pub(crate) fn replay(
+        recording: Arc<Recording>,
+        clock: ReplayClock,
+        speed: f64,
+    ) -> Result<Self, Error> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = ReplayServer::start(recording, clock, address).map_err(Error::source)?;
+        let client = Client::new(ClientConfig::new(&server.url()).map_err(Error::source)?);
+        Ok(Self::Replay {
+            client: client.map_err(Error::source)?,
+            server,
+            speed,
+        })
+    }
+
+    /// The address at which the data can be looked at, when there is one.
+    pub(crate) fn url(&self) -> Option<String> {
+        match self {
+            Self::Replay { server, .. } => Some(server.url()),
+            Self::Live(_) | Self::Fixed(_) => None,
+        }
+    }
+
+    /// The present moment of the data.
+    pub(crate) fn now(&self) -> Timestamp {
+        match self {
+            Self::Live(_) => wall_clock(),
+            Self::Replay { server, .. } => server.now(),
+            Self::Fixed(series) => {
+                let ends = series.iter().filter_map(|s| s.timestamps().last());
+                ends.max().copied().unwrap_or(Timestamp::MIN)
+            }
+        }
+    }
+
+    /// The earliest moment of the data, when it is known.
+    pub(crate) fn start(&self) -> Option<Timestamp> {
+        match self {
+            Self::Fixed(series) => series
+                .iter()
+                .filter_map(|s| s.timestamps().first())
+                .min()
+                .copied(),
+            Self::Live(_) | Self::Replay { .. } => None,
+        }
+    }
+
+    /// How long to wait in the real world until `span` has passed in the data.
+    pub(crate) fn real_time(&self, span: Duration) -> Duration {
+        match self {
+            Self::Replay { speed, .. } => span.div_f64(*speed),
+            Self::Live(_) | Self::Fixed(_) => span,
+        }
+    }
+
+    /// Whether the data end and nothing more will come after `at`.
+    pub(crate) fn exhausted(&self, at: Timestamp) -> bool {
+        match self {
+            Self::Live(_) => false,
+            Self::Replay { server, .. } => at >= server.recording().end(),
+            Self::Fixed(_) => at >= self.now(),
+        }
+    }
+
+    pub(crate) async fn fetch(&self, expr: &str, range: &Range) -> Result<Answer, Error> {
+        match self {
+            Self::Live(client) | Self::Replay { client, .. } => {
+                client.query_range(expr, range).await.map_err(Error::source)
+            }
+            Self::Fixed(series) => from_file(series, expr, range),
+        }
+    }
+
+    pub(crate) async fn close(self) {
+        if let Self::Replay { server, .. } = self {
+            server.stop().await;
+        }
+    }
+}
+
+/// The channels of a file that `expr` names, within `range` and the step before it.
+fn from_file(series: &[Series], expr: &str, range: &Range) -> Result<Answer, Error> {
+    let named = |series: &&Series| expr == "*" || series.labels().get(METRIC_NAME) == Some(expr);
+    let chosen: Vec<Series> = series
+        .iter()
+        .filter(named)
+        .map(|series| {
+            let from = range.start.add_millis(1 - range.step_ms);
+            series
+                .view()
+                .range(from, range.end.add_millis(1))
+                .to_series()
+        })
+        .collect();
+    if chosen.is_empty() {
+        let channels: Vec<&str> = series
+            .iter()
+            .filter_map(|s| s.labels().metric_name())
+            .collect();
+        return Err(Error::source(format!(
+            "the file has no channel `{expr}`; it has: {}",
+            channels.join(", ")
+        )));
+    }
+    Ok(Answer {
+        series: chosen,
+        quality: Quality::default(),
+    })
+}
+
+/// The time of day.
+pub(crate) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn client(config: &SourceConfig) -> Result<Client, Error> {
+    let SourceConfig::Prometheus {
+        url,
+        auth,
+        tls,
+        timeout,
+        retries,
+        headers,
+        params,
+        max_concurrency,
+    } = config
+    else {
+        return Err(Error::config("the source is not a server"));
+    };
+    let wrong = |e: bongsu_prometheus::Error| Error::config(format!("source: {e}"));
+    let mut client = ClientConfig::new(url.as_str())
+        .and_then(|c| c.timeout(timeout.duration()))
+        .and_then(|c| c.max_concurrency(*max_concurrency))
+        .and_then(|c| c.retries(*retries))
+        .and_then(|c| c.auth(auth_of(auth)))
+        .map_err(wrong)?
+        .tls(tls_of(tls));
+    for (name, value) in headers {
+        client = client.header(name, value).map_err(wrong)?;
+    }
+    for (name, value) in params {
+        client = client.param(name, value).map_err(wrong)?;
+    }
+    Client::new(client).map_err(wrong)
+}
+
+fn auth_of(config: &AuthConfig) -> Auth {
+    match config {
+        AuthConfig::None => Auth::None,
+        AuthConfig::Basic { username, password } => Auth::Basic {
+            username: username.clone(),
+            password: password.secret().clone(),
+        },
+        AuthConfig::Bearer { token } => Auth::Bearer(token.secret().clone()),
+        AuthConfig::Headers { headers } => {
+            let pairs = headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.secret().clone()));
+            Auth::Headers(pairs.collect())
+        }
+    }
+}
+
+fn tls_of(config: &TlsConfig) -> Tls {
+    Tls {
+        ca: config.ca.clone(),
+        client_certificate: config.client_certificate.clone(),
+        client_key: config.client_key.clone(),
+        insecure_skip_verify: config.insecure_skip_verify,
+    }
+}
