@@ -138,6 +138,16 @@ impl Dispatcher {
         Ok(self)
     }
 
+    /// Queues `transitions` for the next [`Dispatcher::dispatch`] without delivering them, so that
+    /// they are part of [`Dispatcher::pending`] when it is saved before.
+    pub fn enqueue(&mut self, transitions: &[Alert]) {
+        for alert in transitions {
+            if alert.state != AlertState::Pending {
+                self.lanes.iter_mut().for_each(|lane| lane.push(alert));
+            }
+        }
+    }
+
     /// Delivers, at the moment `now`: the `transitions` of this tick (fired and resolved alerts, in
     /// order; pending ones are passed over) and what waits from earlier ticks to the sinks that
     /// want transitions; the state of `lifecycle` to those that want the state. Sinks that had
@@ -148,11 +158,7 @@ impl Dispatcher {
         transitions: &[Alert],
         lifecycle: &Lifecycle,
     ) -> Vec<Delivery> {
-        for alert in transitions {
-            if alert.state != AlertState::Pending {
-                self.lanes.iter_mut().for_each(|lane| lane.push(alert));
-            }
-        }
+        self.enqueue(transitions);
         let state: Vec<Alert> = if self.lanes.iter().any(|lane| lane.wants_state(now)) {
             let resolved = lifecycle.recently_resolved();
             lifecycle.active().chain(resolved).cloned().collect()
