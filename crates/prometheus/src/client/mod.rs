@@ -118,3 +118,36 @@ impl fmt::Debug for Client {
         f.debug_tuple("Client").field(&self.0.config).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_send<T: Send>(value: T) -> T {
+        value
+    }
+
+    #[test]
+    fn clients_and_their_futures_cross_threads() {
+        fn assert_shared<T: Send + Sync + Clone + 'static>() {}
+        assert_shared::<Client>();
+        assert_shared::<ClientConfig>();
+        let client = Client::new(ClientConfig::new("http://h").unwrap()).unwrap();
+        let (at, range) = (
+            Timestamp::MIN,
+            Range {
+                start: Timestamp::MIN,
+                end: Timestamp::MAX,
+                step_ms: 1,
+            },
+        );
+        drop(assert_send(client.query("up", None)));
+        drop(assert_send(client.query_range("up", &range)));
+        drop(assert_send(client.series(&["up"], at, at)));
+        drop(assert_send(client.labels(&[], at, at)));
+        drop(assert_send(client.label_values("job", &[], at, at)));
+        drop(assert_send(client.metadata(None)));
+        drop(assert_send(client.targets()));
+        drop(assert_send(client.ready()));
+    }
+}

@@ -163,6 +163,14 @@ impl Transport {
         }
     }
 
+    /// The parameters of `call` and those of the configuration, as a form or a query.
+    fn encoded(&self, call: &Call) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(&call.form);
+        form.extend_pairs(&self.config.params);
+        form.finish()
+    }
+
     async fn send(
         &self,
         method: &Method,
@@ -170,10 +178,7 @@ impl Transport {
         call: &Call,
         name: &str,
     ) -> Result<Response, Error> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(&call.form);
-        form.extend_pairs(&self.config.params);
-        let form = form.finish();
+        let form = self.encoded(call);
         let mut request = if *method == Method::POST {
             let request = self.http.post(url.clone()).body(form);
             request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -222,7 +227,7 @@ impl Transport {
             (ErrorKind::Timeout, message)
         } else if is_tls(error) {
             (ErrorKind::Tls, format!("the TLS handshake failed: {text}"))
-        } else if error.is_decode() && !is_io(error) {
+        } else if error.is_decode() && !is_broken_stream(error) {
             (
                 ErrorKind::Decode,
                 format!("the body cannot be decompressed: {text}"),
@@ -314,8 +319,8 @@ fn is_tls(error: &reqwest::Error) -> bool {
         .any(|cause| cause.is::<rustls::Error>())
 }
 
-fn is_io(error: &reqwest::Error) -> bool {
-    causes(error)
-        .iter()
-        .any(|cause| cause.to_string().contains("connection"))
+/// Whether the bytes did not come in, rather than came in damaged: only the connection's own
+/// errors are of this type.
+fn is_broken_stream(error: &reqwest::Error) -> bool {
+    causes(error).iter().any(|cause| cause.is::<hyper::Error>())
 }

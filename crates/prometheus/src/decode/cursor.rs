@@ -144,6 +144,10 @@ impl<'a> Cursor<'a> {
                     });
                     self.rest = rest;
                 }
+                [b'\\'] => {
+                    self.rest = &[];
+                    return Err(self.expected("a JSON escape"));
+                }
                 rest => {
                     let (text, rest) = rest
                         .split_at_checked(plain_len(rest))
@@ -170,23 +174,24 @@ impl<'a> Cursor<'a> {
             }
             code = 0x1_0000 + (((code - 0xd800) << 10) | (u32::from(second) - 0xdc00));
         }
+        if (0xd800..0xe000).contains(&code) {
+            self.pass_if_cut(br"\u");
+        }
         char::from_u32(code).ok_or_else(|| self.expected("a whole surrogate pair before this"))
     }
 
     fn four_hex(&mut self) -> Result<u16, DecodeError> {
-        let (digits, rest) = self
-            .rest
-            .split_first_chunk::<4>()
-            .ok_or_else(|| self.expected("four hexadecimal digits"))?;
         let mut code = 0_u16;
-        for &digit in digits {
-            let digit = char::from(digit)
-                .to_digit(16)
+        for _ in 0..4 {
+            let digit = self
+                .rest
+                .first()
+                .and_then(|&digit| char::from(digit).to_digit(16))
                 .and_then(|digit| u16::try_from(digit).ok())
                 .ok_or_else(|| self.expected("four hexadecimal digits"))?;
+            self.rest = self.rest.get(1..).unwrap_or_default();
             code = (code << 4) | digit;
         }
-        self.rest = rest;
         Ok(code)
     }
 
@@ -250,10 +255,25 @@ impl<'a> Cursor<'a> {
                 Ok(())
             }
             Some(b'-' | b'0'..=b'9') => self.number().map(drop),
-            _ if self.eat_word(b"true") || self.eat_word(b"false") || self.eat_word(b"null") => {
-                Ok(())
-            }
-            _ => Err(self.expected("a value")),
+            _ => self.skip_word(),
+        }
+    }
+
+    fn skip_word(&mut self) -> Result<(), DecodeError> {
+        const WORDS: [&[u8]; 3] = [b"true", b"false", b"null"];
+        if WORDS.iter().any(|word| self.eat_word(word)) {
+            return Ok(());
+        }
+        for word in WORDS {
+            self.pass_if_cut(word);
+        }
+        Err(self.expected("a value"))
+    }
+
+    /// Passes over a `token` that the end cuts short, so that the next error says so.
+    fn pass_if_cut(&mut self, token: &[u8]) {
+        if token.starts_with(self.rest) {
+            self.rest = &[];
         }
     }
 }

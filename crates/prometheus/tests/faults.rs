@@ -1,0 +1,483 @@
+//! The client against servers that misbehave.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use bongsu_core::{Secret, Timestamp};
+use bongsu_prometheus::{Auth, Client, ClientConfig, ErrorKind, Range};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use wiremock::matchers::{body_string_contains, header, method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const EMPTY: &str = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
+const UP: &str = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up"},"value":[10,"1"]}]}}"#;
+
+fn config(url: &str) -> ClientConfig {
+    let (first, max) = (Duration::from_millis(5), Duration::from_millis(300));
+    ClientConfig::new(url)
+        .unwrap()
+        .retry_delay(first, max)
+        .unwrap()
+}
+
+fn client(url: &str) -> Client {
+    Client::new(config(url)).unwrap()
+}
+
+fn json(body: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(body, "application/json; charset=utf-8")
+}
+
+async fn server(reply: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(reply)
+        .mount(&server)
+        .await;
+    server
+}
+
+async fn requests(server: &MockServer) -> usize {
+    server.received_requests().await.unwrap().len()
+}
+
+/// A server that reads a request and answers each connection with these bytes.
+async fn raw(answer: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(&answer).await;
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_named_without_its_password() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let client = client(&format!("http://arthur:hunter2@{addr}/prom"));
+    let error = client.query("up{secret=\"q\"}", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    let text = format!("{error} {error:?} {client:?}");
+    assert!(
+        text.contains(&format!("POST http://{addr}/prom/api/v1/query")),
+        "{text}"
+    );
+    assert!(text.contains("refused"), "{text}");
+    assert!(
+        !text.contains("hunter2") && !text.contains("arthur"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_host_is_a_connection_error() {
+    let client = Client::new(config("http://no-such-host.invalid").retries(0).unwrap()).unwrap();
+    let error = client.query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+}
+
+#[tokio::test]
+async fn statuses_have_their_kinds_and_only_passing_ones_are_tried_again() {
+    let prometheus =
+        r#"{"status":"error","errorType":"execution","error":"many-to-many matching"}"#;
+    for (status, kind, tries) in [
+        (400, ErrorKind::Query, 1),
+        (401, ErrorKind::Denied, 1),
+        (403, ErrorKind::Denied, 1),
+        (404, ErrorKind::NotFound, 1),
+        (422, ErrorKind::Query, 1),
+        (429, ErrorKind::RateLimited, 3),
+        (500, ErrorKind::Status, 1),
+        (502, ErrorKind::Unavailable, 3),
+        (503, ErrorKind::Unavailable, 3),
+        (504, ErrorKind::Unavailable, 3),
+    ] {
+        let reply = ResponseTemplate::new(status).set_body_raw(prometheus, "application/json");
+        let server = server(reply).await;
+        let client = Client::new(config(&server.uri()).retries(2).unwrap()).unwrap();
+        let error = client.query("up", None).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{status}");
+        assert_eq!(error.error_type(), Some("execution"));
+        assert!(
+            error.to_string().contains("many-to-many matching"),
+            "{error}"
+        );
+        assert_eq!(requests(&server).await, tries, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured_and_capped() {
+    for (header, least, most) in [("0", 0, 150), ("3600", 300, 2_000)] {
+        let server = MockServer::start().await;
+        let busy = ResponseTemplate::new(429).insert_header("Retry-After", header);
+        Mock::given(method("POST"))
+            .respond_with(busy)
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+        Mock::given(method("POST"))
+            .respond_with(json(UP))
+            .mount(&server)
+            .await;
+        let client = client(&server.uri());
+        let start = Instant::now();
+        assert_eq!(client.query("up", None).await.unwrap().series.len(), 1);
+        let waited = start.elapsed();
+        let (least, most) = (Duration::from_millis(least), Duration::from_millis(most));
+        assert!(waited >= least && waited < most, "{header}: {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_recovers_is_answered_from() {
+    let server = MockServer::start().await;
+    let down = ResponseTemplate::new(503).set_body_string("<html>down</html>");
+    Mock::given(method("POST"))
+        .respond_with(down)
+        .up_to_n_times(2)
+        .mount(&server)
+        .await;
+    Mock::given(method("POST"))
+        .respond_with(json(EMPTY))
+        .mount(&server)
+        .await;
+    let answer = client(&server.uri()).query("up", None).await.unwrap();
+    assert!(answer.series.is_empty() && answer.quality.is_clean());
+    assert_eq!(requests(&server).await, 3);
+}
+
+#[tokio::test]
+async fn a_slow_server_times_out() {
+    let server = server(json(EMPTY).set_delay(Duration::from_secs(5))).await;
+    let config = config(&server.uri()).retries(0).unwrap();
+    let client = Client::new(config.timeout(Duration::from_millis(100)).unwrap()).unwrap();
+    let error = client.query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("100ms"), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_connection_error() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n30\r\n",
+    ] {
+        let url = raw(format!("{head}{{\"status\":\"succ").into_bytes()).await;
+        let error = client(&url).query("up", None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+        assert!(
+            error.to_string().contains("broke off after 15 bytes"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn json_that_is_cut_short_says_where() {
+    let server = server(json(&UP[..60])).await;
+    let error = client(&server.uri()).query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    let text = error.to_string();
+    assert!(
+        text.contains("at byte 60 of 60") && text.contains("cut short"),
+        "{text}"
+    );
+    assert_eq!(requests(&server).await, 1);
+}
+
+#[tokio::test]
+async fn an_answer_over_the_cap_is_refused_while_it_comes_in() {
+    let big = format!("{}{}", " ".repeat(100_000), EMPTY);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(big.as_bytes()).unwrap();
+    let packed = ResponseTemplate::new(200)
+        .set_body_raw(gzip.finish().unwrap(), "application/json")
+        .insert_header("Content-Encoding", "gzip");
+    for reply in [json(&big), packed] {
+        let server = server(reply).await;
+        let capped = config(&server.uri()).max_response_bytes(99_999).unwrap();
+        let error = Client::new(capped)
+            .unwrap()
+            .query("up", None)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.to_string().contains("99999"), "{error}");
+        assert_eq!(requests(&server).await, 1);
+        // The same answer passes below the cap: it is decompressed.
+        client(&server.uri()).query("up", None).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn zstd_is_read_and_damaged_gzip_is_an_error() {
+    // A frame of one raw block.
+    let mut frame = vec![
+        0x28,
+        0xb5,
+        0x2f,
+        0xfd,
+        0x20,
+        u8::try_from(UP.len()).unwrap(),
+    ];
+    let block = u32::try_from(UP.len()).unwrap() << 3 | 1;
+    frame.extend_from_slice(&block.to_le_bytes()[..3]);
+    frame.extend_from_slice(UP.as_bytes());
+    let encoded = |body: Vec<u8>, name| {
+        let reply = ResponseTemplate::new(200).set_body_raw(body, "application/json");
+        reply.insert_header("Content-Encoding", name)
+    };
+    let zstd = server(encoded(frame, "zstd")).await;
+    assert_eq!(
+        client(&zstd.uri())
+            .query("up", None)
+            .await
+            .unwrap()
+            .series
+            .len(),
+        1
+    );
+    let damaged = server(encoded(b"\x1f\x8b\x08 this is not gzip".to_vec(), "gzip")).await;
+    let error = client(&damaged.uri()).query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+    assert_eq!(requests(&damaged).await, 1);
+}
+
+#[tokio::test]
+async fn a_login_page_is_named_and_shown() {
+    let page = "<html>\n <title>Sign in</title>";
+    let server = server(ResponseTemplate::new(200).set_body_raw(page, "text/html")).await;
+    let error = client(&server.uri()).query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ContentType);
+    let text = error.to_string();
+    assert!(
+        text.contains("`text/html`") && text.contains("<title>Sign in</title>"),
+        "{text}"
+    );
+    let client = client(&server.uri());
+    let series = client.series(&["up"], Timestamp::MIN, Timestamp::MAX);
+    assert_eq!(series.await.unwrap_err().kind(), ErrorKind::ContentType);
+}
+
+#[tokio::test]
+async fn points_out_of_order_and_doubled_are_repaired_and_counted() {
+    let body = r#"{"status":"success","data":{"resultType":"matrix","result":[
+        {"metric":{"a":"1"},"values":[[10,"1"],[30,"3"],[20,"2"],[20,"9"],[30,"9"]]},
+        {"metric":{"a":"2"},"values":[[10,"1"]],"histograms":[[10,{"count":"5","sum":"1"}]]},
+        {"metric":{"a":"3"},"histograms":[[10,{"count":"5","sum":"1"}]]}]}}"#;
+    let server = server(json(body)).await;
+    let answer = client(&server.uri()).query("up[5m]", None).await.unwrap();
+    let [first, second] = answer.series.as_slice() else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(first.values(), [1.0, 2.0, 3.0]);
+    assert_eq!(second.values(), [1.0]);
+    let quality = answer.quality;
+    assert_eq!((quality.duplicate_points, quality.unordered_points), (2, 2));
+    assert_eq!(quality.histogram_series, 2);
+    assert!(!quality.is_clean());
+}
+
+#[tokio::test]
+async fn warnings_remarks_and_partial_answers_are_surfaced() {
+    let body = r#"{"status":"success","isPartial":true,"data":{"resultType":"vector","result":[]},"warnings":["store down"],"infos":["not a counter"]}"#;
+    let server = server(json(body)).await;
+    let quality = client(&server.uri())
+        .query("up", None)
+        .await
+        .unwrap()
+        .quality;
+    assert!(quality.partial && !quality.is_clean());
+    assert_eq!(quality.warnings, ["store down"]);
+    assert_eq!(quality.infos, ["not a counter"]);
+}
+
+#[tokio::test]
+async fn a_server_without_post_is_asked_by_get_from_then_on() {
+    let server = MockServer::start().await;
+    let refusal = ResponseTemplate::new(405);
+    Mock::given(method("POST"))
+        .respond_with(refusal)
+        .expect(1)
+        .mount(&server)
+        .await;
+    let get = Mock::given(method("GET")).and(path("/p/api/v1/query"));
+    let get = get
+        .and(query_param("query", "up{a=\"b c\"}"))
+        .and(query_param("dedup", "true"));
+    get.respond_with(json(UP)).expect(3).mount(&server).await;
+    let config = config(&format!("{}/p/", server.uri()))
+        .param("dedup", "true")
+        .unwrap();
+    let client = Client::new(config).unwrap();
+    for _ in 0..2 {
+        client.query("up{a=\"b c\"}", None).await.unwrap();
+    }
+    client.clone().query("up{a=\"b c\"}", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn credentials_headers_and_parameters_are_sent() {
+    let basic = Auth::Basic {
+        username: "ann".into(),
+        password: Secret::new("hunter2"),
+    };
+    let own = Auth::Headers(vec![("X-Api-Key".into(), Secret::new("k"))]);
+    for (auth, name, value) in [
+        (basic, "authorization", "Basic YW5uOmh1bnRlcjI="),
+        (
+            Auth::Bearer(Secret::new("t0p")),
+            "authorization",
+            "Bearer t0p",
+        ),
+        (own, "x-api-key", "k"),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(header(name, value))
+            .and(header("x-scope-orgid", "team"))
+            .and(body_string_contains("query=up"))
+            .and(body_string_contains("dedup=true"))
+            .and(body_string_contains("timeout=30s"))
+            .and(body_string_contains("time=1.500"))
+            .respond_with(json(UP))
+            .mount(&server)
+            .await;
+        let config = config(&server.uri()).auth(auth).unwrap();
+        let config = config.header("X-Scope-OrgID", "team").unwrap();
+        let client = Client::new(config.param("dedup", "true").unwrap()).unwrap();
+        let at = Timestamp::from_millis(1_500);
+        client.query("up", Some(at)).await.unwrap();
+        let shown = format!("{client:?}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("t0p"),
+            "{shown}"
+        );
+    }
+    // In the address, they work too.
+    let server = MockServer::start().await;
+    let wanted = header("authorization", "Basic YW5uOmh1bnRlcjI=");
+    Mock::given(wanted)
+        .respond_with(json(UP))
+        .mount(&server)
+        .await;
+    let url = server.uri().replace("http://", "http://ann:hunter2@");
+    client(&url).query("up", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn redirects_stay_on_the_server_and_keep_the_query() {
+    let server = MockServer::start().await;
+    let moved = ResponseTemplate::new(302).insert_header("Location", "/new/api/v1/query");
+    Mock::given(path("/api/v1/query"))
+        .respond_with(moved)
+        .mount(&server)
+        .await;
+    let found = Mock::given(path("/new/api/v1/query")).and(method("POST"));
+    let found = found.and(body_string_contains("query=up"));
+    found.respond_with(json(UP)).mount(&server).await;
+    client(&server.uri()).query("up", None).await.unwrap();
+
+    let other = MockServer::start().await;
+    let away = format!("{}/login?token=t0p", other.uri());
+    let server = self::server(ResponseTemplate::new(307).insert_header("Location", away)).await;
+    let error = client(&server.uri()).query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Redirect);
+    let text = error.to_string();
+    assert!(
+        text.contains(&other.uri()) && !text.contains("t0p"),
+        "{text}"
+    );
+    assert_eq!(requests(&other).await, 0);
+
+    let round = server_with_loop().await;
+    let error = client(&round.uri()).query("up", None).await.unwrap_err();
+    assert!(
+        error.to_string().contains("more than 3 redirects"),
+        "{error}"
+    );
+}
+
+async fn server_with_loop() -> MockServer {
+    server(ResponseTemplate::new(308).insert_header("Location", "/api/v1/query")).await
+}
+
+#[tokio::test]
+async fn long_ranges_are_split_on_the_grid_and_joined() {
+    let server = MockServer::start().await;
+    let answer = |request: &wiremock::Request| {
+        let body = String::from_utf8(request.body.clone()).unwrap();
+        let number = |name: &str| -> i64 {
+            let from = body.find(&format!("&{name}=")).unwrap() + name.len() + 2;
+            body[from..].split('&').next().unwrap().parse().unwrap()
+        };
+        let (start, end, step) = (number("start"), number("end"), number("step"));
+        assert!((end - start) / step <= 10 && start % step == 0 && end % step == 0);
+        // A neighbour's point too much, as servers that round outwards give.
+        let times = (start - step..=end).step_by(60);
+        let points: Vec<String> = times.map(|t| format!("[{t},\"{t}\"]")).collect();
+        json(&format!(
+            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{}},"values":[{}]}}]}}}}"#,
+            points.join(",")
+        ))
+    };
+    Mock::given(method("POST"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    let config = config(&server.uri()).max_points(10).unwrap();
+    let client = Client::new(config).unwrap();
+    let range = Range {
+        start: Timestamp::from_secs(601),
+        end: Timestamp::from_secs(6_059),
+        step_ms: 60_000,
+    };
+    let found = client.query_range("up", &range).await.unwrap();
+    let expected: Vec<f64> = (600..=6_000).step_by(60).map(f64::from).collect();
+    assert_eq!(found.series[0].values(), expected);
+    assert!(requests(&server).await >= 9);
+    let bad = Range {
+        end: Timestamp::from_secs(10_000_000_000),
+        step_ms: 1,
+        ..range
+    };
+    let error = client.query_range("up", &bad).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Range);
+    let between = Range {
+        end: Timestamp::from_secs(602),
+        ..range
+    };
+    assert!(
+        client
+            .query_range("up", &between)
+            .await
+            .unwrap()
+            .series
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn no_more_requests_run_than_allowed() {
+    let server = server(json(EMPTY).set_delay(Duration::from_millis(100))).await;
+    let client = Client::new(config(&server.uri()).max_concurrency(2).unwrap()).unwrap();
+    let start = Instant::now();
+    let calls: Vec<_> = (0..6)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.query("up", None).await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert!(start.elapsed() >= Duration::from_millis(300));
+}
