@@ -30,7 +30,7 @@ impl Links {
     /// Where to read what to do: the annotation `runbook_url`.
     ///
     /// # Errors
-    /// When the address does not start with `http://` or `https://`, or a brace is not closed.
+    /// When it is not an `http` or `https` address, or a brace is not closed.
     pub fn runbook(mut self, address: impl Into<String>) -> Result<Self, Error> {
         self.runbook = Some(checked("runbook", address.into())?);
         Ok(self)
@@ -94,29 +94,35 @@ pub fn annotations(alert: &Alert, links: &Links) -> BTreeMap<String, String> {
     .collect()
 }
 
-/// The address, when it is a web address whose braces are closed.
+/// The address, when its braces are closed and it is a web address whatever they hold.
 pub(crate) fn checked(name: &str, address: String) -> Result<String, Error> {
-    let web = ["http://", "https://"]
-        .iter()
-        .any(|scheme| address.len() > scheme.len() && address.starts_with(scheme));
     let mut open = false;
+    let mut example = String::with_capacity(address.len());
     for c in address.chars() {
         match c {
             '{' if !open => open = true,
-            '}' if open => open = false,
+            '}' if open => {
+                open = false;
+                example.push('x');
+            }
             '{' | '}' => return Err(braces(name, &address)),
-            _ => {}
+            _ if open => {}
+            c => example.push(c),
         }
     }
-    match (web, open) {
-        (true, false) => Ok(address),
-        (_, true) => Err(braces(name, &address)),
-        (false, false) => Err(Error::parameter(
-            name,
-            format!("`{address}`"),
-            "an address that starts with http:// or https://",
-        )),
+    if open {
+        return Err(braces(name, &address));
     }
+    if !is_web_address(&example) {
+        let value = format!("`{address}`");
+        return Err(Error::parameter(name, value, "an http or https address"));
+    }
+    Ok(address)
+}
+
+/// Whether receivers take it for an address of the web.
+pub(crate) fn is_web_address(address: &str) -> bool {
+    reqwest::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 fn braces(name: &str, address: &str) -> Error {
@@ -199,6 +205,7 @@ mod tests {
         for address in [
             "",
             "https://",
+            "https://a b",
             "ftp://x",
             "https://x/{a",
             "https://x/a}",

@@ -1,103 +1,23 @@
 //! The sink against the real Alertmanager: one, and a cluster of two.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod common;
+mod server;
 
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bongsu_alert::{AlertmanagerSink, Dispatcher, ErrorKind, Lifecycle, Links, Retry, Sink};
 use bongsu_core::{Alert, Labels, Timestamp};
 use common::{fire, labels, resolve};
 use serde_json::Value;
-
-const CONFIG: &str = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
-
-/// A running Alertmanager, stopped when dropped.
-struct Alertmanager {
-    process: Child,
-    address: SocketAddr,
-    cluster: Option<SocketAddr>,
-    _directory: tempfile::TempDir,
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-}
-
-impl Alertmanager {
-    /// Starts one on free ports; a member of a cluster when `cluster` holds the peers to join.
-    async fn start(cluster: Option<&[SocketAddr]>, prefix: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("alertmanager.yml");
-        std::fs::write(&config, CONFIG).unwrap();
-        let address = free_address();
-        let member = cluster.map(|_| free_address());
-        let gossip = member.map_or_else(String::new, |address| address.to_string());
-        let mut command = Command::new("prometheus-alertmanager");
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.path={}", directory.path().display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg(format!("--cluster.listen-address={gossip}"))
-            .arg(format!("--web.route-prefix={prefix}/"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        for peer in cluster.unwrap_or_default() {
-            command.arg(format!("--cluster.peer={peer}"));
-        }
-        let process = command.spawn().unwrap_or_else(|e| {
-            panic!("prometheus-alertmanager does not start: {e}; install the Debian package `prometheus-alertmanager`")
-        });
-        let started = Self {
-            process,
-            address,
-            cluster: member,
-            _directory: directory,
-        };
-        let ready = started.url(&format!("{prefix}/-/ready"));
-        started
-            .wait("ready", || async {
-                reqwest::get(&ready)
-                    .await
-                    .is_ok_and(|answer| answer.status().is_success())
-            })
-            .await;
-        started
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    async fn wait<F: Future<Output = bool>>(&self, what: &str, check: impl Fn() -> F) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !check().await {
-            assert!(
-                Instant::now() < deadline,
-                "{}: not {what} in time",
-                self.address
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// The alerts that its API lists: those that fire.
-    async fn alerts(&self) -> Vec<Value> {
-        let answer = reqwest::get(self.url("/api/v2/alerts")).await.unwrap();
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-    }
-}
+use server::Alertmanager;
 
 /// Our clients need a TLS provider, which the sinks install; the bare ones here need it as well.
 fn sink(members: impl IntoIterator<Item = String>) -> AlertmanagerSink {
@@ -263,22 +183,92 @@ async fn a_prefix_is_used_and_a_wrong_one_is_a_wrong_setting() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_servers_words() {
+async fn extreme_moments_are_accepted() {
     let _provider = sink(["http://localhost".to_owned()]);
     let server = Alertmanager::start(None, "").await;
-    let good = fire(&mut Lifecycle::new(), &identity("a"), now());
-    // A moment that Alertmanager cannot read makes the whole request malformed.
-    let mut bad = fire(&mut Lifecycle::new(), &identity("b"), now());
-    bad.starts_at = Timestamp::MIN;
-    let result = sink([server.url("")]).deliver(now(), &[good, bad]).await;
-    match result {
-        Ok(()) => assert_eq!(server.alerts().await.len(), 2),
-        Err(error) => {
-            assert_eq!(
-                (error.kind(), error.retry()),
-                (ErrorKind::Rejected, Retry::Never)
-            );
-            assert!(error.to_string().contains("answered 400"), "{error}");
+    let alerts: Vec<Alert> = [Timestamp::MIN, now() + Duration::from_secs(1 << 40)]
+        .into_iter()
+        .enumerate()
+        .map(|(i, at)| fire(&mut Lifecycle::new(), &identity(&i.to_string()), at))
+        .collect();
+    let sink = sink([server.url("")]);
+    sink.deliver(now(), &alerts).await.unwrap();
+}
+
+/// A member that answers as `answer` says, with the number of requests so far, and counts them.
+async fn scripted<F, R>(answer: F) -> (String, Arc<AtomicUsize>)
+where
+    F: Fn(usize) -> R + Clone + Send + Sync + 'static,
+    R: axum::response::IntoResponse + Send + 'static,
+{
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
+    let app = axum::Router::new().fallback(move || {
+        let answer = answer(counter.fetch_add(1, Ordering::SeqCst));
+        async move { answer }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (format!("http://{address}"), count)
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_members_words_and_waits_for_the_resend() {
+    let refuse_first = |n| {
+        if n == 0 {
+            (400, r#""bad label""#)
+        } else {
+            (200, "")
         }
-    }
+    };
+    let (member, count) = scripted(move |n| {
+        let (code, text) = refuse_first(n);
+        (axum::http::StatusCode::from_u16(code).unwrap(), text)
+    })
+    .await;
+    let mut dispatcher = Dispatcher::new().with_sink(sink([member.clone()])).unwrap();
+    let mut lifecycle = Lifecycle::new();
+    let start = now();
+    // Two batches: that the first is refused does not keep the second back.
+    let fired: Vec<Alert> = (0..300)
+        .map(|i| fire(&mut lifecycle, &identity(&i.to_string()), start))
+        .collect();
+    let deliveries = dispatcher.dispatch(start, &fired, &lifecycle).await;
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    let error = deliveries[0].result.as_ref().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.retry()),
+        (ErrorKind::Rejected, Retry::Never)
+    );
+    let text = format!("Alertmanager {member} answered 400 Bad Request: bad label");
+    assert_eq!(error.to_string(), text);
+
+    let after = |seconds| start + Duration::from_secs(seconds);
+    assert!(
+        dispatcher
+            .dispatch(after(59), &[], &lifecycle)
+            .await
+            .is_empty()
+    );
+    let deliveries = dispatcher.dispatch(after(60), &[], &lifecycle).await;
+    assert!(deliveries[0].result.is_ok());
+    assert_eq!(count.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_member_that_hangs_does_not_hide_that_another_took_the_alerts() {
+    let (member, _count) = scripted(|_| "").await;
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", hanging.local_addr().unwrap());
+    let mut dispatcher = Dispatcher::new()
+        .with_sink(sink([address, member]))
+        .unwrap();
+    let mut lifecycle = Lifecycle::new();
+    let fired = fire(&mut lifecycle, &identity("a"), now());
+    let deliveries = dispatcher.dispatch(now(), &[fired], &lifecycle).await;
+    assert!(deliveries[0].result.is_ok(), "{deliveries:?}");
+    assert_eq!(deliveries[0].warnings[0].kind(), ErrorKind::Partial);
+    let text = deliveries[0].warnings[0].to_string();
+    assert!(text.contains("did not answer in time"), "{text}");
 }

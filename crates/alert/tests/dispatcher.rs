@@ -1,127 +1,16 @@
 //! The dispatcher keeps order, loses nothing silently, and never waits for long.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
+mod fake;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bongsu_alert::{
-    BoxFuture, Delivery, Dispatcher, Error, ErrorKind, Lifecycle, LogSink, Mode, Pending, Sink,
-};
+use bongsu_alert::{Delivery, Dispatcher, ErrorKind, Lifecycle, LogSink, Mode, Pending};
 use bongsu_core::{Alert, AlertState, Timestamp, snapshot};
 use common::{fire, labels, resolve};
+use fake::{Answer, Fake, spell};
 use proptest::prelude::*;
-
-/// What a [`Fake`] answers to a delivery.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Answer {
-    Ok,
-    Fail(ErrorKind),
-    FailFor(Duration),
-    Hang,
-    /// Refuses any batch with the alert of this name.
-    RefuseName(&'static str),
-}
-
-#[derive(Debug, Default)]
-struct Script {
-    answers: VecDeque<Answer>,
-    heard: Vec<String>,
-    calls: usize,
-}
-
-/// A sink that answers by script, and takes everything when the script is over.
-#[derive(Debug, Clone)]
-struct Fake {
-    name: String,
-    mode: Mode,
-    timeout: Duration,
-    script: Arc<Mutex<Script>>,
-}
-
-impl Fake {
-    fn new(name: &str, mode: Mode, answers: impl IntoIterator<Item = Answer>) -> Self {
-        let script = Script {
-            answers: answers.into_iter().collect(),
-            ..Script::default()
-        };
-        Self {
-            name: name.to_owned(),
-            mode,
-            timeout: Duration::from_secs(10),
-            script: Arc::new(Mutex::new(script)),
-        }
-    }
-
-    fn heard(&self) -> Vec<String> {
-        self.script.lock().unwrap().heard.clone()
-    }
-
-    fn calls(&self) -> usize {
-        self.script.lock().unwrap().calls
-    }
-}
-
-fn spell(alert: &Alert) -> String {
-    let mark = if alert.state == AlertState::Resolved {
-        '-'
-    } else {
-        '+'
-    };
-    format!("{mark}{}", alert.labels.metric_name().unwrap())
-}
-
-impl Sink for Fake {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    fn deliver<'a>(
-        &'a self,
-        _now: Timestamp,
-        alerts: &'a [Alert],
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            let answer = {
-                let mut script = self.script.lock().unwrap();
-                script.calls += 1;
-                match script.answers.front().copied() {
-                    Some(Answer::RefuseName(_)) | None => script.answers.front().copied(),
-                    Some(_) => script.answers.pop_front(),
-                }
-            };
-            match answer {
-                Some(Answer::Fail(kind)) => return Err(Error::delivery(kind, "scripted")),
-                Some(Answer::FailFor(after)) => {
-                    let kind = ErrorKind::RateLimited;
-                    return Err(Error::delivery_after(kind, "scripted", after));
-                }
-                Some(Answer::Hang) => std::future::pending().await,
-                Some(Answer::RefuseName(name))
-                    if alerts.iter().any(|a| a.labels.metric_name() == Some(name)) =>
-                {
-                    return Err(Error::delivery(
-                        ErrorKind::Rejected,
-                        format!("{name} is bad"),
-                    ));
-                }
-                _ => {}
-            }
-            let mut script = self.script.lock().unwrap();
-            script.heard.extend(alerts.iter().map(spell));
-            Ok(())
-        })
-    }
-}
 
 const fn at(second: i64) -> Timestamp {
     Timestamp::from_secs(second)
@@ -278,6 +167,29 @@ async fn a_restart_loses_nothing() {
     tick(&mut dispatcher, 1, &firing(&["c"])).await;
     assert_eq!(after.heard(), ["+a", "+b", "+c"]);
     assert!(dispatcher.pending().is_empty());
+}
+
+#[tokio::test]
+async fn the_first_version_of_the_snapshot_still_loads() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/pending.v1.bngs"
+    );
+    let sink = Fake::new("s", Mode::Transitions, [Answer::Fail(ErrorKind::Network)]);
+    let mut dispatcher = Dispatcher::new().with_sink(sink).unwrap();
+    tick(&mut dispatcher, 0, &firing(&["a", "b"])).await;
+    // To write it anew after a change of the version: BONGSU_WRITE_FIXTURES=1 cargo test.
+    if std::env::var_os("BONGSU_WRITE_FIXTURES").is_some() {
+        snapshot::save(&dispatcher.pending(), path).unwrap();
+    }
+    assert_eq!(
+        snapshot::load::<Pending>(path).unwrap(),
+        dispatcher.pending()
+    );
+    let bytes = std::fs::read(path).unwrap();
+    for end in 0..bytes.len() {
+        assert!(snapshot::from_bytes::<Pending>(&bytes[..end]).is_err());
+    }
 }
 
 #[tokio::test]

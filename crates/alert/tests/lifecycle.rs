@@ -1,4 +1,5 @@
 //! The life of an alert, rule by rule.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What holds for the life of an alert whatever the verdicts are.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
 
@@ -139,6 +140,12 @@ proptest! {
             }
             prop_assert_eq!(run.lifecycle.active().count(), usize::from(firing));
             prop_assert!(run.lifecycle.len() <= 1);
+            if run.lifecycle.is_empty() {
+                // Forgotten, which is too early before the cooldown is over.
+                if let Some(resolved) = last_resolved.take() {
+                    prop_assert!(run.now.millis_since(resolved) >= millis(policy.cooldown));
+                }
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 //! The web hook and the log against what a receiver can do.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
 

@@ -32,7 +32,8 @@ const DEFAULT_LIMIT: usize = 100_000;
 /// - **Order.** A verdict that is not later than the last one of its identity is ignored and
 ///   [counted](Lifecycle::ignored). Give each series an identity of its own: two series at the same
 ///   time under one identity are an error. An identity that has neither an alert nor a recent one
-///   is not remembered, so its first anomalous verdict may have any time.
+///   is not remembered, so its first anomalous verdict may have any time: whoever feeds late
+///   points of normal series must drop them first.
 ///
 /// Memory: nothing for a normal series; about 1 KB for each identity that is pending, firing,
 /// recently resolved or cooling down, of which there are at most 100,000 (see
@@ -143,13 +144,7 @@ impl Lifecycle {
                 self.ignored = self.ignored.saturating_add(1);
                 return Ok(None);
             }
-            let transition = entry.step(identity, policy, verdict);
-            if matches!(transition, Some(Transition::Cleared(_)))
-                && !entry.forget(verdict.timestamp)
-            {
-                self.entries.remove(&fingerprint);
-            }
-            return Ok(transition);
+            return Ok(entry.step(identity, policy, verdict));
         }
         if verdict.score.is_none() || !verdict.anomalous {
             return Ok(None);
@@ -162,7 +157,7 @@ impl Lifecycle {
     }
 
     /// Data time has reached `now`: ends the alerts of series that have had no verdict for `after`
-    /// (a resolved one has `now` as its end), and forgets what has been resolved for long enough.
+    /// (a resolved one has `now` as its end), and forgets what has been over for long enough.
     /// Call it once a tick. From then on the identities ended here ignore verdicts up to `now`.
     ///
     /// Cost: O(n) in the identities followed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bongsu_core::{Alert, AlertState, Labels, METRIC_NAME, Timestamp};
 use serde::Serialize;
 
-use crate::annotations::{Links, annotations, filled};
+use crate::annotations::{Links, annotations, filled, is_web_address};
 use crate::time::rfc3339;
 
 /// What turns an alert into Alertmanager's terms.
@@ -46,7 +46,9 @@ impl Translation {
             generator_url: self
                 .generator_url
                 .as_deref()
-                .map(|address| filled(address, &alert.labels)),
+                .map(|address| filled(address, &alert.labels))
+                // One bad address would get the whole batch refused.
+                .filter(|address| is_web_address(address)),
         }
     }
 
@@ -174,6 +176,21 @@ mod tests {
         };
         assert_eq!(end(950), "1970-01-01T00:15:50.000Z");
         assert_eq!(end(1_050), "1970-01-01T00:16:40.000Z");
+    }
+
+    #[test]
+    fn an_address_that_a_label_spoils_is_left_out() {
+        let mut translation = translation();
+        translation.generator_url = Some("https://{host}/x".to_owned());
+        let generator_url = |host| {
+            let mut alert = alert("up", 900);
+            alert.labels = labels(&[("host", host)]);
+            translation
+                .translate(Timestamp::from_secs(1_000), &alert)
+                .generator_url
+        };
+        assert_eq!(generator_url("a").as_deref(), Some("https://a/x"));
+        assert_eq!(generator_url("a b"), None);
     }
 
     #[test]

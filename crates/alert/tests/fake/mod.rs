@@ -1,0 +1,118 @@
+//! A sink that answers by script.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bongsu_alert::{BoxFuture, Error, ErrorKind, Mode, Sink};
+use bongsu_core::{Alert, AlertState, Timestamp};
+
+/// What a [`Fake`] answers to a delivery.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Answer {
+    Ok,
+    Fail(ErrorKind),
+    FailFor(Duration),
+    Hang,
+    /// Refuses any batch with the alert of this name.
+    RefuseName(&'static str),
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    answers: VecDeque<Answer>,
+    heard: Vec<String>,
+    calls: usize,
+}
+
+/// A sink that answers by script, and takes everything when the script is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Fake {
+    name: String,
+    mode: Mode,
+    pub(crate) timeout: Duration,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Fake {
+    pub(crate) fn new(name: &str, mode: Mode, answers: impl IntoIterator<Item = Answer>) -> Self {
+        let script = Script {
+            answers: answers.into_iter().collect(),
+            ..Script::default()
+        };
+        Self {
+            name: name.to_owned(),
+            mode,
+            timeout: Duration::from_secs(10),
+            script: Arc::new(Mutex::new(script)),
+        }
+    }
+
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.script.lock().unwrap().heard.clone()
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.script.lock().unwrap().calls
+    }
+}
+
+pub(crate) fn spell(alert: &Alert) -> String {
+    let mark = if alert.state == AlertState::Resolved {
+        '-'
+    } else {
+        '+'
+    };
+    format!("{mark}{}", alert.labels.metric_name().unwrap())
+}
+
+impl Sink for Fake {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn deliver<'a>(
+        &'a self,
+        _now: Timestamp,
+        alerts: &'a [Alert],
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let answer = {
+                let mut script = self.script.lock().unwrap();
+                script.calls += 1;
+                match script.answers.front().copied() {
+                    Some(Answer::RefuseName(_)) | None => script.answers.front().copied(),
+                    Some(_) => script.answers.pop_front(),
+                }
+            };
+            match answer {
+                Some(Answer::Fail(kind)) => return Err(Error::delivery(kind, "scripted")),
+                Some(Answer::FailFor(after)) => {
+                    let kind = ErrorKind::RateLimited;
+                    return Err(Error::delivery_after(kind, "scripted", after));
+                }
+                Some(Answer::Hang) => std::future::pending().await,
+                Some(Answer::RefuseName(name))
+                    if alerts.iter().any(|a| a.labels.metric_name() == Some(name)) =>
+                {
+                    return Err(Error::delivery(
+                        ErrorKind::Rejected,
+                        format!("{name} is bad"),
+                    ));
+                }
+                _ => {}
+            }
+            let mut script = self.script.lock().unwrap();
+            script.heard.extend(alerts.iter().map(spell));
+            Ok(())
+        })
+    }
+}
