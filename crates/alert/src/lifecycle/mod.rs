@@ -102,7 +102,7 @@ impl Lifecycle {
         }
     }
 
-    /// Follows at most `limit` identities at once; at least 1.
+    /// Follows at most `limit` identities at once; at least 1. A snapshot keeps the limit.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         Self {
