@@ -45,11 +45,10 @@ async fn no_timestamp_is_judged_twice_and_none_is_skipped() {
         bongsu::core::Timestamp::from_millis(now),
         recording.end(),
         1.0,
-    );
+    )
+    .unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = ReplayServer::start(Arc::new(recording), clock, address)
-        .await
-        .unwrap();
+    let server = ReplayServer::start(Arc::new(recording), clock, address).unwrap();
     let verdicts = dir.path().join("verdicts.csv");
     let config = dir.path().join("bongsu.yaml");
     fs::write(

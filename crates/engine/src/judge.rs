@@ -213,9 +213,10 @@ impl Judge {
                     let away = moment.millis_since(state.last_seen);
                     if self.forget_after > 0 && away >= self.forget_after {
                         verdicts.push(forgotten(state, moment, away));
-                        return (verdicts, missing, true);
-                    }
-                    if complete && self.absent_after > 0 && away > self.absent_after {
+                        // If it comes back it is a new series.
+                        state.last_seen = Timestamp::MIN;
+                        state.detector.reset();
+                    } else if complete && self.absent_after > 0 && away > self.absent_after {
                         verdicts.push(self.absent(state, moment, away));
                     }
                 }
@@ -223,7 +224,8 @@ impl Judge {
             }
             moment = moment.add_millis(self.step);
         }
-        (verdicts, missing, false)
+        let gone = state.last_seen == Timestamp::MIN;
+        (verdicts, missing, gone)
     }
 
     fn judge_value(
@@ -397,8 +399,14 @@ mod tests {
     fn series_that_ended_before_the_first_run_are_not_taken_in() {
         let mut known = Vec::new();
         let data = vec![series("dead", &[10, 20]), series("live", &[10, 20, 100])];
-        judge().judge(&mut known, data, grid(10, 100), true, true);
+        let judged = judge().judge(&mut known, data, grid(10, 100), true, true);
         assert_eq!(known.len(), 1);
+        let last = judged.verdicts.last().map(|(_, verdict)| verdict.timestamp);
+        assert_eq!(
+            last,
+            Some(Timestamp::from_secs(100)),
+            "what came back after being forgotten is judged"
+        );
     }
 
     #[test]

@@ -39,6 +39,10 @@ def main():
         series = pd.Series(values)
         times = pd.Series(1_700_000_000 + 60 * np.arange(len(series)))
         present = series.dropna()
+        if name == "offset":
+            # pandas keeps the mean as one double, which costs it the digits that this case is
+            # about. The subtraction is exact, so the scores of what is left are the true ones.
+            present = present - present.iloc[0]
         rolling = present.rolling(WINDOW)
         score = ((present - rolling.mean()).abs() / rolling.std()).reindex(series.index)
         text = "\n".join(
