@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::peaks::Peaks;
+use crate::{Error, Result, Snapshot};
 
 /// How raw scores become calibrated ones: 0 as expected, 1 at the bound, above 1 anomalous.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -15,17 +16,59 @@ pub enum Calibration {
     /// Conformal: at most this share of exchangeable normal scores is called anomalous, whatever
     /// their distribution. Domain: (0, 0.5].
     FalseAlarmRate(f64),
+    /// Extreme value theory (SPOT): the bound is the score that a normal point exceeds with
+    /// probability `risk`, extrapolated from the tail of the fitted scores, and
+    /// [`Calibrator::observe`] keeps it up to date.
+    ///
+    /// The excesses over the `level` quantile `t` are taken as generalised Pareto with shape `g` and
+    /// scale `s`, fitted by maximum likelihood; with `N` of `n` scores above `t` the bound is
+    /// `t + s/g ((risk n / N)^-g - 1)`. What is as expected is the median.
+    ///
+    /// Source: Siffer et al. 2017, <https://doi.org/10.1145/3097983.3098144>.
+    PeaksOverThreshold {
+        /// The share of scores below the initial threshold. Domain: [0.5, 1). Default: 0.98.
+        #[serde(default = "default_level")]
+        level: f64,
+        /// The share of normal points above the bound. Domain: (0, 1 - level). Default: 0.001.
+        #[serde(default = "default_risk")]
+        risk: f64,
+        /// With a depth `d` above 0 scores are judged by their distance from the mean of the `d`
+        /// scores before them (DSPOT), for scores whose normal height drifts. Domain: at most
+        /// 100000. Default: 0.
+        #[serde(default)]
+        depth: usize,
+    },
+}
+
+const fn default_level() -> f64 {
+    0.98
+}
+
+const fn default_risk() -> f64 {
+    1e-3
 }
 
 impl Calibration {
-    /// Fits the mapping to `scores`, raw scores of data taken as mostly normal, in any order.
-    /// [`Calibration::Threshold`] needs none.
+    /// Peaks over threshold with its defaults: level 0.98, risk 0.001, no drift.
+    #[must_use]
+    pub const fn peaks_over_threshold() -> Self {
+        Self::PeaksOverThreshold {
+            level: default_level(),
+            risk: default_risk(),
+            depth: 0,
+        }
+    }
+
+    /// Fits the mapping to `scores`, raw scores of data taken as mostly normal, in any order (in
+    /// that of time for peaks over threshold with a depth). [`Calibration::Threshold`] needs none.
     ///
     /// # Errors
-    /// When the parameter is outside its domain, a score is not finite, there are none, or, for a
-    /// false-alarm rate `r`, there are fewer than `1/r` of them.
+    /// When a parameter is outside its domain, a score is not finite, or there are too few: none
+    /// for a contamination, fewer than `1/r` for a false-alarm rate `r`, fewer than
+    /// `depth + 10 / (1 - level)` for peaks over threshold.
     ///
-    /// Cost: O(n log n) time; the conformal mapping keeps the n scores.
+    /// Cost: O(n log n) time; the conformal mapping keeps the n scores, peaks over threshold at
+    /// most 1,000 excesses and `depth` scores.
     pub fn fit(&self, scores: &[f64]) -> Result<Calibrator> {
         match *self {
             Self::Threshold(bound) => Calibrator::threshold(bound),
@@ -48,6 +91,10 @@ impl Calibration {
                 }
                 Ok(Calibrator(Mapping::Conformal { rate, sorted }))
             }
+            Self::PeaksOverThreshold { level, risk, depth } => {
+                let peaks = Peaks::fit(scores, level, risk, depth)?;
+                Ok(Calibrator(Mapping::Peaks(peaks)))
+            }
         }
     }
 }
@@ -60,6 +107,7 @@ pub struct Calibrator(Mapping);
 enum Mapping {
     Linear { center: f64, bound: f64 },
     Conformal { rate: f64, sorted: Vec<f64> },
+    Peaks(Peaks),
 }
 
 impl Mapping {
@@ -85,23 +133,90 @@ impl Calibrator {
     #[must_use]
     pub fn calibrate(&self, raw: f64) -> f64 {
         match &self.0 {
-            &Mapping::Linear { center, bound } => {
-                let (distance, scale) = (raw - center, bound - center);
-                if distance <= 0.0 {
-                    0.0
-                } else if scale > 0.0 {
-                    distance / scale
-                } else {
-                    // More than half of the fitted scores were equal: anything above is beyond.
-                    f64::INFINITY
-                }
-            }
+            &Mapping::Linear { center, bound } => linear(raw, center, bound),
+            Mapping::Peaks(peaks) => linear(raw, peaks.center(), peaks.bound()),
             Mapping::Conformal { rate, sorted } => {
                 let at_least = sorted.len() - sorted.partition_point(|&score| score < raw);
                 let p = (at_least + 1) as f64 / (sorted.len() + 1) as f64;
                 p.ln() / rate.ln()
             }
         }
+    }
+
+    /// Learns a raw score from the stream. Only peaks over threshold do.
+    ///
+    /// A score above the bound is not learned, so that anomalies do not raise it; only that there
+    /// was one is remembered, and counts as an observation known to lie beyond the bound, at most
+    /// three times as often as the risk says. Without that the bound would sink from fit to fit,
+    /// since normal scores above it would go missing too. A score that is not finite is ignored.
+    ///
+    /// Cost: O(depth) time; when the score is a peak, now and then a fit to at most 1,000 excesses
+    /// (each time 2 % of them are new). Memory does not grow beyond 1,000 excesses, the latest.
+    ///
+    /// ```
+    /// use bongsu_core::Calibration;
+    /// let scores: Vec<f64> = (0..1_000).map(|i| f64::from(i % 100)).collect();
+    /// let mut calibrator = Calibration::peaks_over_threshold().fit(&scores)?;
+    /// let bound = calibrator.bound().unwrap();
+    /// calibrator.observe(bound + 1.0);
+    /// assert_eq!(calibrator.bound(), Some(bound), "an anomaly does not raise it");
+    /// # Ok::<(), bongsu_core::Error>(())
+    /// ```
+    pub fn observe(&mut self, raw: f64) {
+        if let Mapping::Peaks(peaks) = &mut self.0 {
+            peaks.observe(raw);
+        }
+    }
+
+    /// The raw score that calibrates to 1; `None` for the conformal mapping, which has steps.
+    #[must_use]
+    pub fn bound(&self) -> Option<f64> {
+        match &self.0 {
+            &Mapping::Linear { bound, .. } => Some(bound),
+            Mapping::Peaks(peaks) => Some(peaks.bound()),
+            Mapping::Conformal { .. } => None,
+        }
+    }
+}
+
+impl Snapshot for Calibrator {
+    const KIND: &'static str = "core.calibrator";
+    const VERSION: u16 = 1;
+
+    fn validate(&self) -> Result<()> {
+        match &self.0 {
+            &Mapping::Linear { center, bound }
+                if center <= bound && (bound - center).is_finite() =>
+            {
+                Ok(())
+            }
+            Mapping::Linear { .. } => Err(Error::snapshot("the bound is below what is expected")),
+            Mapping::Peaks(peaks) => peaks.validate(),
+            Mapping::Conformal { rate, sorted } => {
+                share_parameter("false_alarm_rate", *rate)?;
+                if !sorted.is_empty() && sorted.is_sorted() && sorted.iter().all(|s| s.is_finite())
+                {
+                    Ok(())
+                } else {
+                    Err(Error::snapshot(
+                        "the calibration scores are not finite and sorted",
+                    ))
+                }
+            }
+        }
+    }
+}
+
+/// 0 at `center` or below, 1 at `bound`, straight in between and beyond.
+fn linear(raw: f64, center: f64, bound: f64) -> f64 {
+    let (distance, scale) = (raw - center, bound - center);
+    if distance <= 0.0 {
+        0.0
+    } else if scale > 0.0 {
+        distance / scale
+    } else {
+        // More than half of the fitted scores were equal: anything above is beyond.
+        f64::INFINITY
     }
 }
 
@@ -114,7 +229,7 @@ fn share_parameter(name: &str, value: f64) -> Result<f64> {
     }
 }
 
-fn sorted_finite(scores: &[f64]) -> Result<Vec<f64>> {
+pub(crate) fn sorted_finite(scores: &[f64]) -> Result<Vec<f64>> {
     if let Some(&bad) = scores.iter().find(|score| !score.is_finite()) {
         return Err(Error::non_finite("a score to calibrate on", bad));
     }
@@ -127,7 +242,7 @@ fn sorted_finite(scores: &[f64]) -> Result<Vec<f64>> {
 }
 
 /// Linear interpolation between order statistics, as NumPy's default.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let position = q * (sorted.len().saturating_sub(1)) as f64;
     let low = sorted
         .get(position.floor() as usize)

@@ -30,6 +30,7 @@ mod error;
 mod forecast;
 mod frame;
 mod labels;
+mod peaks;
 mod score;
 mod secret;
 mod series;
