@@ -170,6 +170,24 @@ async fn a_restart_loses_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_queued_can_be_saved_before_it_is_delivered() {
+    let sink = Fake::new("s", Mode::Transitions, []);
+    let mut dispatcher = Dispatcher::new().with_sink(sink.clone()).unwrap();
+    dispatcher.enqueue(&firing(&["a"]));
+    let saved = dispatcher.pending();
+    assert_eq!(
+        saved
+            .queues()
+            .map(|(_, alerts)| alerts.len())
+            .sum::<usize>(),
+        1
+    );
+    assert_eq!(sink.calls(), 0);
+    tick(&mut dispatcher, 0, &firing(&["b"])).await;
+    assert_eq!(sink.heard(), ["+a", "+b"]);
+}
+
+#[tokio::test]
 async fn the_first_version_of_the_snapshot_still_loads() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
