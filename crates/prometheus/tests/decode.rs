@@ -1,11 +1,15 @@
 //! The decoder against a general JSON library, on generated answers.
 #![allow(
-    clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
     reason = "a test may stop at the first surprise"
 )]
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use bongsu_prometheus::decode::decode;
 use proptest::prelude::*;
@@ -18,6 +22,9 @@ struct Generated {
     points: Vec<(i64, String)>,
     histograms: bool,
 }
+
+/// A key and what writes its value.
+type Field<'a, W> = (&'a str, &'a mut dyn FnMut(&mut W));
 
 /// Writes JSON with the given white space, in turn, between its tokens.
 struct Writer<'a> {
@@ -42,7 +49,7 @@ impl Writer<'_> {
     }
 
     /// An object of fields in an order that `turn` rotates.
-    fn object(&mut self, mut fields: Vec<(&str, &mut dyn FnMut(&mut Self))>, turn: usize) {
+    fn object(&mut self, mut fields: Vec<Field<'_, Self>>, turn: usize) {
         let by = turn % fields.len().max(1);
         fields.rotate_left(by);
         self.put("{");
@@ -130,7 +137,11 @@ fn write(all: &[Generated], spaces: &[&'static str], turn: usize) -> String {
                 );
             }),
             ("isPartial", &mut |w| {
-                w.put(if turn % 2 == 0 { "true" } else { "false" })
+                w.put(if turn.is_multiple_of(2) {
+                    "true"
+                } else {
+                    "false"
+                });
             }),
         ],
         turn,
@@ -168,10 +179,11 @@ fn expected_points(values: &[(f64, String)]) -> (Vec<(i64, f64)>, usize, usize) 
         let millis = (secs * 1e3).round() as i64;
         unordered += usize::from(millis < latest);
         latest = latest.max(millis);
-        if kept.contains_key(&millis) {
-            dropped += 1;
-        } else {
-            kept.insert(millis, value.parse().unwrap());
+        match kept.entry(millis) {
+            Entry::Occupied(_) => dropped += 1,
+            Entry::Vacant(place) => {
+                place.insert(value.parse().unwrap());
+            }
         }
     }
     (kept.into_iter().collect(), dropped, unordered)
