@@ -30,6 +30,7 @@ mod error;
 mod forecast;
 mod frame;
 mod labels;
+mod pareto;
 mod peaks;
 mod score;
 mod secret;
