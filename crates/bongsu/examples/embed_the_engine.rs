@@ -2,6 +2,7 @@
 //! alert.
 //!
 //! Run: `cargo run --example embed_the_engine --features engine`
+#![allow(clippy::print_stdout, reason = "an example shows its result")]
 
 use std::io::Write as _;
 
@@ -51,7 +52,7 @@ queries:
         None,
     )?;
     let mut engine = Engine::start(config, Options::default(), Box::new(OnCall)).await?;
-    engine.run(std::future::pending()).await?;
+    let _end = engine.run(std::future::pending()).await?;
     println!("{} points judged", engine.totals().verdicts);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Judges a stream of numbers point by point, in constant memory, and survives a restart.
 //!
 //! Run: `cargo run --example judge_a_stream`
+#![allow(clippy::print_stdout, reason = "an example shows its result")]
 
 use bongsu::core::snapshot;
 use bongsu::prelude::*;

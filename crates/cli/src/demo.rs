@@ -110,10 +110,10 @@ impl Observer for Teller {
     fn transition(&mut self, transition: &Transition) {
         match transition {
             Transition::Fired(alert) => {
-                self.line("FIRING  ", AnsiColor::Red, alert.fired_at, alert)
+                self.line("FIRING  ", AnsiColor::Red, alert.fired_at, alert);
             }
             Transition::Resolved(alert) => {
-                self.line("resolved", AnsiColor::Green, alert.resolved_at, alert)
+                self.line("resolved", AnsiColor::Green, alert.resolved_at, alert);
             }
             _ => {}
         }

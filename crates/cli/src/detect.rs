@@ -72,7 +72,7 @@ fn write_rows(mut out: impl Write, table: &Table, rows: &[DetectedRow]) -> std::
         write!(out, ",{}", u8::from(row.anomalous))?;
         match (with_band, row.expectation) {
             (true, Some(band)) => {
-                writeln!(out, ",{},{},{}", band.expected, band.lower, band.upper)?
+                writeln!(out, ",{},{},{}", band.expected, band.lower, band.upper)?;
             }
             (true, None) => writeln!(out, ",,,")?,
             (false, _) => writeln!(out)?,

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     terminal::start_log(&arguments);
     let outcome = match arguments.command {
         Command::Demo(args) => demo::demo(&args, arguments.quiet),
-        Command::Run(args) => run::run(&args, arguments.quiet),
+        Command::Run(args) => run::run(&args),
         Command::Detect(args) => detect::detect(&args, arguments.quiet),
         Command::Config { command } => config::config(&command),
         Command::Completions { shell } => {

@@ -2,51 +2,52 @@ use std::io::Write as _;
 
 use bongsu::core::Verdict;
 use bongsu::engine::config::{QueryConfig, load};
-use bongsu::engine::{Engine, Observer, Options, Totals, VERDICT_HEADER, verdict_row};
+use bongsu::engine::{
+    End, Engine, Observer, Options, Totals, Unobserved, VERDICT_HEADER, verdict_row,
+};
 
 use crate::Failure;
 use crate::args::RunArgs;
 
-pub(crate) fn run(args: &RunArgs, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = load(&args.config, args.profile.as_deref())?;
     let options = Options {
         dry_run: args.dry_run,
     };
     tokio::runtime::Runtime::new()?.block_on(async {
-        if args.once {
+        let (engine, end) = if args.once {
             let mut engine = Engine::start(config, options, Box::new(Printer::new()?)).await?;
             engine.once().await?;
-            let totals = finish(engine, quiet).await;
-            if totals.failures > 0 || totals.undelivered > 0 {
-                return Err(Failure::Incomplete(format!(
-                    "{} queries and {} deliveries failed",
-                    totals.failures, totals.undelivered
-                )));
-            }
+            (engine, End::NoMoreData)
         } else {
-            let mut engine =
-                Engine::start(config, options, Box::new(bongsu::engine::Unobserved)).await?;
+            let mut engine = Engine::start(config, options, Box::new(Unobserved)).await?;
             tracing::info!("running; stop with SIGINT or SIGTERM");
-            engine.run(interrupted()).await?;
-            finish(engine, quiet).await;
+            let end = engine.run(interrupted()).await?;
+            (engine, end)
+        };
+        let totals = finish(engine).await;
+        // A service that was told to stop has done its duty, whatever it met on the way.
+        if end == End::NoMoreData && (totals.failures > 0 || totals.undelivered > 0) {
+            return Err(Failure::Incomplete(format!(
+                "{} queries and {} deliveries failed",
+                totals.failures, totals.undelivered
+            )));
         }
         Ok(())
     })
 }
 
-async fn finish(engine: Engine, quiet: bool) -> Totals {
+async fn finish(engine: Engine) -> Totals {
     let totals = engine.totals();
-    if !quiet {
-        tracing::info!(
-            verdicts = totals.verdicts,
-            anomalies = totals.anomalies,
-            fired = totals.fired,
-            resolved = totals.resolved,
-            failures = totals.failures,
-            undelivered = totals.undelivered,
-            "done"
-        );
-    }
+    tracing::info!(
+        verdicts = totals.verdicts,
+        anomalies = totals.anomalies,
+        fired = totals.fired,
+        resolved = totals.resolved,
+        failures = totals.failures,
+        undelivered = totals.undelivered,
+        "done"
+    );
     engine.close().await;
     totals
 }

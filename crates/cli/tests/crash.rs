@@ -1,5 +1,11 @@
 //! `kill -9` in the middle of `bongsu run`, again and again: no timestamp is judged twice, none is
 //! skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

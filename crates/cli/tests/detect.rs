@@ -1,4 +1,10 @@
 //! `bongsu detect` from the outside: golden values, streams, and exit statuses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs;
 use std::io::Write as _;

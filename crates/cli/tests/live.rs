@@ -1,5 +1,11 @@
-//! `bongsu run --once` between a real Prometheus that scrapes a real node_exporter, and a real
+//! `bongsu run --once` between a real Prometheus that scrapes a real `node_exporter`, and a real
 //! Alertmanager.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -10,7 +16,7 @@ use std::time::Duration;
 
 use support::{Server, free_port, get, wait_for};
 
-/// Puts the gauge that node_exporter's textfile collector shows to `value`.
+/// Puts the gauge that `node_exporter`'s textfile collector shows to `value`.
 fn set_gauge(dir: &Path, value: f64) {
     let temporary = dir.join("load.tmp");
     fs::write(

@@ -178,7 +178,7 @@ impl Channel<'_> {
             kept.collect::<bongsu_core::ndarray::Array1<f64>>()
                 .insert_axis(Axis(1))
         };
-        let detector: Box<dyn Detector> = config.fit(values(&|row| self.trains(row)).view())?;
+        let detector: Box<dyn Detector> = config.fit(&values(&|row| self.trains(row)).view())?;
         let calibrator = Calibrator::threshold(detector.threshold().unwrap_or(1.0))?;
         let scores = detector.score(values(&|_| true).view())?;
         let band = detector.expectation();

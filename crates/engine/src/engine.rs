@@ -2,52 +2,37 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use bongsu_alert::{Dispatcher, Policy, Transition};
-use bongsu_core::{Alert, AlertState, Timestamp, Verdict, format_duration};
+use bongsu_alert::{Dispatcher, Transition};
+use bongsu_core::{Alert, AlertState, Timestamp, format_duration};
 use bongsu_prometheus::{Answer, Range};
 
-use crate::config::{Config, QueryConfig};
+use crate::config::Config;
 use crate::journal::{Journal, verdict_row};
-use crate::judge::{Grid, Judge, Judged};
+use crate::judge::{Grid, Judged};
+use crate::observe::Watch;
+use crate::query::{Query, adopt};
 use crate::source::{Source, wall_clock};
 use crate::state::{EngineState, QueryState, Store};
-use crate::{Collector, Error, report, sinks};
+use crate::{Collector, Error, Observer, report, sinks};
 
 /// The longest sleep between two ticks, so that alerts are sent again in time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
-/// The first wait before a failed query is tried again; it doubles up to [`LONGEST_RETRY`].
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
-
-/// Sees what the engine does, as it does it: for terminals, reports and tests.
-pub trait Observer: Send {
-    /// A query was judged.
-    fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
-        let _ = (query, verdicts);
-    }
-
-    /// An alert fired or was resolved.
-    fn transition(&mut self, transition: &Transition) {
-        let _ = transition;
-    }
-
-    /// Something is wrong with a query's data, or it could not be had.
-    fn problem(&mut self, query: &str, message: &str) {
-        let _ = (query, message);
-    }
-}
-
-/// An observer that does not look.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {}
 
 /// How an engine is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// Judge, but tell nobody and write nothing.
     pub dry_run: bool,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum End {
+    /// It was asked to.
+    Shutdown,
+    /// A file or a recording is at its end.
+    NoMoreData,
 }
 
 /// What an engine did since it was started.
@@ -83,35 +68,6 @@ pub struct Engine {
     last_save: Option<Instant>,
 }
 
-/// The caller's observer and, when a report is wanted, the collector for it.
-struct Watch {
-    caller: Box<dyn Observer>,
-    collector: Option<Collector>,
-}
-
-impl Observer for Watch {
-    fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
-        if let Some(collector) = &mut self.collector {
-            collector.verdicts(query, verdicts);
-        }
-        self.caller.verdicts(query, verdicts);
-    }
-
-    fn transition(&mut self, transition: &Transition) {
-        if let Some(collector) = &mut self.collector {
-            collector.transition(transition);
-        }
-        self.caller.transition(transition);
-    }
-
-    fn problem(&mut self, query: &str, message: &str) {
-        if let Some(collector) = &mut self.collector {
-            collector.problem(query, message);
-        }
-        self.caller.problem(query, message);
-    }
-}
-
 #[derive(Debug)]
 struct Settings {
     report: Option<PathBuf>,
@@ -119,17 +75,6 @@ struct Settings {
     anomalous_only: bool,
     max_catch_up: i64,
     save_every: Duration,
-}
-
-/// A query and how its last fetches went.
-#[derive(Debug)]
-struct Query {
-    config: QueryConfig,
-    judge: Judge,
-    policy: Policy,
-    failures: u32,
-    retry_at: Option<Instant>,
-    last_problem: Option<String>,
 }
 
 /// A stretch of a query that is due.
@@ -270,26 +215,28 @@ impl Engine {
     ///
     /// # Errors
     /// When the state cannot be saved or the report not written at the end.
-    pub async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<End, Error> {
         let mut shutdown = pin!(shutdown);
-        loop {
+        let end = loop {
+            // Seen before the fetch, so that the last fetch reaches the end of the data.
+            let ended = self.source.ended();
             // Fetching changes nothing, so it may be broken off; judging is finished once begun.
             let fetched = tokio::select! {
-                () = &mut shutdown => break,
+                () = &mut shutdown => break End::Shutdown,
                 fetched = self.fetch() => fetched,
             };
-            let idle = fetched.0.is_empty();
             self.apply(fetched).await;
-            if idle && self.exhausted() {
-                break;
+            if ended {
+                break End::NoMoreData;
             }
             tokio::select! {
-                () = &mut shutdown => break,
+                () = &mut shutdown => break End::Shutdown,
                 () = tokio::time::sleep(self.until_next()) => {}
             }
-        }
+        };
         self.save()?;
-        self.write_report()
+        self.write_report()?;
+        Ok(end)
     }
 
     /// Stops the replay server, if there is one.
@@ -306,21 +253,6 @@ impl Engine {
             .to_html()
             .map_err(Error::report)?;
         std::fs::write(path, html).map_err(|e| Error::report(format!("{}: {e}", path.display())))
-    }
-
-    fn exhausted(&self) -> bool {
-        let cursors = self
-            .state
-            .queries
-            .iter()
-            .zip(&self.queries)
-            .map(|(state, query)| {
-                let offset = query.config.offset.millis() + query.judge.step;
-                state
-                    .cursor
-                    .is_some_and(|cursor| self.source.exhausted(cursor.add_millis(offset)))
-            });
-        self.source.exhausted(self.source.now()) && cursors.into_iter().all(|done| done)
     }
 
     /// What is due now, fetched side by side.
@@ -446,7 +378,7 @@ impl Engine {
             {
                 Ok(transition) => transitions.extend(transition),
                 Err(error) => {
-                    tracing::warn!(%error, series = %verdict.labels, "a verdict was not taken in")
+                    tracing::warn!(%error, series = %verdict.labels, "a verdict was not taken in");
                 }
             }
             self.totals.verdicts += 1;
@@ -493,14 +425,8 @@ impl Engine {
     fn query_failed(&mut self, index: usize, error: &Error) {
         self.totals.failures += 1;
         if let Some(query) = self.queries.get_mut(index) {
-            let doubled = FIRST_RETRY.saturating_mul(1 << query.failures.min(10));
-            query.failures += 1;
-            query.retry_at =
-                Some(Instant::now() + self.source.real_time(doubled.min(LONGEST_RETRY)));
-            query.report(
-                Some(format!("the query failed: {error}")),
-                &mut self.observer,
-            );
+            let wait = self.source.real_time(query.next_wait());
+            query.failed(error, wait, &mut self.observer);
         }
     }
 
@@ -585,130 +511,4 @@ impl Engine {
             .unwrap_or(LONGEST_SLEEP)
             .clamp(Duration::from_millis(1), LONGEST_SLEEP)
     }
-}
-
-impl Query {
-    fn new(config: QueryConfig, max_series: usize) -> Result<Self, Error> {
-        let at = |e: &dyn std::fmt::Display| Error::config(format!("query `{}`: {e}", config.name));
-        let policy = sinks::policy(&config.alert).map_err(|e| at(&e))?;
-        Ok(Self {
-            judge: Judge::new(&config, max_series).map_err(|e| at(&e))?,
-            policy,
-            config,
-            failures: 0,
-            retry_at: None,
-            last_problem: None,
-        })
-    }
-
-    /// What the series' states depend on; when it changes they start afresh.
-    fn signature(&self) -> String {
-        let parameters: Vec<String> = self
-            .config
-            .parameter_texts()
-            .iter()
-            .map(|(k, v)| format!("{k}={v}"))
-            .collect();
-        let step = format_duration(self.config.step.duration());
-        format!(
-            "{} {} {} {}",
-            self.config.detector,
-            parameters.join(","),
-            step,
-            self.config.expr
-        )
-    }
-
-    fn succeeded(
-        &mut self,
-        quality: &bongsu_prometheus::Quality,
-        judged: &Judged,
-        observer: &mut dyn Observer,
-    ) {
-        self.failures = 0;
-        self.retry_at = None;
-        let mut problems = data_problems(quality);
-        if judged.refused_series > 0 {
-            problems.push(format!(
-                "{} series beyond engine.max_series were refused",
-                judged.refused_series
-            ));
-        }
-        if judged.missing_values > 0 {
-            problems.push("samples that are NaN or infinite were not judged".to_owned());
-        }
-        let problem = (!problems.is_empty()).then(|| problems.join("; "));
-        self.report(problem, observer);
-    }
-
-    /// Tells of a problem when it is new, and of its end.
-    fn report(&mut self, problem: Option<String>, observer: &mut dyn Observer) {
-        if problem == self.last_problem {
-            return;
-        }
-        match &problem {
-            Some(message) => {
-                tracing::warn!(query = %self.config.name, "{message}");
-                observer.problem(&self.config.name, message);
-            }
-            None => tracing::info!(query = %self.config.name, "the query is well again"),
-        }
-        self.last_problem = problem;
-    }
-}
-
-/// What is wrong with an answer, in words.
-fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String> {
-    let mut problems: Vec<String> = quality
-        .warnings
-        .iter()
-        .map(|text| format!("warning: {text}"))
-        .collect();
-    if quality.partial {
-        problems.push("the answer is partial, so no series is called absent".to_owned());
-    }
-    for (count, what) in [
-        (
-            quality.histogram_series,
-            "series of native histograms were left out",
-        ),
-        (
-            quality.duplicate_points,
-            "points at a time already taken were dropped",
-        ),
-        (quality.unordered_points, "points came out of order"),
-    ] {
-        if count > 0 {
-            // Without the count, which would make the same problem new at every tick.
-            problems.push(what.to_owned());
-        }
-    }
-    problems
-}
-
-/// Brings a saved state in line with the configured queries: same order, changed ones afresh.
-fn adopt(state: &mut EngineState, queries: &[Query]) {
-    let mut saved = std::mem::take(&mut state.queries);
-    state.queries = queries
-        .iter()
-        .map(|query| {
-            let fresh = QueryState {
-                name: query.config.name.clone(),
-                signature: query.signature(),
-                ..QueryState::default()
-            };
-            let found = saved.iter().position(|old| old.name == fresh.name);
-            let Some(mut old) = found.map(|at| saved.swap_remove(at)) else {
-                return fresh;
-            };
-            if old.signature != fresh.signature {
-                tracing::info!(query = %fresh.name, "the query changed, so its detectors start afresh");
-                return fresh;
-            }
-            for series in &mut old.series {
-                series.identity = query.judge.identity(&series.labels);
-            }
-            old
-        })
-        .collect();
 }

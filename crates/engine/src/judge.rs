@@ -163,7 +163,7 @@ impl Judge {
                 .unwrap_or(Timestamp::MIN);
             self.absent_after > 0 && grid.to.millis_since(last) > self.absent_after
         };
-        fresh.retain(|series| !series.is_empty() && !(first && had_ended(series)));
+        fresh.retain(|series| !series.is_empty() && (!first || !had_ended(series)));
         let room = self.max_series.saturating_sub(work.len());
         judged.refused_series = fresh.len().saturating_sub(room);
         fresh.truncate(room);

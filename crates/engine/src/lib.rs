@@ -17,7 +17,8 @@
 //!     None,
 //! )?;
 //! let mut engine = Engine::start(config, Options::default(), Box::new(Unobserved)).await?;
-//! engine.run(std::future::pending()).await
+//! let _end = engine.run(std::future::pending()).await?;
+//! # Ok(())
 //! # }
 //! ```
 
@@ -29,6 +30,8 @@ mod engine;
 mod error;
 mod journal;
 mod judge;
+mod observe;
+mod query;
 pub mod registry;
 mod report;
 mod sinks;
@@ -38,8 +41,9 @@ mod table;
 
 pub use collect::{Collector, Point, Track};
 pub use detect::{DetectRequest, DetectedRow, detect};
-pub use engine::{Engine, Observer, Options, Totals, Unobserved};
+pub use engine::{End, Engine, Options, Totals};
 pub use error::{Error, ErrorKind};
 pub use journal::{VERDICT_HEADER, verdict_row};
+pub use observe::{Observer, Unobserved};
 pub use report::run_report;
 pub use table::{Table, TimeUnit, parse_time};

@@ -25,8 +25,11 @@ pub struct DetectorSpec {
     /// What can be set.
     pub parameters: &'static [ParameterSpec],
     stream: fn(&Parameters<'_>) -> CoreResult<StreamState>,
-    batch: Option<fn(&Parameters<'_>) -> CoreResult<Box<dyn FitDetectorDyn>>>,
+    batch: Option<BuildBatch>,
 }
+
+/// Makes a detector that is fitted on a table.
+type BuildBatch = fn(&Parameters<'_>) -> CoreResult<Box<dyn FitDetectorDyn>>;
 
 /// A parameter of a detector.
 #[derive(Debug)]
@@ -342,8 +345,8 @@ impl BatchConfig {
     ///
     /// # Errors
     /// As [`bongsu_core::FitDetector::fit`].
-    pub fn fit(&self, x: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>, Error> {
-        Ok(self.0.fit_boxed(x)?)
+    pub fn fit(&self, x: &ArrayView2<'_, f64>) -> Result<Box<dyn Detector>, Error> {
+        Ok(self.0.fit_boxed(x.view())?)
     }
 }
 

@@ -70,17 +70,15 @@ fn auth_of(config: &AuthConfig) -> Result<Auth, Error> {
         AuthConfig::Bearer { token } => Auth::Bearer(token.secret().clone()),
         AuthConfig::Headers { headers } => {
             let mut all = headers.iter();
-            match (all.next(), all.next()) {
-                (Some((name, value)), None) => Auth::Header {
-                    name: name.clone(),
-                    value: value.secret().clone(),
-                },
-                _ => {
-                    let found = headers.len();
-                    return Err(Error::config(format!(
-                        "auth.headers has {found} headers, but must have exactly one"
-                    )));
-                }
+            let (Some((name, value)), None) = (all.next(), all.next()) else {
+                let found = headers.len();
+                return Err(Error::config(format!(
+                    "auth.headers has {found} headers, but must have exactly one"
+                )));
+            };
+            Auth::Header {
+                name: name.clone(),
+                value: value.secret().clone(),
             }
         }
     })

@@ -96,12 +96,12 @@ impl Source {
         }
     }
 
-    /// Whether the data end and nothing more will come after `at`.
-    pub(crate) fn exhausted(&self, at: Timestamp) -> bool {
+    /// Whether no more data will come.
+    pub(crate) fn ended(&self) -> bool {
         match self {
             Self::Live(_) => false,
-            Self::Replay { server, .. } => at >= server.recording().end(),
-            Self::Fixed(_) => at >= self.now(),
+            Self::Replay { server, .. } => server.now() >= server.recording().end(),
+            Self::Fixed(_) => true,
         }
     }
 

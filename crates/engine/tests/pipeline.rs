@@ -1,4 +1,10 @@
 //! The engine from the outside: files and recordings in, verdicts, alerts and state out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use bongsu_alert::Transition;
 use bongsu_core::Verdict;
 use bongsu_engine::config::{self, QueryConfig};
-use bongsu_engine::{Engine, ErrorKind, Observer, Options, Totals};
+use bongsu_engine::{End, Engine, ErrorKind, Observer, Options, Totals};
 
 /// Remembers everything.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +30,9 @@ struct Seen {
 
 impl Observer for Memory {
     fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
-        let named = verdicts.iter().map(|verdict| (query.name.clone(), verdict.clone()));
+        let named = verdicts
+            .iter()
+            .map(|verdict| (query.name.clone(), verdict.clone()));
         self.0.lock().unwrap().verdicts.extend(named);
     }
 
@@ -38,7 +46,11 @@ impl Observer for Memory {
     }
 
     fn problem(&mut self, query: &str, message: &str) {
-        self.0.lock().unwrap().problems.push(format!("{query}: {message}"));
+        self.0
+            .lock()
+            .unwrap()
+            .problems
+            .push(format!("{query}: {message}"));
     }
 }
 
@@ -46,7 +58,11 @@ impl Observer for Memory {
 fn write_csv(directory: &Path) -> PathBuf {
     let mut text = String::from("timestamp,calm,burst\n");
     for minute in 0..240_i64 {
-        let burst = if (150..160).contains(&minute) { 80 } else { minute % 5 };
+        let burst = if (150..160).contains(&minute) {
+            80
+        } else {
+            minute % 5
+        };
         writeln!(text, "{},{},{burst}", 60 * minute, minute % 7).unwrap();
     }
     let path = directory.join("metrics.csv");
@@ -57,8 +73,11 @@ fn write_csv(directory: &Path) -> PathBuf {
 async fn run(yaml: &str, options: Options) -> (Totals, Memory) {
     let memory = Memory::default();
     let config = config::parse(yaml, None).unwrap();
-    let mut engine = Engine::start(config, options, Box::new(memory.clone())).await.unwrap();
-    engine.run(std::future::pending()).await.unwrap();
+    let mut engine = Engine::start(config, options, Box::new(memory.clone()))
+        .await
+        .unwrap();
+    let end = engine.run(std::future::pending()).await.unwrap();
+    assert_eq!(end, End::NoMoreData);
     let totals = engine.totals();
     engine.close().await;
     (totals, memory)
@@ -100,8 +119,15 @@ async fn a_restart_judges_nothing_again_and_a_changed_query_starts_afresh() {
     assert_eq!(written.lines().count(), 481, "a header and a row a verdict");
     let (second, _) = run(&yaml, Options::default()).await;
     assert_eq!((first.verdicts, second.verdicts), (480, 0));
-    assert_eq!(fs::read_to_string(dir.path().join("verdicts.csv")).unwrap(), written);
-    let (third, _) = run(&yaml.replace("min_abs_dev", "detector: iqr, min_abs_dev"), Options::default()).await;
+    assert_eq!(
+        fs::read_to_string(dir.path().join("verdicts.csv")).unwrap(),
+        written
+    );
+    let (third, _) = run(
+        &yaml.replace("min_abs_dev", "detector: iqr, min_abs_dev"),
+        Options::default(),
+    )
+    .await;
     assert_eq!(third.verdicts, 480);
 }
 
@@ -114,7 +140,10 @@ async fn a_dry_run_leaves_no_trace() {
     );
     let (totals, _) = run(&csv_config(dir.path(), &keep), Options { dry_run: true }).await;
     assert_eq!(totals.verdicts, 480);
-    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(left, ["metrics.csv"]);
 }
 
@@ -135,9 +164,13 @@ async fn a_state_directory_serves_one_process_and_a_damaged_state_is_set_aside()
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&state, &bytes).unwrap();
     let mut engine = start().await.unwrap();
-    engine.run(std::future::pending()).await.unwrap();
+    let end = engine.run(std::future::pending()).await.unwrap();
+    assert_eq!(end, End::NoMoreData);
     assert_eq!(engine.totals().verdicts, 480);
-    assert_eq!(fs::read(state.with_extension("bngs.damaged")).unwrap(), bytes);
+    assert_eq!(
+        fs::read(state.with_extension("bngs.damaged")).unwrap(),
+        bytes
+    );
 }
 
 /// A recording of twenty minutes at five seconds: `steady` all along, `late` from the fifth minute,
@@ -170,24 +203,45 @@ queries:
     );
     let memory = Memory::default();
     let config = config::parse(&yaml, None).unwrap();
-    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone())).await.unwrap();
-    // The failing query never catches up, so the run does not end by itself.
-    engine.run(tokio::time::sleep(std::time::Duration::from_secs(6))).await.unwrap();
+    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
+        .await
+        .unwrap();
+    let end = engine.run(std::future::pending()).await.unwrap();
+    assert_eq!(end, End::NoMoreData);
     let totals = engine.totals();
     let seen = memory.0.lock().unwrap();
     assert!(totals.failures > 0);
-    assert!(seen.problems.iter().any(|p| p.starts_with("bad: the query failed")), "{:?}", seen.problems);
+    assert!(
+        seen.problems
+            .iter()
+            .any(|p| p.starts_with("bad: the query failed")),
+        "{:?}",
+        seen.problems
+    );
     let judged = |host: &str| -> Vec<&Verdict> {
-        let of = |(_, v): &&(String, Verdict)| v.labels.get("host") == Some(host) && v.value.is_some();
+        let of =
+            |(_, v): &&(String, Verdict)| v.labels.get("host") == Some(host) && v.value.is_some();
         seen.verdicts.iter().filter(of).map(|(_, v)| v).collect()
     };
     for host in ["steady", "late", "gone"] {
         let times: Vec<_> = judged(host).iter().map(|v| v.timestamp).collect();
         assert!(times.len() >= 100, "{host}: {} verdicts", times.len());
-        assert!(times.windows(2).all(|t| t[1].millis_since(t[0]) == 5_000), "{host} has holes or repeats");
+        assert!(
+            times.windows(2).all(|t| t[1].millis_since(t[0]) == 5_000),
+            "{host} has holes or repeats"
+        );
     }
-    assert!(seen.fired.iter().any(|alert| alert.contains("gone") && alert.contains("absent")), "{:?}", seen.fired);
-    assert!(seen.resolved.iter().any(|alert| alert.contains("gone")), "a forgotten series fires no more");
+    assert!(
+        seen.fired
+            .iter()
+            .any(|alert| alert.contains("gone") && alert.contains("absent")),
+        "{:?}",
+        seen.fired
+    );
+    assert!(
+        seen.resolved.iter().any(|alert| alert.contains("gone")),
+        "a forgotten series fires no more"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,11 +250,17 @@ async fn a_server_that_is_away_is_a_problem_and_not_an_end() {
 queries: [{name: load, expr: load}]";
     let memory = Memory::default();
     let config = config::parse(yaml, None).unwrap();
-    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone())).await.unwrap();
+    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
+        .await
+        .unwrap();
     engine.once().await.unwrap();
     assert_eq!(engine.totals().failures, 1);
     let seen = memory.0.lock().unwrap();
-    assert!(seen.problems[0].contains("127.0.0.1:9"), "{:?}", seen.problems);
+    assert!(
+        seen.problems[0].contains("127.0.0.1:9"),
+        "{:?}",
+        seen.problems
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,8 +269,14 @@ async fn a_channel_that_is_not_there_is_named() {
     let yaml = csv_config(dir.path(), "").replace("'*'", "cpu");
     let memory = Memory::default();
     let config = config::parse(&yaml, None).unwrap();
-    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone())).await.unwrap();
+    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
+        .await
+        .unwrap();
     engine.once().await.unwrap();
     let seen = memory.0.lock().unwrap();
-    assert!(seen.problems[0].contains("it has: calm, burst"), "{:?}", seen.problems);
+    assert!(
+        seen.problems[0].contains("it has: calm, burst"),
+        "{:?}",
+        seen.problems
+    );
 }

@@ -108,7 +108,7 @@ impl Demo {
         directory: &Path,
         shutdown: impl Future<Output = ()>,
     ) -> Result<DemoResult, Error> {
-        self.engine.run(shutdown).await?;
+        let _end = self.engine.run(shutdown).await?;
         let collected = self
             .collected
             .lock()

@@ -1,0 +1,58 @@
+use bongsu_alert::Transition;
+use bongsu_core::Verdict;
+
+use crate::Collector;
+use crate::config::QueryConfig;
+
+/// Sees what the engine does, as it does it: for terminals, reports and tests.
+pub trait Observer: Send {
+    /// A query was judged.
+    fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
+        let _ = (query, verdicts);
+    }
+
+    /// An alert fired or was resolved.
+    fn transition(&mut self, transition: &Transition) {
+        let _ = transition;
+    }
+
+    /// Something is wrong with a query's data, or it could not be had.
+    fn problem(&mut self, query: &str, message: &str) {
+        let _ = (query, message);
+    }
+}
+
+/// An observer that does not look.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {}
+
+/// The caller's observer and, when a report is wanted, the collector for it.
+pub(crate) struct Watch {
+    pub(crate) caller: Box<dyn Observer>,
+    pub(crate) collector: Option<Collector>,
+}
+
+impl Observer for Watch {
+    fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
+        if let Some(collector) = &mut self.collector {
+            collector.verdicts(query, verdicts);
+        }
+        self.caller.verdicts(query, verdicts);
+    }
+
+    fn transition(&mut self, transition: &Transition) {
+        if let Some(collector) = &mut self.collector {
+            collector.transition(transition);
+        }
+        self.caller.transition(transition);
+    }
+
+    fn problem(&mut self, query: &str, message: &str) {
+        if let Some(collector) = &mut self.collector {
+            collector.problem(query, message);
+        }
+        self.caller.problem(query, message);
+    }
+}

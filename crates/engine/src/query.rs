@@ -1,0 +1,164 @@
+//! A configured query at work.
+
+use std::time::{Duration, Instant};
+
+use bongsu_alert::Policy;
+use bongsu_core::format_duration;
+
+use crate::config::QueryConfig;
+use crate::judge::{Judge, Judged};
+use crate::state::{EngineState, QueryState};
+use crate::{Error, Observer, sinks};
+
+/// The first wait before a failed query is tried again; it doubles up to [`LONGEST_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// A query and how its last fetches went.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) config: QueryConfig,
+    pub(crate) judge: Judge,
+    pub(crate) policy: Policy,
+    failures: u32,
+    pub(crate) retry_at: Option<Instant>,
+    last_problem: Option<String>,
+}
+
+impl Query {
+    pub(crate) fn new(config: QueryConfig, max_series: usize) -> Result<Self, Error> {
+        let at = |e: &dyn std::fmt::Display| Error::config(format!("query `{}`: {e}", config.name));
+        let policy = sinks::policy(&config.alert).map_err(|e| at(&e))?;
+        Ok(Self {
+            judge: Judge::new(&config, max_series).map_err(|e| at(&e))?,
+            policy,
+            config,
+            failures: 0,
+            retry_at: None,
+            last_problem: None,
+        })
+    }
+
+    /// What the series' states depend on; when it changes they start afresh.
+    fn signature(&self) -> String {
+        let parameters: Vec<String> = self
+            .config
+            .parameter_texts()
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        let step = format_duration(self.config.step.duration());
+        format!(
+            "{} {} {} {}",
+            self.config.detector,
+            parameters.join(","),
+            step,
+            self.config.expr
+        )
+    }
+
+    pub(crate) fn succeeded(
+        &mut self,
+        quality: &bongsu_prometheus::Quality,
+        judged: &Judged,
+        observer: &mut dyn Observer,
+    ) {
+        self.failures = 0;
+        self.retry_at = None;
+        let mut problems = data_problems(quality);
+        if judged.refused_series > 0 {
+            problems.push(format!(
+                "{} series beyond engine.max_series were refused",
+                judged.refused_series
+            ));
+        }
+        if judged.missing_values > 0 {
+            problems.push("samples that are NaN or infinite were not judged".to_owned());
+        }
+        let problem = (!problems.is_empty()).then(|| problems.join("; "));
+        self.report(problem, observer);
+    }
+
+    /// How long to wait after one more failure: it doubles with each.
+    pub(crate) fn next_wait(&self) -> Duration {
+        FIRST_RETRY
+            .saturating_mul(1 << self.failures.min(10))
+            .min(LONGEST_RETRY)
+    }
+
+    pub(crate) fn failed(&mut self, error: &Error, wait: Duration, observer: &mut dyn Observer) {
+        self.failures += 1;
+        self.retry_at = Some(Instant::now() + wait);
+        self.report(Some(format!("the query failed: {error}")), observer);
+    }
+
+    /// Tells of a problem when it is new, and of its end.
+    fn report(&mut self, problem: Option<String>, observer: &mut dyn Observer) {
+        if problem == self.last_problem {
+            return;
+        }
+        if let Some(message) = &problem {
+            tracing::warn!(query = %self.config.name, "{message}");
+            observer.problem(&self.config.name, message);
+        } else {
+            tracing::info!(query = %self.config.name, "the query is well again");
+        }
+        self.last_problem = problem;
+    }
+}
+
+/// What is wrong with an answer, in words.
+fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String> {
+    let mut problems: Vec<String> = quality
+        .warnings
+        .iter()
+        .map(|text| format!("warning: {text}"))
+        .collect();
+    if quality.partial {
+        problems.push("the answer is partial, so no series is called absent".to_owned());
+    }
+    for (count, what) in [
+        (
+            quality.histogram_series,
+            "series of native histograms were left out",
+        ),
+        (
+            quality.duplicate_points,
+            "points at a time already taken were dropped",
+        ),
+        (quality.unordered_points, "points came out of order"),
+    ] {
+        if count > 0 {
+            // Without the count, which would make the same problem new at every tick.
+            problems.push(what.to_owned());
+        }
+    }
+    problems
+}
+
+/// Brings a saved state in line with the configured queries: same order, changed ones afresh.
+pub(crate) fn adopt(state: &mut EngineState, queries: &[Query]) {
+    let mut saved = std::mem::take(&mut state.queries);
+    state.queries = queries
+        .iter()
+        .map(|query| {
+            let fresh = QueryState {
+                name: query.config.name.clone(),
+                signature: query.signature(),
+                ..QueryState::default()
+            };
+            let found = saved.iter().position(|old| old.name == fresh.name);
+            let Some(mut old) = found.map(|at| saved.swap_remove(at)) else {
+                return fresh;
+            };
+            if old.signature != fresh.signature {
+                tracing::info!(query = %fresh.name, "the query changed, so its detectors start afresh");
+                return fresh;
+            }
+            for series in &mut old.series {
+                series.identity = query.judge.identity(&series.labels);
+            }
+            old
+        })
+        .collect();
+}
