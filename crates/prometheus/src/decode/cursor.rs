@@ -84,6 +84,17 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
+    /// Whether another element follows one in a list that `close` ends; without detours when the
+    /// comma comes at once.
+    #[inline]
+    pub(crate) fn continues(&mut self, close: u8) -> Result<bool, DecodeError> {
+        if let [b',', rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(true);
+        }
+        self.next_element(false, close)
+    }
+
     /// The next key of an object and its colon; `None` at its end.
     pub(crate) fn next_key(&mut self, first: bool) -> Result<Option<Cow<'a, [u8]>>, DecodeError> {
         if !self.next_element(first, b'}')? {
@@ -92,6 +103,17 @@ impl<'a> Cursor<'a> {
         let key = self.string()?;
         self.expect(b':', "`:`")?;
         Ok(Some(key))
+    }
+
+    /// Takes what `read` recognises at once, without white space before it.
+    #[inline]
+    pub(crate) fn take<T>(
+        &mut self,
+        read: impl Fn(&'a [u8]) -> Option<(T, &'a [u8])>,
+    ) -> Option<T> {
+        let (taken, rest) = read(self.rest)?;
+        self.rest = rest;
+        Some(taken)
     }
 
     /// A string, borrowed unless it has escapes. Not checked to be UTF-8.

@@ -18,14 +18,19 @@
 mod cursor;
 mod envelope;
 mod number;
+mod round;
 mod series;
 
 pub use envelope::{Decoded, decode};
 
 /// Why a body is not an answer of Prometheus' query API, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at byte {at} of {len}: expected {expected}, found {found}")]
-pub struct DecodeError {
+#[error("at byte {} of {}: expected {}, found {}", .0.at, .0.len, .0.expected, .0.found)]
+pub struct DecodeError(Box<Repr>);
+
+/// Boxed, so that results without an error stay small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Repr {
     at: usize,
     len: usize,
     expected: String,
@@ -38,23 +43,23 @@ impl DecodeError {
             || "the end: the answer is cut short".to_owned(),
             |byte| format!("`{}`", char::from(byte).escape_default()),
         );
-        Self {
+        Self(Box::new(Repr {
             at,
             len,
             expected: expected.to_owned(),
             found,
-        }
+        }))
     }
 
     /// The offset in bytes at which reading failed.
     #[must_use]
-    pub const fn offset(&self) -> usize {
-        self.at
+    pub fn offset(&self) -> usize {
+        self.0.at
     }
 
     /// Whether the body ended where more was expected.
     #[must_use]
-    pub const fn is_truncated(&self) -> bool {
-        self.at >= self.len
+    pub fn is_truncated(&self) -> bool {
+        self.0.at >= self.0.len
     }
 }

@@ -2,6 +2,8 @@
 
 use bongsu_core::Timestamp;
 
+use super::round;
+
 /// Powers of ten that an `f64` holds exactly.
 const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
@@ -11,7 +13,7 @@ const EXACT_POWERS: [f64; 23] = [
 /// The text of a sample value: Prometheus' spellings of NaN and the infinities, or a decimal.
 /// Correctly rounded, as `str::parse`.
 pub(crate) fn value(text: &[u8]) -> Option<f64> {
-    if let Some(number) = short_decimal(text) {
+    if let Some((number, [])) = leading_decimal(text) {
         return Some(number);
     }
     // Everything else that Go's ParseFloat and Rust's agree on: any decimal, `NaN`, `inf`, `Inf`,
@@ -19,10 +21,10 @@ pub(crate) fn value(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Decimals whose digits and power of ten are both exact in an `f64`: one multiplication or
-/// division then rounds correctly (Clinger's fast path).
+/// The decimal of at most 19 digits that `text` starts with, and what follows it. `None` says
+/// only that the fast paths cannot tell.
 #[inline]
-fn short_decimal(text: &[u8]) -> Option<f64> {
+pub(crate) fn leading_decimal(text: &[u8]) -> Option<(f64, &[u8])> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -30,47 +32,59 @@ fn short_decimal(text: &[u8]) -> Option<f64> {
     };
     let (whole, rest) = take_digits(digits, 0);
     let mut n_digits = digits.len() - rest.len();
-    let (mantissa, rest, exponent) = match rest {
+    let (mantissa, rest, decimals) = match rest {
         [b'.', fraction @ ..] => {
             let (mantissa, rest) = take_digits(fraction, whole);
             let decimals = fraction.len() - rest.len();
             n_digits += decimals;
-            (mantissa, rest, -(i32::try_from(decimals).ok()?))
+            (mantissa, rest, decimals)
         }
         rest => (whole, rest, 0),
     };
     // 19 digits cannot overflow the mantissa.
-    if n_digits == 0 || n_digits > 19 || mantissa > 1 << 53 {
+    if n_digits == 0 || n_digits > 19 {
         return None;
     }
-    let exponent = match rest {
-        [] => exponent,
-        [b'e' | b'E', rest @ ..] => exponent + short_exponent(rest)?,
-        _ => return None,
+    let (mut exponent, mut rest) = (-(decimals as i32), rest);
+    if let [b'e' | b'E', power @ ..] = rest {
+        let (power, after) = leading_exponent(power)?;
+        exponent += power;
+        rest = after;
+    }
+    let magnitude = if mantissa <= 1 << 53 && exponent.unsigned_abs() <= 22 {
+        exact(mantissa, exponent)?
+    } else {
+        round::quotient(mantissa, exponent)?
     };
+    Some((if negative { -magnitude } else { magnitude }, rest))
+}
+
+/// Digits and power of ten are both exact in an `f64`: one multiplication or division then rounds
+/// correctly (Clinger's fast path).
+#[inline]
+fn exact(mantissa: u64, exponent: i32) -> Option<f64> {
     let power = *EXACT_POWERS.get(exponent.unsigned_abs() as usize)?;
     let magnitude = mantissa as f64;
-    let magnitude = if exponent < 0 {
+    Some(if exponent < 0 {
         magnitude / power
     } else {
         magnitude * power
-    };
-    Some(if negative { -magnitude } else { magnitude })
+    })
 }
 
-/// An exponent of up to three digits.
-fn short_exponent(text: &[u8]) -> Option<i32> {
+/// An exponent of up to three digits, and what follows it.
+fn leading_exponent(text: &[u8]) -> Option<(i32, &[u8])> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    if digits.is_empty() || digits.len() > 3 {
+    let (exponent, rest) = take_digits(digits, 0);
+    if !(1..=3).contains(&(digits.len() - rest.len())) {
         return None;
     }
-    let (exponent, rest) = take_digits(digits, 0);
-    let exponent = i32::try_from(exponent).ok().filter(|_| rest.is_empty())?;
-    Some(if negative { -exponent } else { exponent })
+    let exponent = i32::try_from(exponent).ok()?;
+    Some((if negative { -exponent } else { exponent }, rest))
 }
 
 /// Appends leading digits to `number` (wrapping after 19 of them) and gives what follows.
@@ -110,33 +124,38 @@ fn eight_digits(chunk: [u8; 8]) -> Option<u64> {
 /// The text of a timestamp: seconds, rounded to milliseconds.
 #[inline]
 pub(crate) fn timestamp(text: &[u8]) -> Option<Timestamp> {
-    short_timestamp(text).or_else(|| {
-        let secs: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-        Timestamp::from_secs_f64(secs)
-    })
+    if let Some((time, [])) = leading_timestamp(text) {
+        return Some(time);
+    }
+    let secs: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Timestamp::from_secs_f64(secs)
 }
 
-/// Up to 12 digits of whole seconds and up to 3 decimals.
+/// The timestamp of at most 12 digits and 3 decimals that `text` starts with, and what follows it.
+/// What follows may still belong to the number: the caller looks.
 #[inline]
-fn short_timestamp(text: &[u8]) -> Option<Timestamp> {
+pub(crate) fn leading_timestamp(text: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (secs, rest) = take_digits(text, 0);
     if !(1..=12).contains(&(text.len() - rest.len())) {
         return None;
     }
-    let millis = match *rest {
-        [] => 0,
-        [b'.', a @ b'0'..=b'9'] => u64::from(a - b'0') * 100,
-        [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9'] => {
-            u64::from(a - b'0') * 100 + u64::from(b - b'0') * 10
+    let digit = |byte: u8, weight: u64| u64::from(byte - b'0') * weight;
+    let (millis, rest) = match rest {
+        &[
+            b'.',
+            a @ b'0'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            ref rest @ ..,
+        ] => (digit(a, 100) + digit(b, 10) + digit(c, 1), rest),
+        &[b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', ref rest @ ..] => {
+            (digit(a, 100) + digit(b, 10), rest)
         }
-        [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
-            u64::from(a - b'0') * 100 + u64::from(b - b'0') * 10 + u64::from(c - b'0')
-        }
-        _ => return None,
+        &[b'.', a @ b'0'..=b'9', ref rest @ ..] => (digit(a, 100), rest),
+        rest => (0, rest),
     };
-    i64::try_from(secs * 1_000 + millis)
-        .ok()
-        .map(Timestamp::from_millis)
+    let millis = i64::try_from(secs * 1_000 + millis).ok()?;
+    Some((Timestamp::from_millis(millis), rest))
 }
 
 #[cfg(test)]
@@ -207,6 +226,26 @@ mod tests {
         fn short_decimals_equal_the_standard_library(text in "[-+]?[0-9]{0,21}(\\.[0-9]{0,21})?(e[-+]?[0-9]{1,3})?") {
             let found = value(text.as_bytes()).map(f64::to_bits);
             prop_assert_eq!(found, text.parse::<f64>().ok().map(f64::to_bits), "{}", text);
+        }
+
+        #[test]
+        fn full_digits_equal_the_standard_library(mantissa: u64, decimals in 0_usize..30) {
+            let digits = format!("{:0>1$}", mantissa % 10_000_000_000_000_000_000, decimals + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - decimals);
+            let text = format!("{whole}.{fraction}");
+            let found = value(text.as_bytes()).map(f64::to_bits);
+            prop_assert_eq!(found, text.parse::<f64>().ok().map(f64::to_bits), "{}", text);
+        }
+
+        #[test]
+        fn halves_between_floats_equal_the_standard_library(number in 1_u64 << 52..1 << 53, shift in 1_u32..3) {
+            // Exactly halfway between two floats, and one unit in the last digit beside.
+            let odd = number | 1;
+            let text = format!("{odd}.{}", 5 * 10_u64.pow(shift - 1));
+            for text in [text.clone(), format!("{text}1"), format!("{odd}.4999")] {
+                let found = value(text.as_bytes()).map(f64::to_bits);
+                prop_assert_eq!(found, text.parse::<f64>().ok().map(f64::to_bits), "{}", text);
+            }
         }
 
         #[test]

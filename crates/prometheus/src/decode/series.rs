@@ -6,9 +6,28 @@ use super::cursor::Cursor;
 use super::{DecodeError, number};
 use crate::Quality;
 
+/// A point as servers write it nearly always: without white space, escapes, or more than 19
+/// digits.
+#[inline]
+fn plain_point(text: &[u8]) -> Option<((Timestamp, f64), &[u8])> {
+    let text = text.strip_prefix(b"[")?;
+    let (time, text) = number::leading_timestamp(text)?;
+    let text = text.strip_prefix(b",\"")?;
+    let (value, text) = number::leading_decimal(text)?;
+    let text = text.strip_prefix(b"\"]")?;
+    Some(((time, value), text))
+}
+
 /// `[seconds, "value"]`
 #[inline]
 pub(crate) fn point(cursor: &mut Cursor<'_>) -> Result<(Timestamp, f64), DecodeError> {
+    match cursor.take(plain_point) {
+        Some(point) => Ok(point),
+        None => any_point(cursor),
+    }
+}
+
+fn any_point(cursor: &mut Cursor<'_>) -> Result<(Timestamp, f64), DecodeError> {
     cursor.expect(b'[', "a point `[time, \"value\"]`")?;
     let time = cursor.number()?;
     let time =
@@ -69,15 +88,15 @@ pub(crate) fn element(
                 times.reserve(room);
                 values.reserve(room);
                 in_order &= times.is_empty();
-                let mut first = true;
-                let mut last = Timestamp::MIN;
-                while cursor.next_element(first, b']')? {
+                let mut last = None;
+                let mut more = cursor.next_element(true, b']')?;
+                while more {
                     let (time, value) = point(cursor)?;
-                    in_order &= first || time > last;
-                    first = false;
-                    last = time;
+                    in_order &= last.is_none_or(|last| time > last);
+                    last = Some(time);
                     times.push(time);
                     values.push(value);
+                    more = cursor.continues(b']')?;
                 }
             }
             b"histogram" | b"histograms" => {
