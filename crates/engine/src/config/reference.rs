@@ -28,6 +28,11 @@ pub fn reference_markdown() -> String {
             section(&mut out, name, definition);
         }
     }
+    while out.contains("\n\n\n") {
+        out = out.replace("\n\n\n", "\n\n");
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
     out
 }
 

@@ -393,23 +393,35 @@ impl JsonSchema for SecretText {
     }
 }
 
+/// The side of the expected value that counts.
 #[derive(JsonSchema)]
+#[schemars(rename = "Direction")]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "describes a type of another crate in the schema")]
 enum DirectionSchema {
+    /// Above what is expected.
     Up,
+    /// Below what is expected.
     Down,
+    /// Both sides.
     Both,
 }
 
+/// Five degrees of danger.
 #[derive(JsonSchema)]
+#[schemars(rename = "Severity")]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "describes a type of another crate in the schema")]
 enum SeveritySchema {
+    /// Worth knowing.
     Info,
+    /// Look at it in working hours.
     Warning,
+    /// Look at it today.
     Minor,
+    /// Look at it now.
     Major,
+    /// Wake somebody.
     Critical,
 }
 
