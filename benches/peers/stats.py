@@ -4,7 +4,7 @@ Requirements (pinned):
     numpy==2.4.6
     pandas==2.3.3
 
-Run: python benches/peers/stats.py [--rounds 9]
+Run: python benches/peers/stats.py [--rounds 7]
 It builds the Rust example, then times reference and ours in turn, single-threaded, in one run;
 prints the ratio of the medians and the largest difference of the scores.
 """
@@ -64,6 +64,9 @@ def ewma(x, _window):
     return ((s - e.mean().shift()).abs() / np.sqrt(e.var(bias=True)).shift()).to_numpy()
 
 
+# How often each scores in a row, in one process, before it is the other's turn.
+REPEATS = 3
+
 CASES = [
     ("zscore", zscore, 1_000_000, 100),
     ("robust-z", robust_z, 100_000, 100),
@@ -74,7 +77,7 @@ CASES = [
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--rounds", type=int, default=7)
     rounds = arguments.parse_args().rounds
     subprocess.run(CARGO, cwd=ROOT, check=True)
     target = json.loads(
@@ -91,13 +94,15 @@ def main():
             source, result = Path(directory, "x.f64"), Path(directory, "scores.f64")
             x.astype("<f8").tofile(source)
             theirs_seconds, our_seconds = [], []
+            reference(x, window)  # once to warm up, as ours does
             for _ in range(rounds):
-                start = time.perf_counter()
-                theirs = reference(x, window)
-                theirs_seconds.append(time.perf_counter() - start)
-                command = [ours, str(source), str(window), name, str(result)]
+                for _ in range(REPEATS):
+                    start = time.perf_counter()
+                    theirs = reference(x, window)
+                    theirs_seconds.append(time.perf_counter() - start)
+                command = [ours, str(source), str(window), name, str(REPEATS), str(result)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
-                our_seconds.append(float(done.stdout))
+                our_seconds.extend(map(float, done.stdout.split()))
             scores = np.fromfile(result, "<f8")
             both = ~np.isnan(theirs)
             # Where the reference divides by a variance of 0 there is nothing to compare.

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Never in a window: [`SortedWindow::push`] turns it into 0.
+const NEGATIVE_ZERO: u64 = 1 << 63;
+
 /// A ring of at most `capacity` values and a sorted copy of it.
 ///
 /// Replacing a point is two binary searches and one move of what lies between: O(log w) compares
@@ -78,7 +81,9 @@ impl SortedWindow {
 
     /// Adds `x`, dropping the oldest value when full.
     pub(crate) fn push(&mut self, x: f64) {
-        let enter = self.sorted.partition_point(|v| v.total_cmp(&x).is_lt());
+        // One zero only, so that plain comparisons order the values as `total_cmp` does.
+        let x = x + 0.0;
+        let enter = self.sorted.partition_point(|&v| v < x);
         let Some(old) = self.leaving() else {
             self.ring.values.push(x);
             self.sorted.insert(enter, x);
@@ -88,7 +93,7 @@ impl SortedWindow {
             *slot = x;
         }
         self.ring.oldest = (self.ring.oldest + 1) % self.ring.capacity;
-        let leave = self.sorted.partition_point(|v| v.total_cmp(&old).is_lt());
+        let leave = self.sorted.partition_point(|&v| v < old);
         let place = if leave < enter {
             self.sorted.copy_within(leave + 1..enter, leave);
             enter - 1
@@ -107,7 +112,11 @@ impl SortedWindow {
         self.ring.capacity == capacity
             && len as u64 == seen.min(capacity as u64)
             && (self.ring.oldest == 0 || (len == capacity && self.ring.oldest < capacity))
-            && self.ring.values.iter().all(|x| x.is_finite())
+            && self
+                .ring
+                .values
+                .iter()
+                .all(|x| x.is_finite() && x.to_bits() != NEGATIVE_ZERO)
     }
 }
 

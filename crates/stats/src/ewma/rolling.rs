@@ -2,6 +2,9 @@ use bongsu_core::{Error, Result};
 
 use crate::check;
 
+/// Points whose roots are taken at a time.
+const BLOCK: usize = 256;
+
 /// Plain exponentially weighted z-scores of a whole column: the distance of each value from the
 /// exponentially weighted mean of the values before it, in exponentially weighted standard
 /// deviations.
@@ -39,17 +42,31 @@ pub fn ewm_zscore(values: &[f64], alpha: f64) -> Result<Vec<f64>> {
         )));
     }
     let mut scores = vec![f64::NAN; values.len()];
-    let mut points = values.iter().zip(&mut scores).filter(|(x, _)| !x.is_nan());
-    let Some((&first, _)) = points.next() else {
+    let Some(start) = values.iter().position(|x| !x.is_nan()) else {
         return Ok(scores);
     };
+    let first = values.get(start).copied().unwrap_or_default();
     // Relative to the first value: a large offset costs no digits.
     let (mut mean, mut var) = (0.0, 0.0);
-    for (x, score) in points {
-        let d = (x - first) - mean;
-        *score = check::ratio(f64::abs(d), f64::sqrt(var));
-        mean += alpha * d;
-        var = (1.0 - alpha) * (var + alpha * d * d);
+    let (old, rest) = (1.0 - alpha, start + 1);
+    let mut variances = [0.0; BLOCK];
+    let inputs = values.get(rest..).unwrap_or_default().chunks(BLOCK);
+    let outputs = scores.get_mut(rest..).unwrap_or_default().chunks_mut(BLOCK);
+    for (points, scores) in inputs.zip(outputs) {
+        // The recursion first, which waits for itself; then the roots and quotients, which do not.
+        for ((x, deviation), variance) in points.iter().zip(scores.iter_mut()).zip(&mut variances) {
+            let x = x - first;
+            let d = x - mean;
+            (*deviation, *variance) = (d, var);
+            if !d.is_nan() {
+                mean = old * mean + alpha * x;
+                var = old * (var + alpha * d * d);
+            }
+        }
+        for (score, variance) in scores.iter_mut().zip(&variances) {
+            let z = score.abs() / variance.sqrt();
+            *score = if *score == 0.0 { 0.0 } else { z };
+        }
     }
     Ok(scores)
 }

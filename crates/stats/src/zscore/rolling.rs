@@ -33,150 +33,202 @@ use crate::moments::{HUGE, Moments, TINY};
 /// ```
 pub fn rolling_zscore(values: &[f64], window: usize, inclusive: bool) -> Result<Vec<f64>> {
     check::window("window", window, 2)?;
-    check::no_infinity(values)?;
-    let mut scores = vec![f64::NAN; values.len()];
-    let mut kernel = Kernel::new(window, usize::from(!inclusive));
-    for start in (0..values.len()).step_by(window) {
-        kernel.block(values, start, &mut scores);
+    let mut scores = Vec::with_capacity(values.len() + 1);
+    if !inclusive {
+        // The first window ends before the second value.
+        scores.push(f64::NAN);
     }
+    let mut kernel = Kernel::new(window.min(values.len().max(2)), window);
+    for start in (0..values.len()).step_by(window) {
+        if kernel
+            .block(values, start, !inclusive, &mut scores)
+            .is_infinite()
+        {
+            check::no_infinity(values)?;
+        }
+    }
+    scores.truncate(values.len());
     Ok(scores)
+}
+
+/// Moments of the growing ends of a block, relative to the border point they grow from.
+struct Ends {
+    means: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Ends {
+    fn new(len: usize) -> Self {
+        Self {
+            means: vec![0.0; len],
+            squares: vec![0.0; len],
+        }
+    }
 }
 
 /// Buffers of one window length; see the module `moments` for the method.
 struct Kernel {
     window: usize,
-    /// How far behind the window the judged point lies: 0 or 1.
-    lag: usize,
     /// `1 / (k + 1)`.
     inverse: Vec<f64>,
     /// For `k + 1` points of the current block: the share of the previous block in the window.
     share: Vec<f64>,
     /// `n_a n_b / n` of Chan's formula.
     weight: Vec<f64>,
-    prefix_mean: Vec<f64>,
-    prefix_m2: Vec<f64>,
-    /// Entry `j` belongs to the previous block without its first `j` values.
-    suffix_mean: Vec<f64>,
-    suffix_m2: Vec<f64>,
+    /// Of the current block: entry `k` covers its first `k + 1` values.
+    prefix: Ends,
+    /// Of the current and of the previous block: entry `j` covers all but its first `j` values.
+    suffix: Ends,
+    before: Ends,
     /// The largest magnitude in the previous block.
     largest: f64,
+    scores: Vec<f64>,
 }
 
 impl Kernel {
-    fn new(window: usize, lag: usize) -> Self {
+    /// For blocks of `window` values, of which at most `len` are used.
+    fn new(len: usize, window: usize) -> Self {
         let n = window as f64;
-        let table = |f: &dyn Fn(f64) -> f64| (1..=window).map(|k| f(k as f64)).collect();
+        let table = |f: &dyn Fn(f64) -> f64| (1..=len).map(|k| f(k as f64)).collect();
         Self {
             window,
-            lag,
             inverse: table(&|k| 1.0 / k),
             share: table(&|k| (n - k) / n),
             weight: table(&|k| (n - k) * k / n),
-            prefix_mean: vec![0.0; window],
-            prefix_m2: vec![0.0; window],
-            suffix_mean: vec![0.0; window],
-            suffix_m2: vec![0.0; window],
+            prefix: Ends::new(len),
+            suffix: Ends::new(len),
+            before: Ends::new(len),
             largest: 0.0,
+            scores: vec![f64::NAN; len],
         }
     }
 
-    /// Scores the points whose window ends in the block that begins at `start`.
-    fn block(&mut self, values: &[f64], start: usize, scores: &mut [f64]) {
+    /// Appends the scores of the windows that end in the block that begins at `start`, and returns
+    /// the block's largest magnitude. When `lag`, the value after the window is judged.
+    fn block(&mut self, values: &[f64], start: usize, lag: bool, scores: &mut Vec<f64>) -> f64 {
         let w = self.window;
         let block = values
             .get(start..(start + w).min(values.len()))
             .unwrap_or_default();
         let (Some(&first), Some(&last)) = (block.first(), block.last()) else {
-            return;
+            return 0.0;
         };
-        let largest = block.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-        scan(
-            block.iter(),
-            first,
-            &self.inverse,
-            &mut self.prefix_mean,
-            &mut self.prefix_m2,
-        );
-        // The points judged, one for each window that ends in this block.
-        let judged = values.get(start + self.lag..).unwrap_or_default();
+        let largest = if block.len() == w {
+            self.scan_both(block, first, last)
+        } else {
+            self.scan(block, first)
+        };
+        let judged = values.get(start + usize::from(lag)..).unwrap_or_default();
         let ends = block.len().min(judged.len());
-        let out = scores.get_mut(start + self.lag..).unwrap_or_default();
-        let mut smallest = f64::INFINITY;
-        let gap = match start.checked_sub(1).and_then(|at| values.get(at)) {
-            Some(before) => {
-                let both = ends.min(w - 1);
-                smallest = self.merge(judged, out, both, before - first, first);
-                before - first
-            }
-            None => f64::NAN,
-        };
+        let mut doubtful = 0;
+        let mut gap = f64::NAN;
+        if let Some(before) = start.checked_sub(1).and_then(|at| values.get(at)) {
+            gap = before - first;
+            doubtful = self.merge(judged, ends.min(w - 1), gap, first);
+        }
         if ends == w
-            && let (Some(&mean), Some(&m2)) = (self.prefix_mean.last(), self.prefix_m2.last())
-            && let (Some(x), Some(z)) = (judged.get(w - 1), out.get_mut(w - 1))
+            && let (Some(&mean), Some(&m2)) = (self.prefix.means.last(), self.prefix.squares.last())
+            && let (Some(x), Some(z)) = (judged.get(w - 1), self.scores.get_mut(w - 1))
         {
             *z = ((x - first) - mean).abs() / (m2 / (w as f64 - 1.0)).sqrt();
-            smallest = smallest.min(m2);
+            doubtful += u64::from(m2 < TINY);
         }
         if largest.max(self.largest) > HUGE {
-            self.repair(values, start, ends, scores, |_| true);
-        } else if smallest < TINY {
-            self.repair(values, start, ends, scores, |k| self.m2(k, gap) < TINY);
+            self.repair(values, start, judged, ends, |_| true);
+        } else if doubtful > 0 {
+            let (prefix, before, weight) = (&self.prefix, &self.before, &self.weight);
+            let doubtful: Vec<bool> = (0..ends)
+                .map(|k| merged_squares(prefix, before, weight, gap, k) < TINY)
+                .collect();
+            self.repair(values, start, judged, ends, |k| {
+                doubtful.get(k) == Some(&true)
+            });
         }
-        if block.len() == w {
-            scan(
-                block.iter().rev(),
-                last,
-                &self.inverse,
-                &mut self.suffix_mean,
-                &mut self.suffix_m2,
-            );
-            self.suffix_mean.reverse();
-            self.suffix_m2.reverse();
-            self.largest = largest;
-        }
+        scores.extend(self.scores.iter().take(ends));
+        std::mem::swap(&mut self.suffix, &mut self.before);
+        self.largest = largest;
+        largest
     }
 
-    /// Scores the windows that reach into the previous block and returns their smallest sum of
-    /// squares. `gap` is the shift of the previous block minus that of this one.
+    /// Welford's moments of the beginnings and the ends of a whole block, in one loop over both,
+    /// since either alone would wait for its own sums. Returns the largest magnitude.
+    fn scan_both(&mut self, block: &[f64], first: f64, last: f64) -> f64 {
+        let (mut sum, mut mean, mut m2) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+        let mut largest = 0.0;
+        let Ends { means, squares } = &mut self.prefix;
+        let outputs = means.iter_mut().zip(squares.iter_mut());
+        let Ends { means, squares } = &mut self.suffix;
+        let outputs = outputs.zip(means.iter_mut().rev().zip(squares.iter_mut().rev()));
+        let inputs = block.iter().zip(block.iter().rev()).zip(&self.inverse);
+        for (((x, y), inverse), ((mean_0, m2_0), (mean_1, m2_1))) in inputs.zip(outputs) {
+            let d = [x - first, y - last];
+            sum = [sum[0] + d[0], sum[1] + d[1]];
+            let next = [sum[0] * inverse, sum[1] * inverse];
+            m2 = [
+                m2[0] + (d[0] - mean[0]) * (d[0] - next[0]),
+                m2[1] + (d[1] - mean[1]) * (d[1] - next[1]),
+            ];
+            mean = next;
+            [*mean_0, *mean_1] = mean;
+            [*m2_0, *m2_1] = m2;
+            // Unlike f64::max a single instruction; a NaN compares as not larger.
+            largest = if x.abs() > largest { x.abs() } else { largest };
+        }
+        largest
+    }
+
+    /// [`Self::scan_both`] for the last, short block, which has no successor.
+    fn scan(&mut self, block: &[f64], first: f64) -> f64 {
+        let (mut sum, mut mean, mut m2, mut largest) = (0.0, 0.0, 0.0, 0.0_f64);
+        let Ends { means, squares } = &mut self.prefix;
+        let outputs = means.iter_mut().zip(squares);
+        for ((x, inverse), (mean_out, m2_out)) in block.iter().zip(&self.inverse).zip(outputs) {
+            let d = x - first;
+            sum += d;
+            let next = sum * inverse;
+            m2 += (d - mean) * (d - next);
+            mean = next;
+            (*mean_out, *m2_out) = (mean, m2);
+            largest = largest.max(x.abs());
+        }
+        largest
+    }
+
+    /// Scores the windows that reach into the previous block and returns how many of them have a
+    /// sum of squares below [`TINY`]. `gap` is the shift of the previous block minus `shift`, that of this one.
     #[expect(
         clippy::indexing_slicing,
         reason = "every slice has the length `count`, which lets the loop become vector code"
     )]
-    fn merge(&self, judged: &[f64], out: &mut [f64], count: usize, gap: f64, shift: f64) -> f64 {
-        let (x, z) = (&judged[..count], &mut out[..count]);
-        let (pm, pq) = (&self.prefix_mean[..count], &self.prefix_m2[..count]);
-        let (sm, sq) = (&self.suffix_mean[1..=count], &self.suffix_m2[1..=count]);
+    fn merge(&mut self, judged: &[f64], count: usize, gap: f64, shift: f64) -> u64 {
+        let (x, z) = (&judged[..count], &mut self.scores[..count]);
+        let (pm, pq) = (&self.prefix.means[..count], &self.prefix.squares[..count]);
+        let (sm, sq) = (
+            &self.before.means[1..=count],
+            &self.before.squares[1..=count],
+        );
         let (share, weight) = (&self.share[..count], &self.weight[..count]);
         let degrees = 1.0 / (self.window as f64 - 1.0);
-        let mut smallest = f64::INFINITY;
+        // Counted rather than compared: a minimum of floats does not become vector code.
+        let mut tiny = 0;
         for i in 0..count {
             let delta = gap + (sm[i] - pm[i]);
             let m2 = (sq[i] + pq[i]) + delta * delta * weight[i];
             let mean = pm[i] + delta * share[i];
             z[i] = ((x[i] - shift) - mean).abs() / (m2 * degrees).sqrt();
-            smallest = if m2 < smallest { m2 } else { smallest };
+            tiny += u64::from(m2 < TINY);
         }
-        smallest
-    }
-
-    /// The sum of squares of the window that ends `k` points into the block.
-    fn m2(&self, k: usize, gap: f64) -> f64 {
-        let at = |values: &[f64], k: usize| values.get(k).copied().unwrap_or(f64::NAN);
-        if k + 1 == self.window {
-            return at(&self.prefix_m2, k);
-        }
-        let delta = gap + (at(&self.suffix_mean, k + 1) - at(&self.prefix_mean, k));
-        (at(&self.suffix_m2, k + 1) + at(&self.prefix_m2, k)) + delta * delta * at(&self.weight, k)
+        tiny
     }
 
     /// Does the windows for which `doubtful` holds over again, each on its own: constant ones, and
     /// those whose squares leave the range.
     fn repair(
-        &self,
+        &mut self,
         values: &[f64],
         start: usize,
+        judged: &[f64],
         ends: usize,
-        scores: &mut [f64],
         doubtful: impl Fn(usize) -> bool,
     ) {
         let w = self.window;
@@ -190,17 +242,14 @@ impl Kernel {
             run = if x == last { run + 1 } else { 1 };
             last = x;
         }
-        for (k, &x) in values.iter().skip(start).take(ends).enumerate() {
-            run = if x == last { run + 1 } else { 1 };
-            last = x;
+        let ending = values.iter().skip(start).take(ends);
+        for (k, ((&end, &x), score)) in ending.zip(judged).zip(&mut self.scores).enumerate() {
+            run = if end == last { run + 1 } else { 1 };
+            last = end;
             let end = start + k + 1;
-            let at = end - 1 + self.lag;
             if end < w || !doubtful(k) {
                 continue;
             }
-            let (Some(&x), Some(score)) = (values.get(at), scores.get_mut(at)) else {
-                continue;
-            };
             let window = values.get(end - w..end).unwrap_or_default();
             let moments = Moments::exact(if run >= w {
                 slice::from_ref(&last)
@@ -213,22 +262,12 @@ impl Kernel {
     }
 }
 
-/// Welford's moments of ever longer runs of `values`, relative to `shift`.
-fn scan<'a>(
-    values: impl Iterator<Item = &'a f64>,
-    shift: f64,
-    inverse: &[f64],
-    means: &mut [f64],
-    squares: &mut [f64],
-) {
-    let (mut sum, mut mean, mut m2) = (0.0, 0.0, 0.0);
-    for (((x, inverse), mean_out), m2_out) in values.zip(inverse).zip(means).zip(squares) {
-        let d = x - shift;
-        sum += d;
-        let next = sum * inverse;
-        m2 += (d - mean) * (d - next);
-        mean = next;
-        *mean_out = mean;
-        *m2_out = m2;
+/// The sum of squares of the window that ends with entry `k` of the block.
+fn merged_squares(prefix: &Ends, before: &Ends, weight: &[f64], gap: f64, k: usize) -> f64 {
+    let at = |values: &[f64], k: usize| values.get(k).copied().unwrap_or(f64::NAN);
+    if k + 1 == prefix.squares.len() {
+        return at(&prefix.squares, k);
     }
+    let delta = gap + (at(&before.means, k + 1) - at(&prefix.means, k));
+    (at(&before.squares, k + 1) + at(&prefix.squares, k)) + delta * delta * at(weight, k)
 }
