@@ -42,7 +42,8 @@ usage: cargo xtask record [options]
   --keep DIR         keep Prometheus' data there
   --export-only DIR  export again from kept data
 
-Needs prometheus and prometheus-node-exporter on the PATH.";
+Needs prometheus and prometheus-node-exporter on the PATH. Everything it starts ends with it;
+when it is interrupted its data stays in /var/tmp/bongsu-recording-PID or the --keep directory.";
 
 #[derive(Debug)]
 struct Options {

@@ -215,10 +215,7 @@ fn describe(kind: Kind, from: i64, to: i64) -> Incident {
         ),
         Kind::MemoryLeak => (
             "orders",
-            &[
-                "process_resident_memory_bytes{service=\"orders\"}",
-                "node:memory_used:bytes",
-            ],
+            &["process_resident_memory_bytes{service=\"orders\"}"],
             "The service keeps 320 MiB more, growing steadily, then frees it.",
         ),
         Kind::DiskIoStorm => (
@@ -228,7 +225,6 @@ fn describe(kind: Kind, from: i64, to: i64) -> Incident {
                 "node:disk_io_time:rate30s",
                 "node:disk_writes:rate30s",
                 "node:cpu_iowait:ratio",
-                "service:latency_seconds:mean30s{service=\"store\"}",
             ],
             "Two writers flush every 64 KiB to the disk that the store and the worker write to.",
         ),
@@ -266,7 +262,7 @@ fn describe(kind: Kind, from: i64, to: i64) -> Incident {
                 "process_resident_memory_bytes{service=\"store\"}",
             ],
             "Benign: 35 % more traffic for good, and the cache of the store is enlarged by 60 MiB \
-             once.",
+             once. The allocator holds more than that until the old entries are replaced.",
         ),
         Kind::Latency => (
             "store",
@@ -286,7 +282,6 @@ fn describe(kind: Kind, from: i64, to: i64) -> Incident {
                 "service:errors:ratio30s{service=\"orders\"}",
                 "service:errors:rate30s{service=\"orders\"}",
                 "service:errors:ratio30s{service=\"gateway\"}",
-                "service:requests:rate30s{service=\"store\"}",
             ],
             "orders answers 30 % of its requests with status 500; the gateway passes them on.",
         ),
