@@ -104,7 +104,7 @@ impl Kernel {
     }
 
     /// Appends the scores of the windows that end in the block that begins at `start`, and returns
-    /// the block's largest magnitude. When `lag`, the value after the window is judged.
+    /// the block's largest magnitude, or 0 when it is far from [`HUGE`]. When `lag`, the value after the window is judged.
     fn block(&mut self, values: &[f64], start: usize, lag: bool, scores: &mut Vec<f64>) -> f64 {
         let w = self.window;
         let block = values
@@ -151,10 +151,10 @@ impl Kernel {
     }
 
     /// Welford's moments of the beginnings and the ends of a whole block, in one loop over both,
-    /// since either alone would wait for its own sums. Returns the largest magnitude.
+    /// since either alone would wait for its own sums. Returns the largest magnitude, or 0 when it is
+    /// far from [`HUGE`].
     fn scan_both(&mut self, block: &[f64], first: f64, last: f64) -> f64 {
         let (mut sum, mut mean, mut m2) = ([0.0; 2], [0.0; 2], [0.0; 2]);
-        let mut largest = 0.0;
         let Ends { means, squares } = &mut self.prefix;
         let outputs = means.iter_mut().zip(squares.iter_mut());
         let Ends { means, squares } = &mut self.suffix;
@@ -171,10 +171,14 @@ impl Kernel {
             mean = next;
             [*mean_0, *mean_1] = mean;
             [*m2_0, *m2_1] = m2;
-            // Unlike f64::max a single instruction; a NaN compares as not larger.
-            largest = if x.abs() > largest { x.abs() } else { largest };
         }
-        largest
+        let [m2, _] = m2;
+        // No value is further than the root of this sum from the mean, which the first one is near.
+        // (With a NaN in the block the comparison fails.)
+        if m2 < HUGE * HUGE * 0.1 && first.abs() < HUGE * 0.1 {
+            return 0.0;
+        }
+        block.iter().fold(0.0, |m: f64, x| m.max(x.abs()))
     }
 
     /// [`Self::scan_both`] for the last, short block, which has no successor.
