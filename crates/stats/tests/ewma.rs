@@ -127,6 +127,27 @@ fn a_new_level_is_learned_after_patience_points() {
 }
 
 #[test]
+fn a_fault_that_came_and_went_does_not_hide_the_next() {
+    // Up by 50 scales in a ramp, as a rate shows a step, and back; the same again 60 points later.
+    for seed in 0..20 {
+        let mut noise = Noise::new(seed);
+        let ramp = |i: usize, from: usize| match i.saturating_sub(from) {
+            0 if i < from => 0.0,
+            k @ 0..6 => 50.0 * (k + 1) as f64 / 6.0,
+            6..18 => 50.0,
+            k @ 18..24 => 50.0 * (23 - k) as f64 / 6.0,
+            _ => 0.0,
+        };
+        let values: Vec<f64> = (0..500)
+            .map(|i| 100.0 + ramp(i, 300) + ramp(i, 384) + noise.normal())
+            .collect();
+        let found = alarms(&mut stream(), &values);
+        assert!(found[300..306].contains(&true), "seed {seed}: the first");
+        assert!(found[384..390].contains(&true), "seed {seed}: the second");
+    }
+}
+
+#[test]
 fn a_spike_does_not_poison_the_scale() {
     let mut noise = Noise::new(3);
     let mut detector = stream();

@@ -35,6 +35,8 @@ pub use stream::EwmaStream;
 ///   row on one side they are taken as the new level, and the scale is learned anew quickly. When
 ///   about a quarter of the recent points are beyond the threshold without such a run, the scale is
 ///   learned from them without clipping.
+/// - A fault that comes and goes drives the scale up. When `4 patience` deviations in a row fit the
+///   scale from before it, that one is taken back, so that the next fault does not hide.
 ///
 /// The scale is never below `min_scale` nor below the resolution of the floats,
 /// `1e-14 |expected|`: rounding noise on a constant metric is not an anomaly.

@@ -17,6 +17,12 @@ const CLIP: f64 = 3.5;
 /// Points during which the first deviations are taken as they come.
 const SETTLING: u64 = 8;
 
+/// How many patiences in a row must fit the scale from before a step for it to be trusted again.
+const CALM: u32 = 4;
+
+/// For how many half-lives of the scale the scale from before a step is remembered.
+const MEMORY: f64 = 4.0;
+
 /// The least scale as a share of the expected magnitude: some 50 times the spacing of floats.
 const RESOLUTION: f64 = 1e-14;
 
@@ -26,7 +32,7 @@ const RESOLUTION: f64 = 1e-14;
 /// the new level. The score is infinite only when the scale is 0: a constant metric at 0 that
 /// changes, with `min_scale` 0.
 ///
-/// Cost: O(1) time a point, 200 bytes in all.
+/// Cost: O(1) time a point, 248 bytes in all.
 ///
 /// ```
 /// use bongsu_core::StreamDetector as _;
@@ -60,6 +66,21 @@ pub struct EwmaStream {
     run_above: bool,
     /// Recent values beyond the threshold, forgotten over `4 patience` points.
     strain: f64,
+    /// The standard deviation before the current run, and before the last steps.
+    std_before_run: f64,
+    before: Option<Before>,
+}
+
+/// What is remembered of the time before a step of the level. A fault drives the scale up twice,
+/// when it comes and when it goes; without this the next one would hide in a scale that takes its
+/// half-lives to shrink.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Before {
+    std: f64,
+    /// Points in a row that fitted it.
+    calm: u32,
+    /// Points since the last step.
+    points: u32,
 }
 
 impl EwmaStream {
@@ -81,6 +102,8 @@ impl EwmaStream {
             run_mean: 0.0,
             run_above: false,
             strain: 0.0,
+            std_before_run: 0.0,
+            before: None,
         })
     }
 
@@ -156,6 +179,11 @@ impl EwmaStream {
                 self.run = 0;
                 self.strain = 0.0;
                 self.age = self.age.min(2 * u64::from(self.config.patience));
+                self.before = Some(Before {
+                    std: self.before.map_or(self.std_before_run, |before| before.std),
+                    calm: 0,
+                    points: 0,
+                });
                 return;
             }
         } else {
@@ -171,6 +199,7 @@ impl EwmaStream {
             clipped = d.clamp(-limit, limit);
         }
         self.std = bounded(((1.0 - share).sqrt() * self.std).hypot(share.sqrt() * clipped));
+        self.recover(d);
         self.slope *= DAMPING;
         self.level = expected;
         if !beyond || strained {
@@ -180,12 +209,30 @@ impl EwmaStream {
         }
     }
 
+    /// Takes the scale from before a step back when enough deviations in a row have fitted it.
+    fn recover(&mut self, d: f64) {
+        let Some(mut before) = self.before.take() else {
+            return;
+        };
+        let bound = bounded(self.config.threshold * before.std * self.tail.factor());
+        before.calm = if d.abs() <= bound { before.calm + 1 } else { 0 };
+        before.points += 1;
+        if before.calm >= CALM * self.config.patience {
+            self.std = self.std.min(before.std);
+        } else if f64::from(before.points) < MEMORY * self.config.scale_half_life {
+            self.before = Some(before);
+        }
+    }
+
     /// Adds `x` to the run of values beyond the threshold; true when it is as long as the patience.
     fn extend_run(&mut self, x: f64, above: bool) -> bool {
         if self.run > 0 && self.run_above == above {
             self.run += 1;
             self.run_mean += deviation(x, self.run_mean) / f64::from(self.run);
         } else {
+            if self.run == 0 {
+                self.std_before_run = self.std;
+            }
             self.run = 1;
             self.run_mean = x;
             self.run_above = above;
@@ -252,6 +299,8 @@ impl StreamDetector for EwmaStream {
             run_mean: 0.0,
             run_above: false,
             strain: 0.0,
+            std_before_run: 0.0,
+            before: None,
         };
     }
 }
@@ -264,6 +313,10 @@ impl Snapshot for EwmaStream {
         self.config.validate()?;
         check::non_negative("std", self.std)?;
         check::non_negative("strain", self.strain)?;
+        check::non_negative("std", self.std_before_run)?;
+        if let Some(before) = self.before {
+            check::non_negative("std", before.std)?;
+        }
         for value in [self.level, self.slope, self.run_mean] {
             check::single(&[value])?;
         }
