@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bongsu_core::{Alert, Labels};
 
 use crate::Error;
-use crate::number::{distinct_numbers, number};
+use crate::number::{number, plain_number};
 use crate::time::rfc3339;
 
 /// Links that help whoever is woken: to the runbook and to a dashboard.
@@ -51,7 +51,7 @@ impl Links {
 /// | name | holds |
 /// |---|---|
 /// | `summary` | the alert's summary line |
-/// | `value`, `expected`, `lower`, `upper` | of the worst point, as numbers; `value` is `absent` when there is none |
+/// | `value`, `expected`, `lower`, `upper` | of the worst point, as plain numbers of six significant digits; `value` is `absent` when there is none |
 /// | `score` | of the worst point: 1 at the bound |
 /// | `since` | the first anomalous point, RFC 3339 |
 /// | `explanation` | the model's own words, when it has some |
@@ -61,12 +61,13 @@ impl Links {
 #[must_use]
 pub fn annotations(alert: &Alert, links: &Links) -> BTreeMap<String, String> {
     let verdict = &alert.verdict;
-    let [value, expected, lower, upper] = distinct_numbers([
+    let [value, expected, lower, upper] = [
         verdict.value,
         verdict.expected,
         verdict.lower,
         verdict.upper,
-    ]);
+    ]
+    .map(|value| value.map(plain_number));
     let explanation = verdict.explanation.as_ref();
     let is_row = explanation.is_some_and(|e| !e.contributions.is_empty());
     let value = value.or_else(|| (!is_row).then(|| "absent".to_owned()));

@@ -1,7 +1,8 @@
 use std::cmp::Ordering;
 
 /// Spells numbers for people: as many significant digits as asked, no trailing zeros, whole
-/// numbers below ten million in full, an exponent for the very large and very small.
+/// numbers below ten million in full, above them M, G, T, P or E for powers of a thousand, an
+/// exponent for the absurdly large and the very small.
 pub(crate) fn number(x: f64, digits: usize) -> String {
     if x.is_nan() {
         return "NaN".to_owned();
@@ -16,12 +17,38 @@ pub(crate) fn number(x: f64, digits: usize) -> String {
     let scientific = format!("{x:.*e}", digits - 1);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
+    if let Some((suffix, power)) = prefix(exponent) {
+        let decimals = usize::try_from(digits as i32 - 1 - (exponent - power)).unwrap_or(0);
+        let scaled = format!("{:.decimals$}", x / 10_f64.powi(power));
+        return format!("{}{suffix}", trim_zeros(&scaled));
+    }
     if !(-4..7).contains(&exponent) {
         return format!("{}e{exponent}", trim_zeros(mantissa));
     }
     let decimals = i32::try_from(digits).unwrap_or(17) - 1 - exponent;
     let decimals = usize::try_from(decimals).unwrap_or(0);
     trim_zeros(&format!("{x:.decimals$}")).to_owned()
+}
+
+/// Spells a number for programs: six significant digits, no unit prefix, no exponent.
+pub(crate) fn plain_number(x: f64) -> String {
+    if !x.is_finite() {
+        return number(x, 6);
+    }
+    let rounded: f64 = format!("{x:.5e}").parse().unwrap_or(x);
+    rounded.to_string()
+}
+
+/// The unit prefix for numbers of this power of ten, and its own power.
+fn prefix(exponent: i32) -> Option<(&'static str, i32)> {
+    Some(match exponent {
+        7..=8 => ("M", 6),
+        9..=11 => ("G", 9),
+        12..=14 => ("T", 12),
+        15..=17 => ("P", 15),
+        18..=20 => ("E", 18),
+        _ => return None,
+    })
 }
 
 fn trim_zeros(text: &str) -> &str {
@@ -87,7 +114,10 @@ mod tests {
             (100.0, "100"),
             (1_234_567.0, "1234567"),
             (1_234_567.8, "1234568"),
-            (12_345_678.0, "1.235e7"),
+            (12_345_678.0, "12.35M"),
+            (-8.555e7, "-85.55M"),
+            (4e9, "4G"),
+            (9.999_96e8, "1G"),
             (1e300, "1e300"),
             (0.000_123_46, "0.0001235"),
             (0.000_042, "4.2e-5"),
@@ -98,6 +128,18 @@ mod tests {
             (f64::NAN, "NaN"),
         ] {
             assert_eq!(number(x, 4), text);
+        }
+    }
+
+    #[test]
+    fn numbers_for_programs_are_plain() {
+        for (x, text) in [
+            (85_549_056.0, "85549100"),
+            (0.418_233_333, "0.418233"),
+            (50.0, "50"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            assert_eq!(plain_number(x), text);
         }
     }
 
@@ -121,6 +163,6 @@ mod tests {
         };
         assert_eq!(padded("0.1", "0.33"), "0.10 0.33");
         assert_eq!(padded("-1", "0.5"), "-1.0 0.5");
-        assert_eq!(padded("1e9", "0.5"), "1e9 0.5");
+        assert_eq!(padded("1G", "0.5"), "1G 0.5");
     }
 }
