@@ -1,11 +1,14 @@
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use bongsu::alert::Transition;
 use bongsu::core::{Alert, Timestamp, Verdict};
 use bongsu::engine::Observer;
 use bongsu::engine::config::QueryConfig;
-use bongsu::engine::demo::Demo;
+use bongsu::engine::demo::{Demo, Incident, Truth, finding, subject, truth};
+use bongsu::report::Unit;
 use indicatif::ProgressBar;
 
 use crate::args::DemoArgs;
@@ -13,26 +16,30 @@ use crate::{Failure, run, terminal};
 
 pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
     tokio::runtime::Runtime::new()?.block_on(async {
+        let truth = truth()?;
+        let bar = terminal::bar(length(&truth).unsigned_abs(), quiet);
+        let units = Units::default();
         let teller = Teller {
-            bar: terminal::bar(0, quiet),
-            start: Timestamp::MIN,
+            bar: bar.clone(),
+            start: truth.start,
+            now: truth.start,
+            to_come: truth.incidents.clone().into(),
+            units: units.clone(),
             quiet,
         };
-        let bar = teller.bar.clone();
         let mut demo = Demo::start(args.speed, Box::new(teller))?;
-        let truth = demo.truth();
-        bar.set_length(truth.end.millis_since(truth.start).unsigned_abs() / 1_000);
         if !quiet {
             introduce(&demo, args.speed);
         }
         let result = demo.run(&args.output, run::interrupted()).await?;
         bar.finish_and_clear();
         let mut out = anstream::stdout().lock();
-        writeln!(out, "\n{}", result.outcome.to_text())?;
-        writeln!(out, "{} points judged", result.verdicts)?;
-        writeln!(out, "report  {}", result.report.display())?;
-        for plot in &result.plots {
-            writeln!(out, "plot    {}", plot.display())?;
+        let table = result
+            .outcome
+            .to_text(&|alert| format!("{}: {}", subject(alert), units.finding(alert)));
+        writeln!(out, "\n{table}{} points judged\n", result.verdicts)?;
+        for file in std::iter::once(&result.report).chain(&result.plots) {
+            writeln!(out, "{}", file.display())?;
         }
         drop(out);
         if args.serve {
@@ -48,9 +55,13 @@ pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
     })
 }
 
+fn length(truth: &Truth) -> i64 {
+    truth.end.millis_since(truth.start) / 1_000
+}
+
 fn introduce(demo: &Demo, speed: f64) {
     let truth = demo.truth();
-    let minutes = truth.end.millis_since(truth.start) / 60_000;
+    let minutes = length(truth) / 60;
     say(&truth.description);
     say(&format!(
         "{minutes} minutes at {speed} times the speed, served by {}; the first day is history",
@@ -64,65 +75,89 @@ fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// The unit of each query's values, as it becomes known.
+#[derive(Debug, Clone, Default)]
+struct Units(Arc<Mutex<BTreeMap<String, Unit>>>);
+
+impl Units {
+    fn learn(&self, query: &QueryConfig) {
+        let mut units = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !units.contains_key(&query.name) {
+            let unit = query.unit.as_deref().map(Unit::from).unwrap_or_default();
+            units.insert(query.name.clone(), unit);
+        }
+    }
+
+    fn finding(&self, alert: &Alert) -> String {
+        let units = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let query = alert.labels.get("query").unwrap_or_default();
+        finding(alert, units.get(query).unwrap_or(&Unit::Plain))
+    }
+}
+
 /// Tells the story on standard error.
 struct Teller {
     bar: ProgressBar,
     start: Timestamp,
+    now: Timestamp,
+    to_come: VecDeque<Incident>,
+    units: Units,
     quiet: bool,
 }
 
 impl Teller {
-    fn tell(&self, text: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| say(text));
+    fn line(&self, at: Timestamp, sign: &str, color: AnsiColor, text: &str) {
+        if self.quiet {
+            return;
         }
-    }
-
-    fn line(&self, sign: &str, color: AnsiColor, at: Option<Timestamp>, alert: &Alert) {
         let style = Style::new().fg_color(Some(color.into())).bold();
-        let minutes = at.map_or(0, |at| at.millis_since(self.start) / 1_000);
-        self.tell(&format!(
-            "{:>3}:{:02}  {style}{sign}{style:#}  {}",
-            minutes / 60,
-            minutes % 60,
-            alert.summary
-        ));
+        let seconds = at.millis_since(self.start) / 1_000;
+        let (minutes, seconds) = (seconds / 60, seconds % 60);
+        let line = format!("{minutes:>3}:{seconds:02}  {style}{sign:<9}{style:#} {text}");
+        self.bar.suspend(|| say(&line));
     }
 }
 
 impl Observer for Teller {
-    fn verdicts(&mut self, _query: &QueryConfig, verdicts: &[Verdict]) {
-        let (Some(first), Some(last)) = (verdicts.first(), verdicts.last()) else {
+    fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
+        self.units.learn(query);
+        let Some(now) = verdicts.last().map(|verdict| verdict.timestamp) else {
             return;
         };
-        if self.start == Timestamp::MIN {
-            self.start = first.timestamp;
+        self.now = now;
+        while let Some(incident) = self.to_come.pop_front_if(|incident| incident.from <= now) {
+            let nature = if incident.fault { "" } else { " (no fault)" };
+            let text = format!("{} at {}{nature}", incident.title(), incident.place.service);
+            self.line(incident.from, "injected", AnsiColor::Magenta, &text);
         }
-        let seconds = last
-            .timestamp
-            .millis_since(self.start)
-            .max(0)
-            .unsigned_abs()
-            / 1_000;
-        self.bar.set_position(seconds);
+        let seconds = now.millis_since(self.start).max(0) / 1_000;
+        self.bar.set_position(seconds.unsigned_abs());
     }
 
     fn transition(&mut self, transition: &Transition) {
         match transition {
             Transition::Fired(alert) => {
-                self.line("FIRING  ", AnsiColor::Red, alert.fired_at, alert);
+                let at = alert.fired_at.unwrap_or(alert.starts_at);
+                let text = format!("{}: {}", subject(alert), self.units.finding(alert));
+                self.line(at, "FIRING", AnsiColor::Red, &text);
             }
             Transition::Resolved(alert) => {
-                self.line("resolved", AnsiColor::Green, alert.resolved_at, alert);
+                let at = alert.resolved_at.unwrap_or(alert.starts_at);
+                let lasted = at.millis_since(alert.starts_at) / 1_000;
+                let finding = self.units.finding(alert);
+                let text = format!("{} after {lasted} s; worst {finding}", subject(alert));
+                self.line(at, "resolved", AnsiColor::Green, &text);
             }
             _ => {}
         }
     }
 
     fn problem(&mut self, query: &str, message: &str) {
-        let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
-        self.tell(&format!(
-            "        {style}problem {style:#}  {query}: {message}"
-        ));
+        self.line(
+            self.now,
+            "problem",
+            AnsiColor::Yellow,
+            &format!("{query}: {message}"),
+        );
     }
 }

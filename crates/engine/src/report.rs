@@ -7,7 +7,7 @@ use bongsu_report::{
 
 use crate::Error;
 use crate::collect::{Collector, Track};
-use crate::demo::{Found, Outcome};
+use crate::demo::{Found, Outcome, seconds};
 
 /// The time shown on either side of an incident.
 const MARGIN_MS: i64 = 4 * 60_000;
@@ -248,8 +248,8 @@ fn outcome_table(outcome: &Outcome) -> Table {
         "Injected",
         "Where",
         "Found",
-        "Delay",
-        "All resolved after",
+        "After",
+        "All quiet after",
         "First alert",
     ];
     Table {
@@ -263,24 +263,13 @@ fn outcome_table(outcome: &Outcome) -> Table {
 }
 
 fn outcome_row(found: &Found) -> Vec<String> {
-    let verdict = match (found.incident.fault, found.alerts.len()) {
-        (true, 0) => "missed".to_owned(),
-        (false, 0) => "quiet, rightly".to_owned(),
-        (true, n) => format!("{n} alerts"),
-        (false, n) => format!("noticed by {n} alerts (no fault)"),
-    };
-    let seconds = |millis: Option<i64>| {
-        millis.map_or_else(|| "-".to_owned(), |ms| format!("{} s", ms / 1_000))
-    };
+    let first = found.alerts.first();
     vec![
         found.incident.title(),
         found.incident.place.service.clone(),
-        verdict,
+        found.in_words(),
         seconds(found.delay()),
         seconds(found.settled()),
-        found
-            .alerts
-            .first()
-            .map_or_else(|| "-".to_owned(), |alert| alert.summary.clone()),
+        first.map_or_else(|| "-".to_owned(), |alert| alert.summary.clone()),
     ]
 }

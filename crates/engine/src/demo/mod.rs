@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bongsu_alert::Transition;
-use bongsu_core::Verdict;
+use bongsu_core::{Alert, Verdict};
 use bongsu_prometheus::replay::{Recording, ReplayClock};
-use bongsu_report::{Span, SpanKind};
+use bongsu_report::{Span, SpanKind, Unit};
 
+pub(crate) use truth::seconds;
 pub use truth::{Found, Incident, Outcome, Place, Truth};
 
 use crate::config::{self, QueryConfig};
@@ -64,7 +65,7 @@ impl Demo {
                 "speed is {speed}, but must be finite and above 0"
             )));
         }
-        let truth = Truth::parse(LABELS)?;
+        let truth = truth()?;
         let recording = Recording::from_bytes(RECORDING).map_err(Error::input)?;
         let config = config::parse(CONFIG, None)?;
         let day = i64::try_from(truth.day_seconds)
@@ -142,6 +143,14 @@ impl Demo {
     }
 }
 
+/// What was injected into the recording, and when.
+///
+/// # Errors
+/// When the bundled label file cannot be read, which would be a defect.
+pub fn truth() -> Result<Truth, Error> {
+    Truth::parse(LABELS)
+}
+
 fn spans(truth: &Truth) -> Vec<Span> {
     let kind = |fault| {
         if fault {
@@ -194,4 +203,22 @@ impl Observer for Shared {
         self.collect(|collector| collector.problem(query, message));
         self.watch.problem(query, message);
     }
+}
+
+/// What an alert is about, in a few words: query and service.
+#[must_use]
+pub fn subject(alert: &Alert) -> String {
+    let query = alert.labels.get("query").unwrap_or_default();
+    let service = alert.verdict.labels.get("service").unwrap_or_default();
+    format!("{query} of {service}")
+}
+
+/// What was seen and what was expected, in a few words.
+#[must_use]
+pub fn finding(alert: &Alert, unit: &Unit) -> String {
+    let verdict = &alert.verdict;
+    let spell =
+        |value: Option<f64>, none: &str| value.map_or_else(|| none.to_owned(), |v| unit.format(v));
+    let (seen, expected) = (spell(verdict.value, "absent"), spell(verdict.expected, "?"));
+    format!("{seen}, expected {expected}")
 }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use bongsu_core::{Alert, Timestamp};
 use serde::Deserialize;
 
@@ -132,6 +134,18 @@ impl Incident {
 }
 
 impl Found {
+    /// What came of it: `2 alerts`, `missed`; of a change that is no fault `noticed` or `ignored`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match (self.incident.fault, self.alerts.len()) {
+            (true, 0) => "MISSED".to_owned(),
+            (true, 1) => "1 alert".to_owned(),
+            (true, n) => format!("{n} alerts"),
+            (false, 0) => "ignored".to_owned(),
+            (false, _) => "noticed".to_owned(),
+        }
+    }
+
     /// Milliseconds from the incident's begin to the first alert.
     #[must_use]
     pub fn delay(&self) -> Option<i64> {
@@ -163,57 +177,42 @@ impl Outcome {
             .count()
     }
 
-    /// The table, for a terminal.
+    /// The table, for a terminal; `brief` puts an alert into a few words.
     #[must_use]
-    pub fn to_text(&self) -> String {
-        use std::fmt::Write as _;
+    pub fn to_text(&self, brief: &dyn Fn(&Alert) -> String) -> String {
         let mut out = format!(
-            "{:<18} {:<9} {:<8} {:>7} {:>9}  {}\n",
-            "injected", "where", "found", "delay", "resolved", "first alert"
+            "{:<16} {:<8} {:<10} {:>5} {:>9}  {}\n",
+            "injected", "where", "found", "after", "all quiet", "first alert"
         );
         for found in &self.found {
-            let verdict = match (found.incident.fault, found.alerts.len()) {
-                (_, 0) if found.incident.fault => "MISSED".to_owned(),
-                (false, 0) => "quiet".to_owned(),
-                (_, n) => format!("{n} alert{}", if n == 1 { "" } else { "s" }),
-            };
-            let first = found.alerts.first().map(|alert| alert.summary.as_str());
-            let note = if found.incident.fault {
-                ""
-            } else {
-                "(no fault) "
-            };
+            let first = found.alerts.first().map_or_else(|| "-".to_owned(), brief);
             let _ = writeln!(
                 out,
-                "{:<18} {:<9} {:<8} {:>7} {:>9}  {note}{}",
+                "{:<16} {:<8} {:<10} {:>5} {:>9}  {first}",
                 found.incident.title(),
                 found.incident.place.service,
-                verdict,
+                found.in_words(),
                 seconds(found.delay()),
                 seconds(found.settled()),
-                first.unwrap_or("-"),
             );
         }
+        let n = self.false_alarms.len();
         let _ = write!(
             out,
-            "\n{} of {} faults found, {} false alarm{}",
+            "\n{} of {} faults found, {n} false alarm{}",
             self.faults_found(),
             self.faults().count(),
-            self.false_alarms.len(),
-            if self.false_alarms.len() == 1 {
-                ""
-            } else {
-                "s"
-            },
+            if n == 1 { "" } else { "s" },
         );
         for alert in &self.false_alarms {
-            let _ = write!(out, "\n  false: {}", alert.summary);
+            let _ = write!(out, "\n  false: {}", brief(alert));
         }
         out.push('\n');
         out
     }
 }
 
-fn seconds(millis: Option<i64>) -> String {
+/// Milliseconds as whole seconds, for a table.
+pub(crate) fn seconds(millis: Option<i64>) -> String {
     millis.map_or_else(|| "-".to_owned(), |millis| format!("{} s", millis / 1_000))
 }

@@ -132,7 +132,7 @@ fn record(options: &Options, dir: &Path, versions: &str) -> Result<()> {
     let mut labels = Labels {
         schema: 1,
         description: "Real metrics of one Linux machine and a small workload (gateway -> orders \
-                      -> store, orders -> worker) with a daily rhythm compressed to day_seconds, \
+                      -> store, orders -> worker) with a daily rhythm compressed to ten minutes, \
                       and injected faults."
             .to_owned(),
         recorded: date(start),
