@@ -19,6 +19,7 @@ struct Palette {
     text: &'static str,
     muted: &'static str,
     grid: &'static str,
+    day: &'static str,
     axis: &'static str,
     line: &'static str,
     expected: &'static str,
@@ -37,6 +38,7 @@ const LIGHT: Palette = Palette {
     text: "#1b1f24",
     muted: "#57606a",
     grid: "#e4e7eb",
+    day: "#b4bdc7",
     axis: "#8c959f",
     line: "#0072b2",
     expected: "#3d4650",
@@ -55,6 +57,7 @@ const DARK: Palette = Palette {
     text: "#e9ecf0",
     muted: "#a3adb8",
     grid: "#2a3038",
+    day: "#4a535f",
     axis: "#6b7581",
     line: "#56b4e9",
     expected: "#c4ccd4",
@@ -64,7 +67,7 @@ const DARK: Palette = Palette {
     fault: "#cc79a7",
     benign: "#2bb98d",
     alert: "#ff8533",
-    shade_opacity: "0.16",
+    shade_opacity: "0.13",
     on_bar: "#14171a",
 };
 
@@ -75,6 +78,7 @@ impl Palette {
             text,
             muted,
             grid,
+            day,
             axis,
             line,
             expected,
@@ -92,6 +96,7 @@ impl Palette {
              .b-t{{fill:{text}}}\
              .b-m{{fill:{muted}}}\
              .b-grid{{stroke:{grid}}}\
+             .b-day{{stroke:{day}}}\
              .b-axis{{stroke:{axis}}}\
              .b-line{{stroke:{line}}}\
              .b-exp{{stroke:{expected}}}\

@@ -25,7 +25,7 @@ pub(super) fn grid(
         let x = time.x(tick.at);
         // A new day stands out; the first tick names a day without starting one.
         let class = if i > 0 && tick.context.is_some() {
-            "b-axis"
+            "b-day"
         } else {
             "b-grid"
         };
@@ -87,13 +87,13 @@ pub(super) fn times(
     if ticks.is_empty() {
         return;
     }
-    let right = area.right() + look.pad * 0.9;
-    let first_line = area.bottom() + look.font * 1.25;
+    let right = area.right();
+    let first_line = area.bottom() + look.font * 1.4;
     let second_line = first_line + look.font * 1.25;
     let mut free = 0.0;
     for tick in ticks {
         let half = text::width(&tick.label, look.font) / 2.0;
-        let x = time.x(tick.at).min(right - half);
+        let x = time.x(tick.at).min(right + look.pad - half);
         if x - half >= free {
             svg.text(x, first_line, Anchor::Middle, look.muted, &tick.label);
             free = x + half + look.font * 0.4;
@@ -110,7 +110,7 @@ pub(super) fn times(
             continue;
         };
         let half = text::bold_width(context, look.font) / 2.0;
-        let x = time.x(tick.at).max(half + 2.0).min(limit - half);
+        let x = time.x(tick.at).max(half + look.pad).min(limit - half);
         if x < half || time.x(tick.at) - x > half * 2.0 {
             continue;
         }

@@ -1,13 +1,10 @@
 //! The series itself: band, expected values, line and marks.
 
-use std::collections::BTreeMap;
-
 use bongsu_core::Timestamp;
 
-use super::{Area, TimeScale};
+use super::{Area, TimeScale, marks};
 use crate::TimeSeriesPlot;
 use crate::downsample::{self, Point};
-use crate::plot::Mark;
 use crate::svg::{Px, Svg};
 use crate::value_axis::{RangeFinder, ValueAxis};
 
@@ -32,7 +29,6 @@ pub(super) fn value_range(
         .filter(|mark| mark.at >= from && mark.at <= to);
     finder.values(marks.map(|mark| mark.value));
     if let Some(band) = &plot.band {
-        finder.values(std::iter::empty());
         finder.band(
             window(&band.lower)
                 .into_iter()
@@ -102,8 +98,8 @@ pub(super) fn draw(
     let pieces = polyline(plot, time, axis, area, &plot.values);
     path(svg, "b-line", "stroke-width=\"2\"", &pieces);
     svg.put(format_args!("</g>"));
-    marks(svg, plot, time, axis, area);
-    beyond(svg, plot, time, axis, area);
+    marks::anomalies(svg, plot, time, axis, area);
+    marks::beyond(svg, plot, time, axis, area);
 }
 
 /// Points with their horizontal place; `None` for gaps, also where time has a hole.
@@ -151,109 +147,16 @@ fn polyline(
 }
 
 fn path(svg: &mut Svg, class: &str, style: &str, pieces: &[Vec<Point>]) {
-    if pieces.is_empty() {
-        return;
-    }
-    svg.put(format_args!("<path class=\"{class}\" {style} d=\""));
-    for piece in pieces {
-        svg.polyline(piece.iter().copied());
-    }
-    svg.put(format_args!("\"/>"));
-}
-
-/// The marks as dots, larger for higher scores, each on a halo that sets it off the line.
-fn marks(svg: &mut Svg, plot: &TimeSeriesPlot, time: &TimeScale, axis: &ValueAxis, area: Area) {
-    // Dense marks: of each few pixels, the highest score stays.
-    let mut best: BTreeMap<(i64, i64), (Point, f64)> = BTreeMap::new();
-    let visible = |mark: &&Mark| mark.at >= time.from && mark.at <= time.to && !mark.value.is_nan();
-    for mark in plot.marks.iter().filter(visible) {
-        let x = time.x(mark.at);
-        let y = area.y(axis, mark.value).clamp(area.top, area.bottom());
-        let cell = ((x / 2.0) as i64, (y / 12.0) as i64);
-        let kept = best.entry(cell).or_insert(((x, y), mark.score));
-        if mark.score > kept.1 {
-            *kept = ((x, y), mark.score);
+    let (dots, lines): (Vec<_>, Vec<_>) = pieces.iter().partition(|piece| piece.len() == 1);
+    // A point without neighbours would be lost as a dot of the line's width.
+    for (pieces, style) in [(lines, style), (dots, "stroke-width=\"4.5\"")] {
+        if pieces.is_empty() {
+            continue;
         }
-    }
-    if best.is_empty() {
-        return;
-    }
-    let size = |score: f64| match score {
-        4.0.. => 2_usize,
-        2.0.. => 1,
-        _ => 0,
-    };
-    svg.put(format_args!("<g fill=\"none\" stroke-linecap=\"round\">"));
-    for (class, extra) in [("b-halo", 3.0), ("b-anom", 0.0)] {
-        for (class_size, diameter) in [7.5, 9.0, 11.0].into_iter().enumerate() {
-            let mut dots = best
-                .values()
-                .filter(|(_, score)| size(*score) == class_size)
-                .peekable();
-            if dots.peek().is_none() {
-                continue;
-            }
-            svg.put(format_args!(
-                "<path class=\"{class}\" stroke-width=\"{}\" d=\"",
-                diameter + extra
-            ));
-            for (point, _) in dots {
-                svg.polyline(std::iter::once(*point));
-            }
-            svg.put(format_args!("\"/>"));
+        svg.put(format_args!("<path class=\"{class}\" {style} d=\""));
+        for piece in pieces {
+            svg.polyline(piece.iter().copied());
         }
-    }
-    svg.put(format_args!("</g>"));
-}
-
-/// Arrows at the edges for values that lie beyond them; the farthest has its value written.
-fn beyond(svg: &mut Svg, plot: &TimeSeriesPlot, time: &TimeScale, axis: &ValueAxis, area: Area) {
-    for up in [true, false] {
-        let outside = |value: f64| if up { value > axis.hi } else { value < axis.lo };
-        let mut columns: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
-        for (&at, &value) in plot.timestamps.iter().zip(&plot.values) {
-            if outside(value) && at >= time.from && at <= time.to {
-                let x = time.x(at);
-                let farthest = columns.entry((x / 14.0) as i64).or_insert((x, value));
-                if value.abs() > farthest.1.abs() {
-                    *farthest = (x, value);
-                }
-            }
-        }
-        let (edge, sign) = if up {
-            (area.top, 1.0)
-        } else {
-            (area.bottom(), -1.0)
-        };
-        for (x, _) in columns.values() {
-            svg.put(format_args!(
-                "<path class=\"b-tri\" d=\"M{} {}l7 {}h-14Z\"/>",
-                Px(*x),
-                Px(edge),
-                Px(sign * 11.0)
-            ));
-        }
-        let farthest = columns
-            .values()
-            .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
-        if let Some(&(x, value)) = farthest {
-            label(svg, plot, (x, edge + sign * 10.0), value, area);
-        }
-    }
-}
-
-fn label(svg: &mut Svg, plot: &TimeSeriesPlot, (x, y): (f64, f64), value: f64, area: Area) {
-    use crate::svg::{Anchor, Font};
-    let font = Font {
-        class: "b-t",
-        size: 15.0,
-        bold: true,
-    };
-    let text = plot.unit.format(value);
-    let y = y.clamp(area.top + 14.0, area.bottom() - 4.0);
-    if x + 12.0 + crate::text::bold_width(&text, font.size) < area.right() {
-        svg.text(x + 12.0, y, Anchor::Start, font, &text);
-    } else {
-        svg.text(x - 12.0, y, Anchor::End, font, &text);
+        svg.put(format_args!("\"/>"));
     }
 }

@@ -4,6 +4,7 @@ mod axes;
 mod data;
 mod header;
 mod lanes;
+mod marks;
 
 use bongsu_core::Timestamp;
 use jiff::tz::TimeZone;
@@ -109,7 +110,7 @@ impl Figure<'_> {
         let mut y = header::draw(&mut svg, self, look, width);
 
         // Heights first: what is left after titles and lanes is shared evenly.
-        let footer = look.font * if self.has_time() { 3.1 } else { 1.0 };
+        let footer = look.font * if self.has_time() { 3.3 } else { 1.0 };
         let heads: Vec<f64> = self
             .panels
             .iter()
