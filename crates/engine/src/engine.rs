@@ -17,6 +17,8 @@ use crate::{Collector, Error, Observer, report, sinks};
 
 /// The longest sleep between two ticks, so that alerts are sent again in time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+/// How often a partial answer is asked for again before what there is of it is judged.
+const PATIENCE_WITH_PARTS: u32 = 3;
 
 /// How an engine is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -331,6 +333,13 @@ impl Engine {
         ) else {
             return Vec::new();
         };
+        if answer.quality.partial && state.put_off < PATIENCE_WITH_PARTS {
+            state.put_off += 1;
+            let wait = self.source.real_time(query.next_wait());
+            query.put_off(wait, &mut self.observer);
+            return Vec::new();
+        }
+        state.put_off = 0;
         if let Some(cursor) = state.cursor {
             let skipped = job
                 .grid

@@ -86,6 +86,15 @@ impl Query {
             .min(LONGEST_RETRY)
     }
 
+    /// A part of the series did not come: judging the others now would skip these moments for the
+    /// missing ones for ever.
+    pub(crate) fn put_off(&mut self, wait: Duration, observer: &mut dyn Observer) {
+        self.failures += 1;
+        self.retry_at = Some(Instant::now() + wait);
+        let message = "the answer is partial; it is asked for again before it is judged";
+        self.report(Some(message.to_owned()), observer);
+    }
+
     pub(crate) fn failed(&mut self, error: &Error, wait: Duration, observer: &mut dyn Observer) {
         self.failures += 1;
         self.retry_at = Some(Instant::now() + wait);
@@ -115,7 +124,10 @@ fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String> {
         .map(|text| format!("warning: {text}"))
         .collect();
     if quality.partial {
-        problems.push("the answer is partial, so no series is called absent".to_owned());
+        problems.push(
+            "the answer stays partial: what there is was judged, and no series is called absent"
+                .to_owned(),
+        );
     }
     for (count, what) in [
         (

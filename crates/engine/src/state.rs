@@ -28,6 +28,8 @@ pub(crate) struct QueryState {
     pub(crate) signature: String,
     /// The newest judged moment.
     pub(crate) cursor: Option<Timestamp>,
+    /// How many partial answers in a row were put off.
+    pub(crate) put_off: u32,
     /// In order of their labels.
     pub(crate) series: Vec<SeriesState>,
 }

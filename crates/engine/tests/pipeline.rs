@@ -280,3 +280,67 @@ async fn a_channel_that_is_not_there_is_named() {
         seen.problems
     );
 }
+
+/// A server whose first answers lack a part of the series, as VictoriaMetrics says it.
+fn partial_server(partial_answers: usize) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (i, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut chunk = [0; 4_096];
+            let now = loop {
+                let n = stream.read(&mut chunk).unwrap();
+                request.extend_from_slice(&chunk[..n]);
+                let text = String::from_utf8_lossy(&request);
+                let end = text.split_once("end=").map(|(_, rest)| rest.to_owned());
+                if let Some(end) = end.filter(|_| text.contains("step=")) {
+                    break end.split('&').next().unwrap().parse::<f64>().unwrap() as i64;
+                }
+            };
+            let partial = i < partial_answers;
+            let body = format!(
+                r#"{{"status":"success","isPartial":{partial},"data":{{"resultType":"matrix","result":[
+                {{"metric":{{"__name__":"load"}},"values":[[{now},"1"]]}}]}}}}"#
+            );
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            write!(
+                stream,
+                "{head}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partial_answer_is_asked_for_again_before_it_is_judged() {
+    for (partial_answers, ticks_without) in [(1, 1), (100, 3)] {
+        let yaml = format!(
+            "source: {{type: prometheus, url: '{}'}}\nqueries: [{{name: load, expr: load, step: 1s}}]",
+            partial_server(partial_answers)
+        );
+        let memory = Memory::default();
+        let config = config::parse(&yaml, None).unwrap();
+        let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
+            .await
+            .unwrap();
+        let mut answers = 0;
+        while engine.totals().verdicts == 0 {
+            assert!(answers < 60, "{:?}", memory.0.lock().unwrap().problems);
+            engine.once().await.unwrap();
+            answers += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        }
+        assert!(
+            answers > ticks_without,
+            "{answers} answers before the first verdict"
+        );
+        let seen = memory.0.lock().unwrap();
+        assert!(seen.problems[0].contains("partial"), "{:?}", seen.problems);
+    }
+}
