@@ -181,13 +181,13 @@ pub const DETECTORS: &[DetectorSpec] = &[
             parameter(
                 "patience",
                 "5",
-                "at least 1",
+                "2 to 10000",
                 "anomalous points in a row on one side that make a new level",
             ),
             parameter(
                 "warmup",
                 "30",
-                "at least 2",
+                "2 to 10000",
                 "points learned before the first score",
             ),
             parameter(
