@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Advance widths of DejaVu Sans from space to tilde, in thousandths of the font size. The fonts
+/// Advance widths of `DejaVu` Sans from space to tilde, in thousandths of the font size. The fonts
 /// that browsers fall back to are narrower, so what fits here fits there.
 const WIDTHS: [u16; 95] = [
     318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636,

@@ -109,10 +109,10 @@ fn robust_range(values: &mut [f64]) -> Option<(f64, f64)> {
     let spread = core_hi - core_lo;
     if spread > core_hi.abs().max(core_lo.abs()) * 1e-9 {
         if hi - core_hi > spread * ABSURD {
-            hi = core_hi + spread * 2.0;
+            hi = core_hi + spread;
         }
         if core_lo - lo > spread * ABSURD {
-            lo = core_lo - spread * 2.0;
+            lo = core_lo - spread;
         }
     }
     Some((lo, hi))

@@ -1,4 +1,5 @@
 //! The HTML report: what reaches the reader, and what must not.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use base64::Engine as _;
 use bongsu_core::{Severity, Timestamp};

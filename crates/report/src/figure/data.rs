@@ -87,6 +87,10 @@ pub(super) fn draw(
             }
             svg.put(format_args!("\"/>"));
         }
+    }
+    let pieces = polyline(plot, time, axis, area, &plot.values);
+    path(svg, "b-line", "stroke-width=\"2\"", &pieces);
+    if let Some(band) = &plot.band {
         let pieces = polyline(plot, time, axis, area, &band.expected);
         path(
             svg,
@@ -95,8 +99,6 @@ pub(super) fn draw(
             &pieces,
         );
     }
-    let pieces = polyline(plot, time, axis, area, &plot.values);
-    path(svg, "b-line", "stroke-width=\"2\"", &pieces);
     svg.put(format_args!("</g>"));
     marks::anomalies(svg, plot, time, axis, area);
     marks::beyond(svg, plot, time, axis, area);

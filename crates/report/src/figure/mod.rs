@@ -136,7 +136,7 @@ impl Figure<'_> {
                 Some(ValueAxis::new(
                     range,
                     &plot.unit,
-                    plot_height / (look.font * 3.4),
+                    plot_height / (look.font * 2.9),
                 ))
             })
             .collect();
@@ -165,7 +165,7 @@ impl Figure<'_> {
                 let room = area.width;
                 let title = text::ellipsize(&plot.title, room / 1.13, look.font);
                 svg.text(left, y + look.font, Anchor::Start, look.strong, &title);
-                self.panel_subtitle(&mut svg, plot, look, (left, y + look.font, room));
+                panel_subtitle(&mut svg, plot, look, (left, y + look.font, room));
             }
             let ticks = axes::grid(&mut svg, self, &time, axis.as_ref(), area, look);
             lanes::draw(&mut svg, plot, &time, area, look);
@@ -187,20 +187,6 @@ impl Figure<'_> {
         }
         svg.put(format_args!("</svg>"));
         svg.finish()
-    }
-
-    fn panel_subtitle(
-        &self,
-        svg: &mut Svg,
-        plot: &TimeSeriesPlot,
-        look: Look,
-        (left, baseline, room): (f64, f64, f64),
-    ) {
-        let used = text::bold_width(&plot.title, look.font) + look.font;
-        let subtitle = text::ellipsize(&plot.subtitle, room - used, look.font);
-        if !subtitle.is_empty() {
-            svg.text(left + used, baseline, Anchor::Start, look.muted, &subtitle);
-        }
     }
 
     fn open(&self, svg: &mut Svg, width: f64, height: f64) {
@@ -243,5 +229,19 @@ impl Figure<'_> {
         } else {
             (from.add_millis(-60_000), from.add_millis(60_000))
         }
+    }
+}
+
+/// Writes a panel's subtitle behind its title.
+fn panel_subtitle(
+    svg: &mut Svg,
+    plot: &TimeSeriesPlot,
+    look: Look,
+    (left, baseline, room): (f64, f64, f64),
+) {
+    let used = text::bold_width(&plot.title, look.font) + look.font;
+    let subtitle = text::ellipsize(&plot.subtitle, room - used, look.font);
+    if !subtitle.is_empty() {
+        svg.text(left + used, baseline, Anchor::Start, look.muted, &subtitle);
     }
 }
