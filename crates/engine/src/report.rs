@@ -7,7 +7,7 @@ use bongsu_report::{
 
 use crate::Error;
 use crate::collect::{Collector, Track};
-use crate::demo::{Found, Outcome, seconds};
+use crate::demo::{Found, Outcome, finding, seconds, subject};
 
 /// The time shown on either side of an incident.
 const MARGIN_MS: i64 = 4 * 60_000;
@@ -35,7 +35,7 @@ pub(crate) fn demo_report(
         outcome.faults().count(),
         outcome.false_alarms.len()
     ));
-    report.tables.push(outcome_table(outcome));
+    report.tables.push(outcome_table(outcome, collected));
     report.to_html().map_err(Error::report)
 }
 
@@ -145,6 +145,9 @@ fn build(title: &str, collected: &Collector, spans: &[Span]) -> Result<RunReport
             &alert.verdict.labels,
         );
         let mut row = AlertRow::from(alert);
+        // The numbers have columns of their own.
+        row.summary = alert.labels.get("query").unwrap_or_default().to_owned();
+        row.series = alert.verdict.labels.selector();
         row.panel = panel_of
             .iter()
             .position(|(query, labels)| (query.as_str(), labels) == key);
@@ -232,8 +235,16 @@ fn quality(selector: &str, track: &Track) -> Option<QualityRow> {
     })
 }
 
-fn outcome_table(outcome: &Outcome) -> Table {
-    let mut rows: Vec<Vec<String>> = outcome.found.iter().map(outcome_row).collect();
+fn outcome_table(outcome: &Outcome, collected: &Collector) -> Table {
+    let brief = |alert: &Alert| {
+        let unit = collected.track_of(alert).map(unit_of).unwrap_or_default();
+        format!("{}: {}", subject(alert), finding(alert, &unit))
+    };
+    let mut rows: Vec<Vec<String>> = outcome
+        .found
+        .iter()
+        .map(|found| outcome_row(found, &brief))
+        .collect();
     rows.extend(outcome.false_alarms.iter().map(|alert| {
         vec![
             "nothing".to_owned(),
@@ -241,7 +252,7 @@ fn outcome_table(outcome: &Outcome) -> Table {
             "false alarm".to_owned(),
             "-".to_owned(),
             "-".to_owned(),
-            alert.summary.clone(),
+            brief(alert),
         ]
     }));
     let columns = [
@@ -262,7 +273,7 @@ fn outcome_table(outcome: &Outcome) -> Table {
     }
 }
 
-fn outcome_row(found: &Found) -> Vec<String> {
+fn outcome_row(found: &Found, brief: &dyn Fn(&Alert) -> String) -> Vec<String> {
     let first = found.alerts.first();
     vec![
         found.incident.title(),
@@ -270,6 +281,6 @@ fn outcome_row(found: &Found) -> Vec<String> {
         found.in_words(),
         seconds(found.delay()),
         seconds(found.settled()),
-        first.map_or_else(|| "-".to_owned(), |alert| alert.summary.clone()),
+        first.map_or_else(|| "-".to_owned(), brief),
     ]
 }
