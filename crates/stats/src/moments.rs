@@ -16,6 +16,30 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The largest number that [`fine_root`] takes.
+pub(crate) const ROOTABLE: f64 = 1e30;
+
+/// The largest [`rough_root`] that [`fine_root`] takes.
+pub(crate) const LARGEST_ROOT: f32 = 1e15;
+
+/// `1 / sqrt(m)` to 23 bits.
+///
+/// With [`fine_root`] this is much faster than a root and a division of doubles, which take their
+/// time for every digit.
+#[inline(always)]
+pub(crate) fn rough_root(m: f32) -> f32 {
+    1.0 / m.sqrt()
+}
+
+/// `scale / sqrt(m)` from its `rough` root, with a relative error below 1e-13.
+#[inline(always)]
+pub(crate) fn fine_root(m: f64, rough: f32, scale: f64) -> f64 {
+    let y = f64::from(rough);
+    // With h the error of the square, (1 - h)^(-1/2) = 1 + h/2 + ..., and h^2 is below 1e-13.
+    let h = 1.0 - m * y * y;
+    y * (scale + h * (0.5 * scale))
+}
+
 /// Below this a sum of squares may have lost digits to underflow, or all of them.
 pub(crate) const TINY: f64 = 1e-270;
 
