@@ -70,16 +70,34 @@ pub fn mean_abs_dev(values: &[f64]) -> f64 {
 /// [`quantile`] of values that are already sorted; O(1).
 #[must_use]
 pub fn quantile_sorted(sorted: &[f64], q: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else {
-        return f64::NAN;
-    };
-    if !(0.0..=1.0).contains(&q) {
-        return f64::NAN;
+    Place::new(sorted.len(), q).map_or(f64::NAN, |place| place.of(sorted))
+}
+
+/// Where a quantile of a number of sorted values is found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    low: usize,
+    /// How far it is from that value to the next one.
+    share: f64,
+}
+
+impl Place {
+    /// Of the `q`-quantile of `n` values; none when there are none or `q` is not in [0, 1].
+    pub(crate) fn new(n: usize, q: f64) -> Option<Self> {
+        let last = n.checked_sub(1)?;
+        let position = q * last as f64;
+        let low = (position as usize).min(last);
+        (0.0..=1.0).contains(&q).then_some(Self {
+            low,
+            share: position - low as f64,
+        })
     }
-    let position = q * last as f64;
-    let at = |index: usize| sorted.get(index.min(last)).copied().unwrap_or(f64::NAN);
-    let low = position.floor();
-    interpolate(at(low as usize), at(low as usize + 1), position - low)
+
+    pub(crate) fn of(self, sorted: &[f64]) -> f64 {
+        let low = sorted.get(self.low).copied().unwrap_or(f64::NAN);
+        let high = sorted.get(self.low + 1).copied().unwrap_or(low);
+        interpolate(low, high, self.share)
+    }
 }
 
 /// [`median`] of values that are already sorted; O(1).
@@ -149,17 +167,20 @@ pub(crate) fn mean_abs_dev_about(values: &[f64], center: f64) -> f64 {
 
 /// Consumes `values` and selects its `q`-quantile.
 fn select(mut values: Vec<f64>, q: f64) -> f64 {
-    let Some(last) = values.len().checked_sub(1) else {
-        return f64::NAN;
-    };
-    if !(0.0..=1.0).contains(&q) || values.iter().any(|x| x.is_nan()) {
+    if values.iter().any(|x| x.is_nan()) {
         return f64::NAN;
     }
-    let position = q * last as f64;
-    let index = (position.floor() as usize).min(last);
-    let (_, &mut low, above) = values.select_nth_unstable_by(index, f64::total_cmp);
+    select_quantile(&mut values, q)
+}
+
+/// [`quantile`] of values without NaN, which it reorders; O(n).
+pub(crate) fn select_quantile(values: &mut [f64], q: f64) -> f64 {
+    let Some(Place { low, share }) = Place::new(values.len(), q) else {
+        return f64::NAN;
+    };
+    let (_, &mut low, above) = values.select_nth_unstable_by(low, f64::total_cmp);
     let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
-    interpolate(low, high, position - index as f64)
+    interpolate(low, high, share)
 }
 
 /// From `low` to `high`, rounded as NumPy rounds it.

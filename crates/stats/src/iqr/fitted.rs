@@ -32,8 +32,7 @@ impl FittedIqr {
                 values.len(),
             ));
         }
-        values.sort_by(f64::total_cmp);
-        let quartiles = Quartiles::of(&values);
+        let quartiles = Quartiles::select(&mut values);
         if (quartiles.upper - quartiles.lower).is_infinite() {
             return Err(Error::input(
                 "the quartiles span more than the largest float; scale the values down first",

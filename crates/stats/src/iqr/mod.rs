@@ -9,7 +9,7 @@ use bongsu_core::{FitDetector, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::check;
-use crate::robust::quantile_sorted;
+use crate::robust::{quantile_sorted, select_quantile};
 
 pub use fitted::FittedIqr;
 pub use rolling::rolling_iqr;
@@ -26,7 +26,7 @@ pub use stream::IqrStream;
 /// learns from a whole column and does not use the window.
 ///
 /// Cost: O(log window) comparisons and a move of at most 8 bytes a point of the window for each
-/// point; O(n log n) to fit.
+/// point; O(n) to fit.
 ///
 /// Source: Tukey 1977, *Exploratory Data Analysis*, Addison-Wesley.
 ///
@@ -142,19 +142,20 @@ impl Quartiles {
         }
     }
 
+    /// As [`Self::of`], of values in any order, which it reorders; O(n).
+    fn select(values: &mut [f64]) -> Self {
+        let median = select_quantile(values, 0.5);
+        let (lower, upper) = (select_quantile(values, 0.25), select_quantile(values, 0.75));
+        Self {
+            lower,
+            median,
+            upper,
+        }
+    }
+
     /// How far `x` is outside the quartiles, in interquartile ranges.
     fn score(&self, x: f64) -> f64 {
-        let range = self.upper - self.lower;
-        if range.is_infinite() {
-            // A quarter of everything: differences no longer overflow.
-            let quarter = Self {
-                lower: self.lower * 0.25,
-                median: self.median * 0.25,
-                upper: self.upper * 0.25,
-            };
-            return quarter.score(x * 0.25);
-        }
-        check::ratio((self.lower - x).max(x - self.upper).max(0.0), range)
+        outside(self.lower, self.upper, x)
     }
 
     /// The fences at `threshold` interquartile ranges from the quartiles.
@@ -162,4 +163,16 @@ impl Quartiles {
         let reach = threshold * (self.upper - self.lower);
         (self.lower - reach, self.upper + reach)
     }
+}
+
+/// How far `x` is outside the quartiles `lower` and `upper`, in interquartile ranges.
+#[inline]
+fn outside(lower: f64, upper: f64, x: f64) -> f64 {
+    let range = upper - lower;
+    if range.is_infinite() {
+        // A quarter of everything: differences no longer overflow.
+        return outside(lower * 0.25, upper * 0.25, x * 0.25);
+    }
+    let distance = if x > upper { x - upper } else { lower - x };
+    check::ratio(if distance > 0.0 { distance } else { 0.0 }, range)
 }

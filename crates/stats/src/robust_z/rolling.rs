@@ -16,7 +16,7 @@ use crate::sorted_window::SortedWindow;
 /// # Errors
 /// When `window` is outside its domain or a value is infinite.
 ///
-/// Cost: O(n (log w + w/16)) time in effect, 16 bytes a point of the window.
+/// Cost: O(n w/8) time at most, 16 bytes a point of the window.
 ///
 /// ```
 /// let scores = bongsu_stats::robust_z::rolling_robust_z(&[1.0, 2.0, 3.0, 9.0], 3, false)?;
