@@ -182,10 +182,10 @@ fn client(config: &SourceConfig) -> Result<Client, Error> {
         .map_err(wrong)?
         .tls(tls_of(tls));
     for (name, value) in headers {
-        client = client.header(name, value).map_err(wrong)?;
+        client = client.header(name, value.secret().expose()).map_err(wrong)?;
     }
     for (name, value) in params {
-        client = client.param(name, value).map_err(wrong)?;
+        client = client.param(name, value.secret().expose()).map_err(wrong)?;
     }
     Client::new(client).map_err(wrong)
 }
@@ -214,4 +214,9 @@ fn tls_of(config: &TlsConfig) -> Tls {
         client_key: config.client_key.clone(),
         insecure_skip_verify: config.insecure_skip_verify,
     }
+}
+
+/// Whether a client of the server can be made: what opening the source would refuse.
+pub(crate) fn check(config: &SourceConfig) -> Result<(), Error> {
+    client(config).map(|_| ())
 }

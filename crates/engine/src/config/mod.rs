@@ -5,12 +5,15 @@
 
 mod load;
 mod reference;
+mod scalars;
 mod types;
+mod validate;
 
 pub(crate) use load::nearest;
 pub use load::{load, parse};
 pub use reference::{reference_markdown, schema_json};
+pub use scalars::{SecretText, Span};
 pub use types::{
     AlertPolicy, AuthConfig, Config, EngineSettings, OutputConfig, ParameterValue, QueryConfig,
-    SecretText, SinkConfig, SourceConfig, Span, StateConfig, TlsConfig,
+    SinkConfig, SourceConfig, StateConfig, TlsConfig,
 };

@@ -1,13 +1,12 @@
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use bongsu_core::{Direction, Secret, Severity, format_duration, parse_duration};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use bongsu_core::{Direction, Severity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::{Error, registry};
+use super::{SecretText, Span};
+use crate::Error;
 
 /// The whole configuration of a service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -37,7 +36,8 @@ pub struct Config {
 pub enum SourceConfig {
     /// A server that speaks the Prometheus query API (Prometheus, VictoriaMetrics, Thanos, Mimir).
     Prometheus {
-        /// The address, with a path prefix if there is one: `http://prometheus:9090`.
+        /// The address, with a path prefix if there is one: `http://prometheus:9090`. A user name
+        /// and password belong into `auth`.
         url: String,
         /// How to authenticate.
         #[serde(default)]
@@ -51,12 +51,12 @@ pub enum SourceConfig {
         /// How often a failed request is tried again when that can help.
         #[serde(default = "default_retries")]
         retries: u32,
-        /// Additional request headers, for example `X-Scope-OrgID`.
+        /// Additional request headers, for example `X-Scope-OrgID`; their values may be secret.
         #[serde(default)]
-        headers: BTreeMap<String, String>,
-        /// Additional query parameters, for example `dedup`.
+        headers: BTreeMap<String, SecretText>,
+        /// Additional query parameters, for example `dedup`; their values may be secret.
         #[serde(default)]
-        params: BTreeMap<String, String>,
+        params: BTreeMap<String, SecretText>,
         /// Requests under way at once.
         #[serde(default = "default_concurrency")]
         max_concurrency: usize,
@@ -107,7 +107,7 @@ pub enum AuthConfig {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsConfig {
-    /// A certificate authority in PEM that is trusted in addition to the built-in ones.
+    /// Certificate authorities in PEM that are trusted instead of the operating system's.
     pub ca: Option<PathBuf>,
     /// The client's certificate in PEM.
     pub client_certificate: Option<PathBuf>,
@@ -297,102 +297,6 @@ impl Default for EngineSettings {
     }
 }
 
-/// A duration as Prometheus spells it: `90s`, `5m`, `1h30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Span(Duration);
-
-impl Span {
-    /// From whole seconds.
-    #[must_use]
-    pub const fn from_secs(secs: u64) -> Self {
-        Self(Duration::from_secs(secs))
-    }
-
-    /// As a standard duration.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        self.0
-    }
-
-    /// In milliseconds.
-    #[must_use]
-    pub fn millis(self) -> i64 {
-        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
-    }
-}
-
-impl From<Duration> for Span {
-    fn from(duration: Duration) -> Self {
-        Self(duration)
-    }
-}
-
-impl Serialize for Span {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format_duration(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        parse_duration(&text)
-            .map(Self)
-            .map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Span {
-    fn schema_name() -> Cow<'static, str> {
-        "Span".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "A duration as Prometheus spells it: 90s, 5m, 1h30m.",
-            "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"
-        })
-    }
-}
-
-/// A secret: the text itself, `${NAME}` for an environment variable, or `file:PATH`.
-#[derive(Debug, Clone, Default)]
-pub struct SecretText(Secret);
-
-impl SecretText {
-    /// The secret.
-    #[must_use]
-    pub const fn secret(&self) -> &Secret {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        let Some(path) = text.strip_prefix("file:") else {
-            return Ok(Self(Secret::new(text)));
-        };
-        let content = std::fs::read_to_string(path)
-            .map_err(|e| serde::de::Error::custom(format!("secret file {path}: {e}")))?;
-        Ok(Self(Secret::new(content.trim_end_matches(['\n', '\r']))))
-    }
-}
-
-impl JsonSchema for SecretText {
-    fn schema_name() -> Cow<'static, str> {
-        "Secret".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "A secret: the text, ${NAME} for an environment variable, or file:PATH."
-        })
-    }
-}
-
 /// The side of the expected value that counts.
 #[derive(JsonSchema)]
 #[schemars(rename = "Direction")]
@@ -465,53 +369,6 @@ fn default_resend() -> Span {
     Span::from_secs(60)
 }
 
-impl Config {
-    /// Checks everything that can be checked without a server.
-    ///
-    /// # Errors
-    /// When something is outside its domain; the message names its path.
-    pub fn validate(&self) -> Result<(), Error> {
-        if self.queries.is_empty() {
-            return Err(Error::config("queries: there must be at least one"));
-        }
-        for (i, query) in self.queries.iter().enumerate() {
-            let at = |e: &dyn std::fmt::Display| Error::config(format!("queries[{i}]: {e}"));
-            query.validate().map_err(|e| at(&e))?;
-            if self
-                .queries
-                .iter()
-                .take(i)
-                .any(|other| other.name == query.name)
-            {
-                return Err(at(&format!("the name `{}` is taken", query.name)));
-            }
-        }
-        match &self.source {
-            SourceConfig::Replay { speed, .. } if !(speed.is_finite() && *speed > 0.0) => {
-                Err(Error::config(format!(
-                    "source.speed is {speed}, but must be finite and above 0"
-                )))
-            }
-            SourceConfig::Prometheus {
-                max_concurrency: 0, ..
-            } => Err(Error::config(
-                "source.max_concurrency is 0, but must be at least 1",
-            )),
-            _ => Ok(()),
-        }?;
-        for (i, sink) in self.sinks.iter().enumerate() {
-            if let SinkConfig::Alertmanager { urls, .. } = sink
-                && urls.is_empty()
-            {
-                return Err(Error::config(format!(
-                    "sinks[{i}].urls: there must be at least one"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl QueryConfig {
     /// A query with everything else at its default.
     #[must_use]
@@ -532,29 +389,6 @@ impl QueryConfig {
             absent_after: default_absent_after(),
             forget_after: default_forget_after(),
         }
-    }
-
-    /// Checks the query on its own.
-    ///
-    /// # Errors
-    /// When something is outside its domain.
-    pub fn validate(&self) -> Result<(), Error> {
-        if self.name.is_empty() || self.name.chars().any(char::is_control) {
-            return Err(Error::config(
-                "name must not be empty nor hold control characters",
-            ));
-        }
-        if self.expr.trim().is_empty() {
-            return Err(Error::config(format!("expr of `{}` is empty", self.name)));
-        }
-        if self.step.millis() < 1 {
-            return Err(Error::config(format!(
-                "step of `{}` must be at least 1ms",
-                self.name
-            )));
-        }
-        self.filter()?;
-        registry::build(&self.detector, &self.parameter_texts()).map(|_| ())
     }
 
     /// The side and size of deviations that count.

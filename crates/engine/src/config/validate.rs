@@ -1,0 +1,178 @@
+use super::{AlertPolicy, Config, QueryConfig, SinkConfig, SourceConfig, Span, TlsConfig};
+use crate::{Error, registry, sinks, source};
+
+impl Config {
+    /// Checks everything that can be checked without a server: what this accepts, a run does not
+    /// refuse.
+    ///
+    /// # Errors
+    /// When something is outside its domain or a named certificate cannot be read; the message
+    /// names its path.
+    pub fn validate(&self) -> Result<(), Error> {
+        check_source(&self.source)?;
+        if self.queries.is_empty() {
+            return Err(Error::config("queries: there must be at least one"));
+        }
+        for (i, query) in self.queries.iter().enumerate() {
+            let at = |e: &dyn std::fmt::Display| Error::config(format!("queries[{i}].{e}"));
+            query.validate().map_err(|e| at(&e))?;
+            if self
+                .queries
+                .iter()
+                .take(i)
+                .any(|other| other.name == query.name)
+            {
+                return Err(at(&format!("name: `{}` is taken", query.name)));
+            }
+        }
+        for (i, sink) in self.sinks.iter().enumerate() {
+            check_sink(sink).map_err(|e| Error::config(format!("sinks[{i}].{e}")))?;
+        }
+        sinks::build(&self.sinks)?;
+        if self.engine.max_series == 0 {
+            return Err(Error::config(
+                "engine.max_series is 0, but must be at least 1",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl QueryConfig {
+    /// Checks the query on its own.
+    ///
+    /// # Errors
+    /// When something is outside its domain; the message begins with the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.name.is_empty() || self.name.chars().any(char::is_control) {
+            return Err(Error::config(
+                "name: must not be empty nor hold control characters",
+            ));
+        }
+        let wrong = |key: &str, e: &dyn std::fmt::Display| {
+            Error::config(format!("{key}: {e} (query `{}`)", self.name))
+        };
+        if self.expr.trim().is_empty() {
+            return Err(wrong("expr", &"is empty"));
+        }
+        if self.step.millis() < 1 {
+            return Err(wrong("step", &"must be at least 1ms"));
+        }
+        let (absent, forget) = (self.absent_after.millis(), self.forget_after.millis());
+        if absent > 0 && forget > 0 && forget <= absent {
+            let domain = "must be longer than absent_after, or the series is forgotten before its absence is told";
+            return Err(wrong("forget_after", &domain));
+        }
+        self.filter()?;
+        registry::find(&self.detector).map_err(|e| wrong("detector", &e))?;
+        registry::build(&self.detector, &self.parameter_texts())
+            .map_err(|e| wrong("parameters", &e))?;
+        check_alert(&self.alert)
+    }
+}
+
+fn check_source(source: &SourceConfig) -> Result<(), Error> {
+    match source {
+        SourceConfig::Prometheus {
+            url, timeout, tls, ..
+        } => {
+            if has_userinfo(url) {
+                return Err(Error::config(
+                    "source.url holds a user name or password; write them under source.auth, \
+                     for example {type: basic, username: ..., password: ...}",
+                ));
+            }
+            positive("source.timeout", *timeout)?;
+            check_files(tls)?;
+            source::check(source)
+        }
+        SourceConfig::Replay { speed, .. } if !(speed.is_finite() && *speed > 0.0) => {
+            Err(Error::config(format!(
+                "source.speed is {speed}, but must be finite and above 0"
+            )))
+        }
+        SourceConfig::Replay { .. } | SourceConfig::Csv { .. } => Ok(()),
+    }
+}
+
+/// The files must be there even while the address is one of plain HTTP, which does not use them.
+fn check_files(tls: &TlsConfig) -> Result<(), Error> {
+    for (key, path) in [
+        ("ca", &tls.ca),
+        ("client_certificate", &tls.client_certificate),
+        ("client_key", &tls.client_key),
+    ] {
+        if let Some(path) = path {
+            std::fs::read(path)
+                .map_err(|e| Error::config(format!("source.tls.{key}: {}: {e}", path.display())))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether something stands before an `@` in the address's host.
+fn has_userinfo(url: &str) -> bool {
+    let after_scheme = url.split_once(':').map_or(url, |(_, rest)| rest);
+    let authority = after_scheme.trim_start_matches(['/', '\\']);
+    let end = authority.find(['/', '\\', '?', '#']);
+    authority
+        .get(..end.unwrap_or(authority.len()))
+        .is_some_and(|host| host.contains('@'))
+}
+
+fn positive(path: &str, span: Span) -> Result<(), Error> {
+    if span.duration().is_zero() {
+        return Err(Error::config(format!("{path} is 0s, but must be above 0")));
+    }
+    Ok(())
+}
+
+fn check_sink(sink: &SinkConfig) -> Result<(), Error> {
+    match sink {
+        SinkConfig::Log {} => Ok(()),
+        SinkConfig::Webhook { timeout, .. } => positive("timeout", *timeout),
+        SinkConfig::Alertmanager {
+            urls,
+            resend,
+            labels,
+            timeout,
+            ..
+        } => {
+            if urls.is_empty() {
+                return Err(Error::config("urls: there must be at least one"));
+            }
+            positive("resend", *resend)?;
+            positive("timeout", *timeout)?;
+            labels
+                .keys()
+                .try_for_each(|name| check_label("labels", name))
+        }
+    }
+}
+
+fn check_alert(alert: &AlertPolicy) -> Result<(), Error> {
+    sinks::policy(alert)?;
+    for name in alert.labels.keys() {
+        check_label("alert.labels", name)?;
+        if name == "query" {
+            return Err(Error::config(
+                "alert.labels.query: the label `query` is reserved for the query's name",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A label's name as Prometheus and Alertmanager accept it everywhere.
+fn check_label(path: &str, name: &str) -> Result<(), Error> {
+    let mut rest = name.chars();
+    let first = rest.next();
+    let starts = first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if starts && rest.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "{path}.{}: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*",
+        name.escape_debug()
+    )))
+}
