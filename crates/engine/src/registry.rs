@@ -1,16 +1,15 @@
 //! The one table of detectors: the binary, the configuration and the docs read it.
 
+mod state;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bongsu_core::ndarray::ArrayView2;
-use bongsu_core::{
-    Detector, DeviationFilter, FitDetectorDyn, Result as CoreResult, Score, StreamDetector,
-};
-use bongsu_stats::{
-    Ewma, EwmaStream, Iqr, IqrStream, RobustZ, RobustZStream, ZScore, ZScoreStream,
-};
-use serde::{Deserialize, Serialize};
+use bongsu_core::{Detector, DeviationFilter, FitDetectorDyn, Result as CoreResult};
+use bongsu_stats::{Ewma, Iqr, RobustZ, ZScore};
+
+pub use state::StreamState;
 
 use crate::Error;
 use crate::config::nearest;
@@ -58,12 +57,14 @@ const fn parameter(
     }
 }
 
-const WINDOW_OR_ALL: ParameterSpec = parameter(
-    "window",
-    "auto",
-    "auto, all, or at least 3",
-    "points looked back on; `all` fits once on all rows (`detect` only), `auto` is `all` in `detect` and 100 elsewhere",
-);
+const fn window_or_all(domain: &'static str) -> ParameterSpec {
+    parameter(
+        "window",
+        "auto",
+        domain,
+        "points looked back on; `all` fits once on all rows (`detect` only), `auto` is `all` in `detect` and 100 elsewhere",
+    )
+}
 
 /// Parameters that every detector takes: what counts as a deviation.
 pub const COMMON_PARAMETERS: &[ParameterSpec] = &[
@@ -76,13 +77,13 @@ pub const COMMON_PARAMETERS: &[ParameterSpec] = &[
     parameter(
         "min_abs_dev",
         "0",
-        "at least 0",
+        "finite, at least 0",
         "the least deviation that counts, in the metric's unit",
     ),
     parameter(
         "min_rel_dev",
         "0",
-        "at least 0",
+        "finite, at least 0",
         "the least deviation that counts, as a share of the expected value",
     ),
 ];
@@ -93,11 +94,11 @@ pub const DETECTORS: &[DetectorSpec] = &[
         name: "zscore",
         summary: "Rolling z-score: distance from the window's mean in standard deviations.",
         parameters: &[
-            parameter("window", "100", "at least 2", "points in the window"),
+            parameter("window", "100", "2 to 1048576", "points in the window"),
             parameter(
                 "threshold",
                 "3",
-                "above 0",
+                "finite, above 0",
                 "standard deviations at the bound",
             ),
             parameter(
@@ -120,11 +121,11 @@ pub const DETECTORS: &[DetectorSpec] = &[
         name: "robust-z",
         summary: "Robust z-score: distance from the median in median absolute deviations.",
         parameters: &[
-            WINDOW_OR_ALL,
+            window_or_all("auto, all, or 3 to 1048576"),
             parameter(
                 "threshold",
                 "3.5",
-                "above 0",
+                "finite, above 0",
                 "robust standard deviations at the bound",
             ),
         ],
@@ -139,11 +140,11 @@ pub const DETECTORS: &[DetectorSpec] = &[
         name: "iqr",
         summary: "Tukey's fences: distance beyond the quartiles in interquartile ranges.",
         parameters: &[
-            WINDOW_OR_ALL,
+            window_or_all("auto, all, or 4 to 1048576"),
             parameter(
                 "threshold",
                 "1.5",
-                "above 0",
+                "finite, above 0",
                 "interquartile ranges beyond the quartiles at the bound",
             ),
         ],
@@ -157,19 +158,19 @@ pub const DETECTORS: &[DetectorSpec] = &[
             parameter(
                 "threshold",
                 "4",
-                "above 0",
+                "finite, above 0",
                 "scales from the expected value at the bound",
             ),
             parameter(
                 "half_life",
                 "2",
-                "above 0",
+                "finite, above 0",
                 "points after which a value's weight in the level has halved",
             ),
             parameter(
                 "scale_half_life",
                 "80",
-                "above 0",
+                "finite, above 0",
                 "points after which a value's weight in the scale has halved",
             ),
             parameter(
@@ -193,7 +194,7 @@ pub const DETECTORS: &[DetectorSpec] = &[
             parameter(
                 "min_scale",
                 "0",
-                "at least 0",
+                "finite, at least 0",
                 "the least scale, in the metric's unit",
             ),
         ],
@@ -380,7 +381,7 @@ pub fn take_filter(parameters: &mut BTreeMap<String, String>) -> Result<Deviatio
             return Ok(0.0);
         };
         let refused =
-            || bongsu_core::Error::parameter(name, format!("`{text}`"), "a number, at least 0");
+            || bongsu_core::Error::parameter(name, format!("`{text}`"), "finite, at least 0");
         Ok(text.parse::<f64>().map_err(|_| refused())?)
     };
     let filter = DeviationFilter::new()
@@ -419,68 +420,60 @@ fn parameter_table(out: &mut String, parameters: &[ParameterSpec]) {
     }
 }
 
-/// The state of a streaming detector of any kind, as it is kept between runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum StreamState {
-    /// `zscore`
-    ZScore(ZScoreStream),
-    /// `robust-z`
-    RobustZ(RobustZStream),
-    /// `iqr`
-    Iqr(IqrStream),
-    /// `ewma`
-    Ewma(EwmaStream),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-macro_rules! each {
-    ($state:expr, $detector:ident => $call:expr) => {
-        match $state {
-            StreamState::ZScore($detector) => $call,
-            StreamState::RobustZ($detector) => $call,
-            StreamState::Iqr($detector) => $call,
-            StreamState::Ewma($detector) => $call,
+    /// Texts just outside of what a domain states, and on its inner edges.
+    fn edges(domain: &str) -> (Vec<String>, Vec<String>) {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        match domain {
+            "finite, above 0" => (owned(&["0", "-1e-9", "inf", "NaN"]), owned(&["1e-9"])),
+            "finite, at least 0" => (owned(&["-1e-9", "inf", "NaN"]), owned(&["0"])),
+            "true or false" => (owned(&["yes", "1"]), owned(&["true", "false"])),
+            "up, down or both" => (owned(&["left", ""]), owned(&["up", "down", "both"])),
+            _ => {
+                let range = domain.trim_start_matches("auto, all, or ");
+                let (least, most) = range.split_once(" to ").unwrap();
+                let (below, above): (u64, u64) = (least.parse().unwrap(), most.parse().unwrap());
+                let outside = vec![
+                    (below - 1).to_string(),
+                    (above + 1).to_string(),
+                    "2.5".to_owned(),
+                    "some".to_owned(),
+                ];
+                (outside, vec![least.to_owned(), most.to_owned()])
+            }
         }
-    };
-}
-
-impl StreamState {
-    /// Checks the state after it was read from a file.
-    ///
-    /// # Errors
-    /// When a field is outside its domain.
-    pub fn validate(&self) -> CoreResult<()> {
-        use bongsu_core::Snapshot as _;
-        each!(self, detector => detector.validate())
-    }
-}
-
-impl StreamDetector for StreamState {
-    fn score(&self, x: &[f64]) -> CoreResult<Score> {
-        each!(self, detector => detector.score(x))
     }
 
-    fn learn(&mut self, x: &[f64]) -> CoreResult<()> {
-        each!(self, detector => detector.learn(x))
-    }
-
-    fn score_then_learn(&mut self, x: &[f64]) -> CoreResult<Score> {
-        each!(self, detector => detector.score_then_learn(x))
-    }
-
-    fn expectation(&self) -> Option<bongsu_core::Expectation> {
-        each!(self, detector => detector.expectation())
-    }
-
-    fn threshold(&self) -> Option<f64> {
-        each!(self, detector => detector.threshold())
-    }
-
-    fn seen(&self) -> u64 {
-        each!(self, detector => detector.seen())
-    }
-
-    fn reset(&mut self) {
-        each!(self, detector => detector.reset());
+    #[test]
+    fn domains_are_what_is_accepted() {
+        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        for spec in DETECTORS {
+            for p in spec.parameters {
+                let accepted = |value: &str| build(spec.name, &one(p.name, value)).is_ok();
+                let (outside, inside) = edges(p.domain);
+                for value in outside {
+                    assert!(!accepted(&value), "{} {}={value}", spec.name, p.name);
+                    assert!(runner(spec.name, &one(p.name, &value)).is_err());
+                }
+                for value in inside {
+                    assert!(accepted(&value), "{} {}={value}", spec.name, p.name);
+                }
+                assert!(accepted(p.default), "{} {}", spec.name, p.name);
+            }
+        }
+        for p in COMMON_PARAMETERS {
+            let accepted = |value: &str| take_filter(&mut one(p.name, value)).is_ok();
+            let (outside, inside) = edges(p.domain);
+            for value in outside {
+                assert!(!accepted(&value), "{}={value}", p.name);
+            }
+            for value in inside {
+                assert!(accepted(&value), "{}={value}", p.name);
+            }
+            assert!(accepted(p.default), "{}", p.name);
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! Tables of time series in CSV: `timestamp,<channel>[,<channel>...]`.
 
+mod shown;
+mod unpack;
+
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{Labels, METRIC_NAME, Series, Timestamp};
 use jiff::civil::DateTime;
 
+use self::shown::shown;
 use crate::Error;
 
 /// A CSV file in memory: rows in the order of the file.
@@ -51,29 +55,32 @@ impl std::fmt::Display for TimeUnit {
 
 /// Numbers at least this large are milliseconds: as seconds they would lie beyond the year 5138.
 const MILLISECONDS_FROM: f64 = 1e11;
+/// Numbers at least this large are finer still: as milliseconds they would lie beyond the year 5138.
+const TOO_FINE_FROM: f64 = 1e14;
 
 impl Table {
-    /// Reads the file at `path`, decompressed when it ends in `.gz` or `.zst`; `-` is standard input.
+    /// Reads the file at `path`, decompressed when it ends in `.gz` or `.zst` in any
+    /// case; `-` is standard input.
     ///
     /// # Errors
     /// When the file cannot be read, and as [`Table::read`].
     pub fn open(path: &Path) -> Result<Self, Error> {
         let named = |e: &dyn std::fmt::Display| Error::input(format!("{}: {e}", path.display()));
         if path.as_os_str() == "-" {
-            return Self::read(std::io::stdin().lock()).map_err(|e| named(&e));
+            return Self::read(io::stdin().lock()).map_err(|e| named(&e));
         }
-        let file = BufReader::new(File::open(path).map_err(|e| named(&e))?);
         let extension = path
             .extension()
             .and_then(|e| e.to_str())
-            .unwrap_or_default();
-        match extension {
-            "gz" => Self::read(flate2::read::MultiGzDecoder::new(file)),
-            "zst" => {
-                let decoder =
-                    ruzstd::decoding::StreamingDecoder::new(file).map_err(|e| named(&e))?;
-                Self::read(decoder)
-            }
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        if extension == "parquet" {
+            return Err(named(&"Parquet is not supported by this build"));
+        }
+        let file = BufReader::new(File::open(path).map_err(|e| named(&e))?);
+        match extension.as_str() {
+            "gz" => Self::read(unpack::gzip(file)),
+            "zst" => Self::read(unpack::zstd(file).map_err(|e| named(&e))?),
             _ => Self::read(file),
         }
         .map_err(|e| named(&e))
@@ -139,34 +146,58 @@ impl Table {
         unit: &mut Option<TimeUnit>,
     ) -> Result<(Timestamp, Vec<f64>), Error> {
         if record.len() != self.channels.len() + 1 {
-            return Err(Error::input(format!(
-                "line {line}: {} fields where the header has {}",
-                record.len(),
-                self.channels.len() + 1
-            )));
+            return Err(self.ragged(record, line));
         }
         let text = record.get(0).unwrap_or_default();
+        let wrong = |what: &dyn std::fmt::Display| {
+            Error::input(format!("line {line}, column 1: `{}` {what}", shown(text)))
+        };
         let (time, found) = parse_time(text).ok_or_else(|| {
-            Error::input(format!(
-                "line {line}, column 1: `{text}` is not a timestamp in Unix seconds, Unix milliseconds or RFC 3339"
-            ))
+            wrong(if is_too_fine(text) {
+                &"is in microseconds or nanoseconds, which are not read; write Unix seconds, Unix milliseconds or RFC 3339"
+            } else {
+                &"is not a timestamp in Unix seconds, Unix milliseconds or RFC 3339"
+            })
         })?;
         let expected = *unit.get_or_insert(found);
         if found != expected {
-            return Err(Error::input(format!(
-                "line {line}, column 1: `{text}` is in {found}, but the file began in {expected}"
-            )));
+            let what = format!("is in {found}, but the file began in {expected}");
+            return Err(wrong(&what));
         }
         let values = record.iter().skip(1).enumerate().map(|(column, text)| {
             parse_value(text).ok_or_else(|| {
                 let name = self.channels.get(column).map_or("", String::as_str);
                 Error::input(format!(
-                    "line {line}, column {} ({name}): `{text}` is not a number",
-                    column + 2
+                    "line {line}, column {} ({}): `{}` is not a number",
+                    column + 2,
+                    shown(name),
+                    shown(text)
                 ))
             })
         });
         Ok((time, values.collect::<Result<_, _>>()?))
+    }
+
+    /// What is wrong with a row of another length than the header.
+    fn ragged(&self, record: &csv::StringRecord, line: u64) -> Error {
+        let (found, expected) = (record.len(), self.channels.len() + 1);
+        let fields = if found == 1 { "field" } else { "fields" };
+        let place = match found.checked_sub(1).and_then(|i| self.channels.get(i)) {
+            Some(name) => format!("column {} ({}) is missing", found + 1, shown(name)),
+            None => format!(
+                "column {} is surplus: `{}`",
+                expected + 1,
+                shown(record.get(expected).unwrap_or_default())
+            ),
+        };
+        let open_quote = if record.iter().any(|field| field.contains('\n')) {
+            "; a quotation mark may not be closed"
+        } else {
+            ""
+        };
+        Error::input(format!(
+            "line {line}: {found} {fields} where the header has {expected}: {place}{open_quote}"
+        ))
     }
 
     /// The channels as series, without their missing values and late rows.
@@ -199,7 +230,9 @@ impl Table {
 /// The input behind a UTF-8 byte-order mark, if it has one.
 fn without_mark(input: impl Read) -> Result<impl Read, Error> {
     let mut input = BufReader::new(input);
-    let start = input.fill_buf().map_err(Error::input)?;
+    let start = input
+        .fill_buf()
+        .map_err(|e| Error::input(format!("line 1: {e}")))?;
     if start.starts_with(b"\xef\xbb\xbf") {
         input.consume(3);
     }
@@ -211,12 +244,15 @@ fn next_record<R: Read>(
     record: &mut csv::StringRecord,
 ) -> Result<bool, Error> {
     reader.read_record(record).map_err(|e| {
-        let line = e.position().map_or(0, csv::Position::line);
+        let line = e
+            .position()
+            .map_or_else(|| reader.position().line(), csv::Position::line);
         match e.kind() {
             csv::ErrorKind::Utf8 { err, .. } => Error::input(format!(
                 "line {line}, column {}: the text is not UTF-8",
                 err.field() + 1
             )),
+            csv::ErrorKind::Io(e) => Error::input(format!("line {line}: {e}")),
             _ => Error::input(format!("line {line}: {e}")),
         }
     })
@@ -226,7 +262,8 @@ fn header(record: &csv::StringRecord) -> Result<Vec<String>, Error> {
     let first = record.get(0).unwrap_or_default();
     if first != "timestamp" {
         return Err(Error::input(format!(
-            "line 1, column 1: the header starts with `{first}`, but must start with `timestamp`"
+            "line 1, column 1: the header starts with `{}`, but must start with `timestamp`",
+            shown(first)
         )));
     }
     let channels: Vec<String> = record.iter().skip(1).map(str::to_owned).collect();
@@ -244,18 +281,28 @@ fn header(record: &csv::StringRecord) -> Result<Vec<String>, Error> {
         }
         if channels.iter().take(i).any(|other| other == channel) {
             return Err(Error::input(format!(
-                "line 1, column {column}: channel `{channel}` occurs twice"
+                "line 1, column {column}: channel `{}` occurs twice",
+                shown(channel)
             )));
         }
     }
     Ok(channels)
 }
 
-/// Reads a timestamp and says how it is written.
+/// Whether `text` is a number that only microseconds or nanoseconds could mean.
+fn is_too_fine(text: &str) -> bool {
+    text.parse::<f64>()
+        .is_ok_and(|number| number.is_finite() && number.abs() >= TOO_FINE_FROM)
+}
+
+/// Reads a timestamp and says how it is written. A number of at least 1e14 is none: it would be
+/// microseconds or nanoseconds.
 #[must_use]
 pub fn parse_time(text: &str) -> Option<(Timestamp, TimeUnit)> {
     if let Ok(number) = text.parse::<f64>() {
-        return if number.abs() >= MILLISECONDS_FROM {
+        return if number.abs() >= TOO_FINE_FROM {
+            None
+        } else if number.abs() >= MILLISECONDS_FROM {
             Some((
                 Timestamp::from_secs_f64(number / 1e3)?,
                 TimeUnit::Milliseconds,
@@ -325,7 +372,9 @@ mod tests {
             assert_eq!(found, unit, "{text}");
             assert_eq!(time.as_millis() / 1_000, 1_700_000_000, "{text}");
         }
-        assert_eq!(parse_time("yesterday"), None);
+        for none in ["yesterday", "NaN", "inf", "1e14", "1700000000000000"] {
+            assert_eq!(parse_time(none), None, "{none}");
+        }
     }
 
     #[test]
@@ -343,7 +392,19 @@ mod tests {
             ),
             (
                 "timestamp,a\n1,2\n2\n",
-                "line 3: 1 fields where the header has 2",
+                "line 3: 1 field where the header has 2: column 2 (a) is missing",
+            ),
+            (
+                "timestamp,a\n1,2\n2,3,4\n",
+                "line 3: 3 fields where the header has 2: column 3 is surplus: `4`",
+            ),
+            (
+                "timestamp,a\n1700000000000000,2\n",
+                "line 2, column 1: `1700000000000000` is in microseconds or nanoseconds",
+            ),
+            (
+                "timestamp,a\n1,\"\u{1b}[31m\"\n",
+                "line 2, column 2 (a): `\\u{1b}[31m` is not a number",
             ),
             (
                 "timestamp,a\n1,2\n2,x\n",
@@ -361,6 +422,59 @@ mod tests {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(message), "{text:?} gave {error}");
         }
+    }
+
+    #[test]
+    fn messages_stay_short() {
+        let long = "x".repeat(1 << 20);
+        for text in [
+            format!("timestamp,a\n1,\"{long}\n2,3\n"),
+            format!("timestamp,a\n\"1,2\n{long}\n2,3\n"),
+            format!("timestamp,a,b\n1,2,\"3\n{long}\n2,3\n"),
+            format!("{long},a\n"),
+            format!("timestamp,{long},{long}\n"),
+            format!("timestamp,{long}\n1,x\n"),
+            format!("timestamp,{long}\n1\n"),
+            format!("timestamp,a\n1,2,{long}\n"),
+        ] {
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.len() < 250, "{error}");
+        }
+        let error = read("timestamp,a,b\n1,\"2,3\n2,3,4\n").unwrap_err();
+        assert!(error.to_string().contains("may not be closed"), "{error}");
+    }
+
+    #[test]
+    fn compressed_files_are_told_apart_from_broken_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            Table::open(&path).map_err(|e| e.to_string())
+        };
+        let csv: String = (0..20_000)
+            .map(|i| format!("{i},{}\n", i * 7_919 % 10_007))
+            .collect();
+        let csv = format!("timestamp,a\n{csv}");
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut gzip, csv.as_bytes()).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        let zstd = ruzstd::encoding::compress_to_vec(csv.as_bytes(), level);
+        for (name, whole) in [("x.csv.GZ", &gzip), ("x.Zst", &zstd)] {
+            assert_eq!(open(name, whole).unwrap().timestamps.len(), 20_000);
+            let half = open(name, &whole[..whole.len() / 2]).unwrap_err();
+            assert!(half.contains("cut short"), "{name}: {half}");
+            let start = open(name, &whole[..3]).unwrap_err();
+            assert!(start.contains("cut short"), "{name}: {start}");
+            let plain = open(name, csv.as_bytes()).unwrap_err();
+            assert!(plain.contains("the file is not "), "{name}: {plain}");
+        }
+        let parquet = open("x.Parquet", b"PAR1").unwrap_err();
+        assert!(
+            parquet.contains("Parquet is not supported by this build"),
+            "{parquet}"
+        );
     }
 
     #[test]

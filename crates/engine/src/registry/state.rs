@@ -1,0 +1,69 @@
+use bongsu_core::{Result as CoreResult, Score, StreamDetector};
+use bongsu_stats::{EwmaStream, IqrStream, RobustZStream, ZScoreStream};
+use serde::{Deserialize, Serialize};
+
+/// The state of a streaming detector of any kind, as it is kept between runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum StreamState {
+    /// `zscore`
+    ZScore(ZScoreStream),
+    /// `robust-z`
+    RobustZ(RobustZStream),
+    /// `iqr`
+    Iqr(IqrStream),
+    /// `ewma`
+    Ewma(EwmaStream),
+}
+
+macro_rules! each {
+    ($state:expr, $detector:ident => $call:expr) => {
+        match $state {
+            StreamState::ZScore($detector) => $call,
+            StreamState::RobustZ($detector) => $call,
+            StreamState::Iqr($detector) => $call,
+            StreamState::Ewma($detector) => $call,
+        }
+    };
+}
+
+impl StreamState {
+    /// Checks the state after it was read from a file.
+    ///
+    /// # Errors
+    /// When a field is outside its domain.
+    pub fn validate(&self) -> CoreResult<()> {
+        use bongsu_core::Snapshot as _;
+        each!(self, detector => detector.validate())
+    }
+}
+
+impl StreamDetector for StreamState {
+    fn score(&self, x: &[f64]) -> CoreResult<Score> {
+        each!(self, detector => detector.score(x))
+    }
+
+    fn learn(&mut self, x: &[f64]) -> CoreResult<()> {
+        each!(self, detector => detector.learn(x))
+    }
+
+    fn score_then_learn(&mut self, x: &[f64]) -> CoreResult<Score> {
+        each!(self, detector => detector.score_then_learn(x))
+    }
+
+    fn expectation(&self) -> Option<bongsu_core::Expectation> {
+        each!(self, detector => detector.expectation())
+    }
+
+    fn threshold(&self) -> Option<f64> {
+        each!(self, detector => detector.threshold())
+    }
+
+    fn seen(&self) -> u64 {
+        each!(self, detector => detector.seen())
+    }
+
+    fn reset(&mut self) {
+        each!(self, detector => detector.reset());
+    }
+}
