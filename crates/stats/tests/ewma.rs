@@ -167,6 +167,41 @@ fn a_spike_does_not_poison_the_scale() {
 }
 
 #[test]
+fn an_outlier_among_the_first_points_does_not_blind() {
+    let mut missed = 0;
+    let mut false_alarms = 0;
+    for seed in 0..20 {
+        for outlier in [50.0, 1e3, 1e6, 1e9, -1e9] {
+            for at in [0, 3, 7, 20, 29] {
+                let mut noise = Noise::new(seed);
+                let mut values: Vec<f64> = (0..60).map(|_| 10.0 + noise.normal()).collect();
+                values[at] = outlier;
+                let mut detector = stream();
+                false_alarms += count(&alarms(&mut detector, &values));
+                let score = detector.score(&[22.0]).unwrap().ready().unwrap();
+                missed += usize::from(score <= 4.0);
+            }
+        }
+    }
+    assert_eq!(missed, 0);
+    assert!(false_alarms <= 5, "{false_alarms} of 15,000");
+}
+
+#[test]
+fn a_fault_at_the_start_is_left_behind() {
+    for seed in 0..20 {
+        let mut noise = Noise::new(seed);
+        let fault = |i: usize| if i < 8 { 1e4 } else { 0.0 };
+        let values: Vec<f64> = (0..60).map(|i| fault(i) + noise.normal()).collect();
+        let mut detector = stream();
+        let found = count(&alarms(&mut detector, &values));
+        assert!(found <= 1, "seed {seed}: {found}");
+        let score = detector.score(&[12.0]).unwrap().ready().unwrap();
+        assert!(score > 4.0, "seed {seed}: {score}");
+    }
+}
+
+#[test]
 fn constant_metrics_settle() {
     let mut detector = stream();
     assert_eq!(count(&alarms(&mut detector, &[0.3; 100])), 0);

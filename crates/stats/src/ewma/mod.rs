@@ -1,6 +1,7 @@
 //! Exponentially weighted level and scale: the default for live metrics.
 
 mod rolling;
+mod seed;
 mod stream;
 mod tail;
 
@@ -37,6 +38,9 @@ pub use stream::EwmaStream;
 ///   learned from them without clipping.
 /// - A fault that comes and goes drives the scale up. When `4 patience` deviations in a row fit the
 ///   scale from before it, that one is taken back, so that the next fault does not hide.
+/// - The first level and scale come from the first `warmup` points together, at most 32, by medians;
+///   then these points are learned as any later one. From 9 points on, an outlier or a fault among
+///   them hides nothing that comes after; fewer are too few to tell.
 ///
 /// The scale is never below `min_scale` nor below the resolution of the floats,
 /// `1e-14 |expected|`: rounding noise on a constant metric is not an anomaly.

@@ -66,7 +66,7 @@ impl StreamDetector for IqrStream {
 
     fn learn(&mut self, x: &[f64]) -> Result<()> {
         self.last.push(check::single(x)?);
-        self.seen += 1;
+        self.seen = self.seen.saturating_add(1);
         Ok(())
     }
 

@@ -54,7 +54,7 @@ impl RobustZStream {
 
     fn push(&mut self, x: f64) {
         self.last.push(x);
-        self.seen += 1;
+        self.seen = self.seen.saturating_add(1);
     }
 }
 

@@ -94,7 +94,7 @@ impl StreamDetector for ZScoreStream {
 
     fn learn(&mut self, x: &[f64]) -> Result<()> {
         self.moments.push(check::single(x)?);
-        self.seen += 1;
+        self.seen = self.seen.saturating_add(1);
         Ok(())
     }
 
