@@ -316,6 +316,23 @@ fn a_score_that_is_no_number_and_a_bad_policy_are_refused() {
 }
 
 /// The state in the fixture: one alert in each part of its life.
+#[test]
+fn an_alert_can_be_ended_whatever_its_policy_says() {
+    let policy = Policy::default().keep_firing_for(secs(600));
+    let mut lifecycle = Lifecycle::new();
+    assert_eq!(story(&mut lifecycle, &policy, &[(0, UP)]), ["fired"]);
+    let identity = labels(&[("__name__", "m"), ("instance", "a")]);
+    let at = Timestamp::from_secs(60);
+    let ended = lifecycle.end(&identity, at);
+    assert!(matches!(&ended, Some(Transition::Resolved(alert)) if alert.resolved_at == Some(at)));
+    assert_eq!(lifecycle.active().count(), 0);
+    assert_eq!(lifecycle.end(&identity, at), None);
+    assert_eq!(
+        story(&mut lifecycle, &policy, &[(30, UP), (90, UP)]),
+        ["-", "fired"]
+    );
+}
+
 fn fixture() -> Lifecycle {
     let mut lifecycle = Lifecycle::new();
     let instance = |name| labels(&[("__name__", "m"), ("instance", name)]);

@@ -10,6 +10,8 @@ use crate::config::QueryConfig;
 
 /// The most points kept of a series; older ones are dropped.
 const MAX_POINTS: usize = 20_000;
+/// The most points kept of all series together.
+const MAX_ALL_POINTS: usize = 1_000_000;
 /// The most series kept; further ones are judged but not drawn.
 const MAX_SERIES: usize = 2_000;
 /// The most alerts kept; older ones are dropped.
@@ -19,7 +21,8 @@ const MAX_PROBLEMS: usize = 1_000;
 
 /// What a run found: the verdicts of each series, the alerts, and what was wrong with the data.
 ///
-/// Memory: at most 20,000 verdicts for each of at most 2,000 series.
+/// Memory: the newest verdicts, at most 20,000 of a series and about a million (100 MB) of all of
+/// at most 2,000 series.
 #[derive(Debug, Clone, Default)]
 pub struct Collector {
     tracks: BTreeMap<(String, Labels), Track>,
@@ -101,6 +104,7 @@ impl Collector {
 
 impl Observer for Collector {
     fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
+        let most = (MAX_ALL_POINTS / self.tracks.len().max(1)).min(MAX_POINTS);
         for verdict in verdicts {
             let key = (query.name.clone(), verdict.labels.clone());
             if self.tracks.len() >= MAX_SERIES && !self.tracks.contains_key(&key) {
@@ -117,9 +121,8 @@ impl Observer for Collector {
                 score: verdict.score,
                 anomalous: verdict.anomalous,
             });
-            if track.points.len() > MAX_POINTS {
-                track.points.pop_front();
-            }
+            let excess = track.points.len().saturating_sub(most);
+            track.points.drain(..excess);
         }
     }
 

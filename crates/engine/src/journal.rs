@@ -1,10 +1,11 @@
 //! The CSV file of verdicts, cut back after a crash to what the saved state knows of.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use bongsu_core::Verdict;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -18,12 +19,27 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     len: u64,
+    /// The last bytes of the file, by which it is recognised.
+    tail: Vec<u8>,
 }
 
+/// Where a journal stood when the state was saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// Bytes that the state accounts for.
+    len: u64,
+    /// CRC32C of the last of them.
+    tail: u32,
+}
+
+/// So many bytes before the mark must be those that were written.
+const TAIL: usize = 1_024;
+
 impl Journal {
-    /// Opens the file at `path`. With `known_len`, whatever was written after the state was saved
-    /// is cut off: the state will judge those timestamps again.
-    pub(crate) fn open(path: &Path, known_len: Option<u64>) -> Result<Self, Error> {
+    /// Opens the file at `path`. When it is the one that `mark` was made of, whatever was written
+    /// after the mark is cut off: the state will judge those timestamps again. Any other file is
+    /// appended to.
+    pub(crate) fn open(path: &Path, mark: Option<&Mark>) -> Result<Self, Error> {
         let failed = |e: std::io::Error| Error::state(format!("{}: {e}", path.display()));
         let mut file = OpenOptions::new()
             .create(true)
@@ -32,19 +48,28 @@ impl Journal {
             .truncate(false)
             .open(path)
             .map_err(failed)?;
-        let found = file.metadata().map_err(failed)?.len();
-        let mut len = found;
-        if let Some(known) = known_len
-            && known < found
-        {
-            file.set_len(known).map_err(failed)?;
-            len = known;
+        // The entry in the directory must be as durable as the rows.
+        sync_directory(path).map_err(failed)?;
+        let mut len = file.metadata().map_err(failed)?.len();
+        if let Some(mark) = mark {
+            let known = tail_before(&mut file, mark.len.min(len)).map_err(failed)?;
+            if mark.len <= len && crc32c::crc32c(&known) == mark.tail {
+                file.set_len(mark.len).map_err(failed)?;
+                len = mark.len;
+            } else {
+                tracing::warn!(
+                    file = %path.display(),
+                    "this is not the file of verdicts that the saved state knows; it is appended to"
+                );
+            }
         }
+        let tail = tail_before(&mut file, len).map_err(failed)?;
         file.seek(SeekFrom::Start(len)).map_err(failed)?;
         let mut journal = Self {
             path: path.to_owned(),
             file,
             len,
+            tail,
         };
         if len == 0 {
             journal.write(VERDICT_HEADER)?;
@@ -65,13 +90,44 @@ impl Journal {
             return Err(Error::state(format!("{}: {e}", self.path.display())));
         }
         self.len += text.len() as u64;
+        self.tail.extend_from_slice(text.as_bytes());
+        let excess = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..excess);
         Ok(())
     }
 
-    /// The length of the file in bytes.
-    pub(crate) const fn len(&self) -> u64 {
-        self.len
+    /// Where the file stands, for the state.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            len: self.len,
+            tail: crc32c::crc32c(&self.tail),
+        }
     }
+}
+
+/// The last bytes before `end`.
+fn tail_before(file: &mut File, end: u64) -> std::io::Result<Vec<u8>> {
+    let start = end.saturating_sub(TAIL as u64);
+    file.seek(SeekFrom::Start(start))?;
+    let mut tail = Vec::new();
+    file.take(end - start).read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
+/// Makes a new entry of the directory durable, where directories can be synced.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix)
+        && let Some(parent) = path.parent()
+    {
+        let here = Path::new(".");
+        File::open(if parent.as_os_str().is_empty() {
+            here
+        } else {
+            parent
+        })?
+        .sync_all()?;
+    }
+    Ok(())
 }
 
 /// One verdict as a row of the file, with its line end.
@@ -116,13 +172,26 @@ mod tests {
         let path = dir.path().join("verdicts.csv");
         let mut journal = Journal::open(&path, None).unwrap();
         journal.write("1,a\n").unwrap();
-        let known = journal.len();
+        let mark = journal.mark();
         journal.write("2,b\n").unwrap();
         drop(journal);
-        let journal = Journal::open(&path, Some(known)).unwrap();
-        assert_eq!(journal.len(), known);
+        let journal = Journal::open(&path, Some(&mark)).unwrap();
+        assert_eq!(journal.mark(), mark);
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, format!("{VERDICT_HEADER}1,a\n"));
+    }
+
+    #[test]
+    fn another_file_is_never_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&dir.path().join("verdicts.csv"), None).unwrap();
+        journal.write("1,a\n").unwrap();
+        let other = dir.path().join("other.csv");
+        for content in ["x".repeat(5_000), "short".to_owned()] {
+            std::fs::write(&other, &content).unwrap();
+            Journal::open(&other, Some(&journal.mark())).unwrap();
+            assert_eq!(std::fs::read_to_string(&other).unwrap(), content);
+        }
     }
 
     #[test]

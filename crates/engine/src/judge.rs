@@ -24,6 +24,8 @@ pub(crate) struct Judge {
     pub(crate) step: i64,
     absent_after: i64,
     forget_after: i64,
+    /// After so long without a number a series that is there counts as normal.
+    quiet_after: i64,
     max_series: usize,
 }
 
@@ -39,8 +41,12 @@ pub(crate) struct Grid {
 pub(crate) struct SeriesState {
     pub(crate) labels: Labels,
     pub(crate) detector: StreamState,
-    /// The newest grid point at which the series had a sample.
+    /// The newest judged moment.
+    pub(crate) judged: Timestamp,
+    /// The newest moment at which the series had a sample.
     pub(crate) last_seen: Timestamp,
+    /// The newest moment at which that sample was a number.
+    pub(crate) last_value: Timestamp,
     /// The labels of its alerts; rebuilt after loading.
     #[serde(skip)]
     pub(crate) identity: Labels,
@@ -55,6 +61,8 @@ pub(crate) struct Judged {
     pub(crate) refused_series: usize,
     /// Samples that were NaN or infinite, and so not judged.
     pub(crate) missing_values: usize,
+    /// The identities of series that were forgotten, and when: their alerts are over.
+    pub(crate) gone: Vec<(Labels, Timestamp)>,
 }
 
 impl Judge {
@@ -67,6 +75,10 @@ impl Judge {
             query: query.name.clone(),
             alert_labels: query.alert.labels.clone().into_iter().collect(),
             step: query.step.millis(),
+            quiet_after: match query.absent_after.millis() {
+                0 => query.step.millis().saturating_mul(10),
+                absent_after => absent_after,
+            },
             absent_after: query.absent_after.millis(),
             forget_after: query.forget_after.millis(),
             max_series,
@@ -79,15 +91,11 @@ impl Judge {
         let mut pairs: Vec<(String, String)> = vec![("query".to_owned(), self.query.clone())];
         pairs.extend(self.alert_labels.iter().cloned());
         for (name, value) in labels.iter() {
-            let name = if name == METRIC_NAME { "metric" } else { name };
-            let name = if pairs.iter().any(|(taken, _)| taken == name) {
-                format!("exported_{name}")
-            } else {
-                name.to_owned()
-            };
-            if !pairs.iter().any(|(taken, _)| *taken == name) {
-                pairs.push((name, value.to_owned()));
+            let mut name = if name == METRIC_NAME { "metric" } else { name }.to_owned();
+            while pairs.iter().any(|(taken, _)| *taken == name) {
+                name.insert_str(0, "exported_");
             }
+            pairs.push((name, value.to_owned()));
         }
         Labels::from_pairs(pairs).unwrap_or_else(|_| labels.clone())
     }
@@ -119,7 +127,9 @@ impl Judge {
                     .into_iter()
                     .map(|verdict| (identity.clone(), verdict)),
             );
-            if !gone {
+            if gone {
+                judged.gone.push((state.identity, grid.to));
+            } else {
                 kept.push(state);
             }
         }
@@ -171,7 +181,9 @@ impl Judge {
             let state = SeriesState {
                 labels: series.labels().clone(),
                 detector: self.fresh.clone(),
+                judged: Timestamp::MIN,
                 last_seen: Timestamp::MIN,
+                last_value: Timestamp::MIN,
                 identity: self.identity(series.labels()),
             };
             (state, Some(series))
@@ -191,7 +203,12 @@ impl Judge {
         let mut samples = series.into_iter().flat_map(Series::iter).peekable();
         let mut verdicts = Vec::new();
         let mut missing = 0;
-        let mut moment = grid.from;
+        if !complete && series.is_none() {
+            // Its part of the answer did not come: these moments are judged when it does.
+            return (verdicts, missing, false);
+        }
+        let mut moment = grid.from.max(state.judged.add_millis(self.step));
+        state.judged = state.judged.max(grid.to);
         while moment <= grid.to {
             // A sample belongs to the first grid point at or after it; the latest in a cell stands.
             let mut sample = None;
@@ -203,18 +220,30 @@ impl Judge {
             match sample {
                 Some(value) if value.is_finite() => {
                     state.last_seen = moment;
+                    state.last_value = moment;
                     verdicts.extend(self.judge_value(state, moment, value));
                 }
                 Some(_) => {
                     state.last_seen = moment;
                     missing += 1;
+                    // Without a verdict an alert would fire for as long as there is no number.
+                    let away = moment.millis_since(state.last_value);
+                    if away > self.quiet_after && state.last_value > Timestamp::MIN {
+                        verdicts.push(normal(
+                            state,
+                            moment,
+                            format!("no number for {}", span(away)),
+                        ));
+                    }
                 }
                 None if state.last_seen > Timestamp::MIN => {
                     let away = moment.millis_since(state.last_seen);
-                    if self.forget_after > 0 && away >= self.forget_after {
-                        verdicts.push(forgotten(state, moment, away));
+                    if complete && self.forget_after > 0 && away >= self.forget_after {
+                        let why = format!("forgotten after {} without a sample", span(away));
+                        verdicts.push(normal(state, moment, why));
                         // If it comes back it is a new series.
                         state.last_seen = Timestamp::MIN;
+                        state.last_value = Timestamp::MIN;
                         state.detector.reset();
                     } else if complete && self.absent_after > 0 && away > self.absent_after {
                         verdicts.push(self.absent(state, moment, away));
@@ -259,8 +288,8 @@ impl Judge {
     }
 }
 
-fn forgotten(state: &SeriesState, moment: Timestamp, away: i64) -> Verdict {
-    let why = format!("forgotten after {} without a sample", span(away));
+/// A verdict without a value that says that nothing is anomalous.
+fn normal(state: &SeriesState, moment: Timestamp, why: String) -> Verdict {
     Verdict {
         score: Some(0.0),
         ..without_value(state, moment, why)
@@ -396,6 +425,64 @@ mod tests {
     }
 
     #[test]
+    fn what_a_partial_answer_left_out_is_judged_later_and_nothing_twice() {
+        let mut known = Vec::new();
+        let both = |secs: &[i64]| vec![series("a", secs), series("b", secs)];
+        judge().judge(&mut known, both(&[10]), grid(10, 10), true, true);
+        let first = judge().judge(
+            &mut known,
+            vec![series("a", &[20])],
+            grid(20, 20),
+            false,
+            false,
+        );
+        let second = judge().judge(&mut known, both(&[20, 30]), grid(20, 30), true, false);
+        let times = |judged: &Judged| -> Vec<(String, i64)> {
+            let one = |(_, v): &(Labels, Verdict)| {
+                let host = v.labels.get("host").unwrap().to_owned();
+                (host, v.timestamp.as_millis() / 1_000)
+            };
+            judged.verdicts.iter().map(one).collect()
+        };
+        let named = |pairs: &[(&str, i64)]| -> Vec<(String, i64)> {
+            pairs
+                .iter()
+                .map(|&(host, t)| (host.to_owned(), t))
+                .collect()
+        };
+        assert_eq!(times(&first), named(&[("a", 20)]));
+        assert_eq!(times(&second), named(&[("b", 20), ("a", 30), ("b", 30)]));
+    }
+
+    #[test]
+    fn a_series_without_numbers_counts_as_normal_after_a_while() {
+        let mut known = Vec::new();
+        judge().judge(
+            &mut known,
+            vec![series("a", &[10])],
+            grid(10, 10),
+            true,
+            true,
+        );
+        let labels = series("a", &[]).labels().clone();
+        let times = (2..=10).map(|i| Timestamp::from_secs(10 * i)).collect();
+        let infinite = Series::new(labels, times, vec![f64::INFINITY; 9]).unwrap();
+        let judged = judge().judge(&mut known, vec![infinite], grid(20, 100), true, false);
+        assert_eq!(judged.missing_values, 9);
+        assert_eq!(
+            judged.verdicts.len(),
+            6,
+            "from 50 s on, 30 s after the last number"
+        );
+        assert!(
+            judged
+                .verdicts
+                .iter()
+                .all(|(_, v)| v.score == Some(0.0) && !v.anomalous)
+        );
+    }
+
+    #[test]
     fn series_that_ended_before_the_first_run_are_not_taken_in() {
         let mut known = Vec::new();
         let data = vec![series("dead", &[10, 20]), series("live", &[10, 20, 100])];
@@ -421,10 +508,14 @@ mod tests {
 
     #[test]
     fn identities_keep_the_series_apart_and_name_the_query() {
-        let labels = Labels::from_pairs([(METRIC_NAME, "up"), ("query", "mine")]).unwrap();
-        let identity = judge().identity(&labels);
+        let pairs = [
+            (METRIC_NAME, "up"),
+            ("query", "mine"),
+            ("exported_query", "theirs"),
+        ];
+        let identity = judge().identity(&Labels::from_pairs(pairs).unwrap());
         assert_eq!(identity.get("query"), Some("load"));
-        assert_eq!(identity.get("exported_query"), Some("mine"));
+        assert_eq!(identity.len(), 4, "{identity}");
         assert_eq!(identity.get("metric"), Some("up"));
     }
 }

@@ -24,6 +24,7 @@
 
 mod collect;
 pub mod config;
+mod courier;
 pub mod demo;
 mod detect;
 mod engine;

@@ -1,9 +1,10 @@
 //! A configured query at work.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use bongsu_alert::Policy;
-use bongsu_core::format_duration;
+use bongsu_alert::{Policy, Transition};
+use bongsu_core::{Alert, Labels, Timestamp, format_duration};
 
 use crate::config::QueryConfig;
 use crate::judge::{Judge, Judged};
@@ -23,6 +24,8 @@ pub(crate) struct Query {
     failures: u32,
     pub(crate) retry_at: Option<Instant>,
     last_problem: Option<String>,
+    /// Whether a fetch is under way.
+    pub(crate) fetching: bool,
 }
 
 impl Query {
@@ -36,6 +39,7 @@ impl Query {
             failures: 0,
             retry_at: None,
             last_problem: None,
+            fetching: false,
         })
     }
 
@@ -86,19 +90,37 @@ impl Query {
             .min(LONGEST_RETRY)
     }
 
-    /// A part of the series did not come: judging the others now would skip these moments for the
-    /// missing ones for ever.
-    pub(crate) fn put_off(&mut self, wait: Duration, observer: &mut dyn Observer) {
+    /// A part of the series did not come: it is asked for again, sooner or later.
+    pub(crate) fn came_in_part(&mut self, wait: Duration) {
         self.failures += 1;
         self.retry_at = Some(Instant::now() + wait);
-        let message = "the answer is partial; it is asked for again before it is judged";
-        self.report(Some(message.to_owned()), observer);
     }
 
     pub(crate) fn failed(&mut self, error: &Error, wait: Duration, observer: &mut dyn Observer) {
         self.failures += 1;
         self.retry_at = Some(Instant::now() + wait);
         self.report(Some(format!("the query failed: {error}")), observer);
+    }
+
+    /// The saved state of this query, if it is judged as before; else a fresh one.
+    fn adopt(&self, saved: &mut Vec<QueryState>) -> QueryState {
+        let fresh = QueryState {
+            name: self.config.name.clone(),
+            signature: self.signature(),
+            ..QueryState::default()
+        };
+        let found = saved.iter().position(|old| old.name == fresh.name);
+        let Some(mut old) = found.map(|at| saved.swap_remove(at)) else {
+            return fresh;
+        };
+        if old.signature != fresh.signature {
+            tracing::info!(query = %fresh.name, "the query changed, so its detectors start afresh");
+            return fresh;
+        }
+        for series in &mut old.series {
+            series.identity = self.judge.identity(&series.labels);
+        }
+        old
     }
 
     /// Tells of a problem when it is new, and of its end.
@@ -125,7 +147,7 @@ fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String> {
         .collect();
     if quality.partial {
         problems.push(
-            "the answer stays partial: what there is was judged, and no series is called absent"
+            "the answer is partial: what there is was judged, the rest is asked for again"
                 .to_owned(),
         );
     }
@@ -149,28 +171,28 @@ fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String> {
 }
 
 /// Brings a saved state in line with the configured queries: same order, changed ones afresh.
-pub(crate) fn adopt(state: &mut EngineState, queries: &[Query]) {
+/// Gives the alerts that ended because nothing judges their series any more.
+pub(crate) fn adopt(state: &mut EngineState, queries: &[Query]) -> Vec<Alert> {
     let mut saved = std::mem::take(&mut state.queries);
     state.queries = queries
         .iter()
-        .map(|query| {
-            let fresh = QueryState {
-                name: query.config.name.clone(),
-                signature: query.signature(),
-                ..QueryState::default()
-            };
-            let found = saved.iter().position(|old| old.name == fresh.name);
-            let Some(mut old) = found.map(|at| saved.swap_remove(at)) else {
-                return fresh;
-            };
-            if old.signature != fresh.signature {
-                tracing::info!(query = %fresh.name, "the query changed, so its detectors start afresh");
-                return fresh;
-            }
-            for series in &mut old.series {
-                series.identity = query.judge.identity(&series.labels);
-            }
-            old
-        })
+        .map(|query| query.adopt(&mut saved))
         .collect();
+    let judged: HashSet<u64> = state
+        .queries
+        .iter()
+        .flat_map(|query| &query.series)
+        .map(|series| series.identity.fingerprint())
+        .collect();
+    let orphans: Vec<(Labels, Timestamp)> = state
+        .lifecycle
+        .active()
+        .chain(state.lifecycle.pending())
+        .filter(|alert| !judged.contains(&alert.labels.fingerprint()))
+        .map(|alert| (alert.labels.clone(), alert.verdict.timestamp))
+        .collect();
+    let ended = orphans
+        .iter()
+        .filter_map(|(identity, at)| state.lifecycle.end(identity, *at));
+    ended.filter_map(Transition::into_notification).collect()
 }

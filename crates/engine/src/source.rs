@@ -88,6 +88,11 @@ impl Source {
         }
     }
 
+    /// Whether there is nothing in it and never will be.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Fixed(series) if series.iter().all(Series::is_empty))
+    }
+
     /// How long to wait in the real world until `span` has passed in the data.
     pub(crate) fn real_time(&self, span: Duration) -> Duration {
         match self {
@@ -118,6 +123,11 @@ impl Source {
         if let Self::Replay { server, .. } = self {
             server.stop().await;
         }
+    }
+
+    /// Whether alerts of it carry the time of day rather than the time of the data.
+    pub(crate) const fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_))
     }
 }
 
@@ -182,7 +192,9 @@ fn client(config: &SourceConfig) -> Result<Client, Error> {
         .map_err(wrong)?
         .tls(tls_of(tls));
     for (name, value) in headers {
-        client = client.header(name, value.secret().expose()).map_err(wrong)?;
+        client = client
+            .header(name, value.secret().expose())
+            .map_err(wrong)?;
     }
     for (name, value) in params {
         client = client.param(name, value.secret().expose()).map_err(wrong)?;

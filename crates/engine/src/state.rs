@@ -4,10 +4,11 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use bongsu_alert::{Lifecycle, Pending};
-use bongsu_core::{Result as CoreResult, Snapshot, Timestamp, snapshot};
+use bongsu_core::{Alert, Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::journal::Mark;
 use crate::judge::SeriesState;
 
 /// Everything that must survive a restart.
@@ -16,8 +17,10 @@ pub(crate) struct EngineState {
     pub(crate) queries: Vec<QueryState>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) pending: Pending,
-    /// Bytes of the journal that this state accounts for.
-    pub(crate) journal_len: Option<u64>,
+    /// Alerts that no sink has been offered yet.
+    pub(crate) news: Vec<Alert>,
+    /// How far this state accounts for the journal.
+    pub(crate) journal: Option<Mark>,
 }
 
 /// What is known of one query.
@@ -26,10 +29,10 @@ pub(crate) struct QueryState {
     pub(crate) name: String,
     /// What it was judged by: another detector or expression starts afresh.
     pub(crate) signature: String,
-    /// The newest judged moment.
+    /// The newest moment up to which everything is judged.
     pub(crate) cursor: Option<Timestamp>,
-    /// How many partial answers in a row were put off.
-    pub(crate) put_off: u32,
+    /// While the history from before the first start is judged: where it ends.
+    pub(crate) history_until: Option<Timestamp>,
     /// In order of their labels.
     pub(crate) series: Vec<SeriesState>,
 }
@@ -67,34 +70,65 @@ impl Store {
             }
             Err(TryLockError::Error(e)) => return Err(failed(&e)),
         }
+        remove_leftovers(directory);
         Ok(Self {
             path: directory.join("state.bngs"),
             _lock: lock,
         })
     }
 
-    /// The saved state. A file that cannot be read is set aside, never overwritten.
+    /// The saved state. A damaged file is set aside under a name of its own; one that cannot be
+    /// read for another reason is an error, and nothing is lost.
     pub(crate) fn load(&self) -> Result<Option<EngineState>, Error> {
-        if !self.path.exists() {
-            return Ok(None);
-        }
-        match snapshot::load(&self.path) {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::state(format!("{}: {e}", self.path.display()))),
+        };
+        let other_version = snapshot::inspect(&bytes).is_ok_and(|header| {
+            header.kind == EngineState::KIND && header.version != EngineState::VERSION
+        });
+        match snapshot::from_bytes_capped(&bytes, u64::MAX) {
             Ok(state) => Ok(Some(state)),
+            Err(e) if other_version => Err(Error::state(format!("{}: {e}", self.path.display()))),
             Err(e) => {
-                let aside = self.path.with_extension("bngs.damaged");
+                let aside = self.free_name();
                 fs::rename(&self.path, &aside)
                     .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
                 tracing::error!(
                     error = %e,
                     aside = %aside.display(),
-                    "the saved state cannot be read; it was set aside and detectors start afresh"
+                    "the saved state is damaged; it was set aside and detectors start afresh"
                 );
                 Ok(None)
             }
         }
     }
 
+    fn free_name(&self) -> PathBuf {
+        let name = |n: u32| match n {
+            0 => self.path.with_extension("bngs.damaged"),
+            n => self.path.with_extension(format!("bngs.damaged.{n}")),
+        };
+        (0..)
+            .map(name)
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| name(0))
+    }
+
     pub(crate) fn save(&self, state: &EngineState) -> Result<(), Error> {
         Ok(snapshot::save(state, &self.path)?)
+    }
+}
+
+/// Removes what a killed process left of a save that it had begun. The lock is held.
+fn remove_leftovers(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("state.bngs.") && name.ends_with(".tmp") {
+            // It is only untidy when this fails.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -281,30 +282,40 @@ async fn a_channel_that_is_not_there_is_named() {
     );
 }
 
-/// A server whose first answers lack a part of the series, as VictoriaMetrics says it.
-fn partial_server(partial_answers: usize) -> String {
+/// A server that answers the query `load` with what `body` makes of the number of the request and
+/// the end of the range, and never answers any other.
+fn server(body: impl Fn(usize, i64) -> String + Send + 'static) -> String {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
-        for (i, stream) in listener.incoming().enumerate() {
+        let mut unanswered = Vec::new();
+        let mut requests = 0;
+        for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut request = Vec::new();
             let mut chunk = [0; 4_096];
-            let now = loop {
+            let (query, end) = loop {
                 let n = stream.read(&mut chunk).unwrap();
                 request.extend_from_slice(&chunk[..n]);
-                let text = String::from_utf8_lossy(&request);
-                let end = text.split_once("end=").map(|(_, rest)| rest.to_owned());
-                if let Some(end) = end.filter(|_| text.contains("step=")) {
-                    break end.split('&').next().unwrap().parse::<f64>().unwrap() as i64;
+                let text = String::from_utf8_lossy(&request).into_owned();
+                let form = text.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
+                let field = |name: &str| {
+                    let value = form.split('&').find_map(|pair| pair.strip_prefix(name));
+                    value.map(|value| value.trim_start_matches('=').to_owned())
+                };
+                if let (Some(query), Some(end), Some(_)) =
+                    (field("query"), field("end"), field("step"))
+                {
+                    break (query, end.parse::<f64>().unwrap() as i64);
                 }
             };
-            let partial = i < partial_answers;
-            let body = format!(
-                r#"{{"status":"success","isPartial":{partial},"data":{{"resultType":"matrix","result":[
-                {{"metric":{{"__name__":"load"}},"values":[[{now},"1"]]}}]}}}}"#
-            );
+            if query != "load" {
+                unanswered.push(stream);
+                continue;
+            }
+            let body = body(requests, end);
+            requests += 1;
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
             write!(
                 stream,
@@ -317,30 +328,188 @@ fn partial_server(partial_answers: usize) -> String {
     url
 }
 
+fn matrix(partial: bool, hosts: &[&str], times: &[i64]) -> String {
+    let values: Vec<String> = times.iter().map(|t| format!(r#"[{t},"1"]"#)).collect();
+    let series: Vec<String> = hosts
+        .iter()
+        .map(|host| {
+            let values = values.join(",");
+            format!(r#"{{"metric":{{"__name__":"load","host":"{host}"}},"values":[{values}]}}"#)
+        })
+        .collect();
+    format!(
+        r#"{{"status":"success","isPartial":{partial},"data":{{"resultType":"matrix","result":[{}]}}}}"#,
+        series.join(",")
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partial_answer_is_asked_for_again_before_it_is_judged() {
-    for (partial_answers, ticks_without) in [(1, 1), (100, 3)] {
-        let yaml = format!(
-            "source: {{type: prometheus, url: '{}'}}\nqueries: [{{name: load, expr: load, step: 1s}}]",
-            partial_server(partial_answers)
-        );
-        let memory = Memory::default();
-        let config = config::parse(&yaml, None).unwrap();
-        let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
-            .await
-            .unwrap();
-        let mut answers = 0;
-        while engine.totals().verdicts == 0 {
-            assert!(answers < 60, "{:?}", memory.0.lock().unwrap().problems);
-            engine.once().await.unwrap();
-            answers += 1;
-            tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+async fn what_a_partial_answer_lacks_is_judged_when_it_comes() {
+    let first_end = Arc::new(Mutex::new(0));
+    let url = server(move |request, end| {
+        let mut first = first_end.lock().unwrap();
+        if request == 0 {
+            *first = end;
+            return matrix(true, &["a"], &[end]);
         }
-        assert!(
-            answers > ticks_without,
-            "{answers} answers before the first verdict"
-        );
-        let seen = memory.0.lock().unwrap();
-        assert!(seen.problems[0].contains("partial"), "{:?}", seen.problems);
+        let times: Vec<i64> = (*first..=end).collect();
+        matrix(false, &["a", "b"], &times)
+    });
+    let yaml = format!(
+        "source: {{type: prometheus, url: '{url}'}}\nqueries: [{{name: load, expr: load, step: 1s}}]"
+    );
+    let memory = Memory::default();
+    let config = config::parse(&yaml, None).unwrap();
+    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        engine.once().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
     }
+    let seen = memory.0.lock().unwrap();
+    assert!(seen.problems[0].contains("partial"), "{:?}", seen.problems);
+    let times = |host: &str| -> Vec<i64> {
+        let of = |(_, v): &&(String, Verdict)| v.labels.get("host") == Some(host);
+        seen.verdicts
+            .iter()
+            .filter(of)
+            .map(|(_, v)| v.timestamp.as_millis())
+            .collect()
+    };
+    let (a, b) = (times("a"), times("b"));
+    assert!(a.len() >= 2, "{a:?}");
+    assert_eq!(
+        a, b,
+        "the late part misses nothing, and nothing is judged twice"
+    );
+    assert!(a.windows(2).all(|t| t[1] - t[0] == 1_000), "{a:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_hangs_holds_up_neither_the_others_nor_the_end() {
+    let url = server(|_, end| matrix(false, &["a"], &[end]));
+    let yaml = format!(
+        "source: {{type: prometheus, url: '{url}', timeout: 30s}}
+queries:
+  - {{name: slow, expr: slow, step: 1s}}
+  - {{name: load, expr: load, step: 1s}}"
+    );
+    let memory = Memory::default();
+    let config = config::parse(&yaml, None).unwrap();
+    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
+        .await
+        .unwrap();
+    let begun = std::time::Instant::now();
+    let end = engine
+        .run(tokio::time::sleep(std::time::Duration::from_secs(4)))
+        .await
+        .unwrap();
+    assert_eq!(end, End::Shutdown);
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(15),
+        "{:?}",
+        begun.elapsed()
+    );
+    let judged = memory.0.lock().unwrap().verdicts.len();
+    assert!(judged >= 3, "{judged} verdicts beside a query that hangs");
+}
+
+/// Ten hours at one minute: `calm` all along; `lost` is high from minute 190 and ends at 200.
+fn write_lost(directory: &Path) -> PathBuf {
+    let mut text = String::from("timestamp,calm,lost\n");
+    for minute in 0..600_i64 {
+        let lost = match minute {
+            0..190 => (minute % 5).to_string(),
+            190..200 => "80".to_owned(),
+            _ => String::new(),
+        };
+        writeln!(text, "{},{},{lost}", 60 * minute, minute % 7).unwrap();
+    }
+    let path = directory.join("lost.csv");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_alert_of_a_forgotten_series_is_resolved_however_long_it_keeps_firing() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "source: {{type: csv, path: '{}'}}
+queries:
+  - name: all
+    expr: '*'
+    min_abs_dev: 20
+    absent_after: 5m
+    forget_after: 1h
+    alert: {{keep_firing_for: 10m}}",
+        write_lost(dir.path()).display()
+    );
+    let (totals, memory) = run(&yaml, Options::default()).await;
+    assert_eq!(
+        (totals.fired, totals.resolved),
+        (1, 1),
+        "{:?}",
+        memory.0.lock().unwrap().fired
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_nothing_judges_any_more_is_resolved() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = |name: &str| {
+        format!(
+            "source: {{type: csv, path: '{}'}}
+queries: [{{name: {name}, expr: lost, min_abs_dev: 20, absent_after: 5m, forget_after: 0s}}]
+state: {{directory: '{}/state'}}",
+            write_lost(dir.path()).display(),
+            dir.path().display()
+        )
+    };
+    let (first, _) = run(&yaml("old"), Options::default()).await;
+    assert_eq!(
+        (first.fired, first.resolved),
+        (2, 1),
+        "high, then absent for ever"
+    );
+    let parsed = config::parse(&yaml("new").replace("expr: lost", "expr: calm"), None).unwrap();
+    let engine = Engine::start(parsed, Options::default(), Box::new(Memory::default()))
+        .await
+        .unwrap();
+    assert_eq!(engine.active().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_after_the_last_save_is_judged_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, verdicts) = (dir.path().join("state"), dir.path().join("verdicts.csv"));
+    let yaml = csv_config(
+        dir.path(),
+        &format!(
+            "state: {{directory: '{}'}}\noutput: {{verdicts: '{}'}}",
+            state.display(),
+            verdicts.display()
+        ),
+    );
+    let half = |text: &str| {
+        text.lines()
+            .take(121)
+            .map(|row| format!("{row}\n"))
+            .collect::<String>()
+    };
+    let input = dir.path().join("metrics.csv");
+    let whole = fs::read_to_string(&input).unwrap();
+    fs::write(&input, half(&whole)).unwrap();
+    run(&yaml, Options::default()).await;
+    let saved = fs::read(state.join("state.bngs")).unwrap();
+    let at_save = fs::read_to_string(&verdicts).unwrap();
+    fs::write(&input, &whole).unwrap();
+    run(&yaml, Options::default()).await;
+    let complete = fs::read_to_string(&verdicts).unwrap();
+    assert!(complete.starts_with(&at_save) && complete.len() > at_save.len());
+    // As if the process had been killed after it wrote the rows and before it saved the state.
+    fs::write(state.join("state.bngs"), saved).unwrap();
+    fs::write(&verdicts, format!("{complete}1,torn")).unwrap();
+    run(&yaml, Options::default()).await;
+    assert_eq!(fs::read_to_string(&verdicts).unwrap(), complete);
 }

@@ -109,6 +109,11 @@ impl Lane {
         (self.due || elapsed) && self.may_try(now)
     }
 
+    /// Whether there is something to deliver or to report.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.lost > 0 || self.wants_state(now) || (!self.queue.is_empty() && self.may_try(now))
+    }
+
     fn may_try(&self, now: Timestamp) -> bool {
         // A pause that far ahead means that the clock went back.
         self.retry_at

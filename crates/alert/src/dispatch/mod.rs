@@ -148,6 +148,12 @@ impl Dispatcher {
         }
     }
 
+    /// Whether [`Dispatcher::dispatch`] would have something to do at the moment `now`.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.lanes.iter().any(|lane| lane.is_due(now))
+    }
+
     /// Delivers, at the moment `now`: the `transitions` of this tick (fired and resolved alerts, in
     /// order; pending ones are passed over) and what waits from earlier ticks to the sinks that
     /// want transitions; the state of `lifecycle` to those that want the state. Sinks that had

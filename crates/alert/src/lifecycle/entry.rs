@@ -142,8 +142,13 @@ impl Entry {
         if now.millis_since(self.last_seen) < millis(after) {
             return None;
         }
-        let transition = self.end(now)?;
-        self.last_seen = self.last_seen.max(now);
+        self.stop(now)
+    }
+
+    /// Ends the alert without waiting for anything.
+    pub(super) fn stop(&mut self, at: Timestamp) -> Option<Transition> {
+        let transition = self.end(at.max(self.last_seen))?;
+        self.last_seen = self.last_seen.max(at);
         Some(transition)
     }
 

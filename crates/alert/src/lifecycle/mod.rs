@@ -156,6 +156,12 @@ impl Lifecycle {
         Ok(transition)
     }
 
+    /// Ends the alert of `identity` at `at`, whatever its policy says: its series is forgotten, or
+    /// nothing judges it any more. From then on the identity ignores verdicts up to `at`.
+    pub fn end(&mut self, identity: &Labels, at: Timestamp) -> Option<Transition> {
+        self.entries.get_mut(&identity.fingerprint())?.stop(at)
+    }
+
     /// Data time has reached `now`: ends the alerts of series that have had no verdict for `after`
     /// (a resolved one has `now` as its end), and forgets what has been over for long enough.
     /// Call it once a tick. From then on the identities ended here ignore verdicts up to `now`.

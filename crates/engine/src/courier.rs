@@ -1,0 +1,117 @@
+//! Delivery beside the loop: a slow receiver must not hold up the judging.
+
+use std::time::Duration;
+
+use bongsu_alert::{Delivery, Dispatcher, Lifecycle, Pending};
+use bongsu_core::{Alert, Timestamp};
+use tokio::task::JoinHandle;
+
+/// The dispatcher, at home or on its way to the receivers.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    place: Place,
+    /// What it carried when it left; until it is back this may or may not be delivered.
+    carried: Pending,
+    /// News that came while it was away.
+    waiting: Vec<Alert>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Home(Dispatcher),
+    Away(JoinHandle<(Dispatcher, Vec<Delivery>)>),
+    /// It was told to stop while away.
+    Lost,
+}
+
+impl Courier {
+    pub(crate) fn new(dispatcher: Dispatcher, waiting: Vec<Alert>) -> Self {
+        let mut courier = Self {
+            place: Place::Home(dispatcher),
+            carried: Pending::default(),
+            waiting: Vec::new(),
+        };
+        courier.enqueue(waiting);
+        courier
+    }
+
+    /// Takes in alerts that are to be told.
+    pub(crate) fn enqueue(&mut self, news: Vec<Alert>) {
+        match &mut self.place {
+            Place::Home(dispatcher) => dispatcher.enqueue(&news),
+            Place::Away(_) | Place::Lost => self.waiting.extend(news),
+        }
+    }
+
+    /// What has perhaps not been delivered yet: for the saved state.
+    pub(crate) fn undelivered(&self) -> (Pending, Vec<Alert>) {
+        match &self.place {
+            Place::Home(dispatcher) => (dispatcher.pending(), Vec::new()),
+            Place::Away(_) | Place::Lost => (self.carried.clone(), self.waiting.clone()),
+        }
+    }
+
+    /// Leaves when it is at home and something is due.
+    pub(crate) fn leave(&mut self, now: Timestamp, lifecycle: &Lifecycle) {
+        let due = matches!(&self.place, Place::Home(dispatcher) if dispatcher.is_due(now));
+        if !due {
+            return;
+        }
+        let place = std::mem::replace(&mut self.place, Place::Lost);
+        if let Place::Home(mut dispatcher) = place {
+            self.carried = dispatcher.pending();
+            let lifecycle = lifecycle.clone();
+            self.place = Place::Away(tokio::spawn(async move {
+                let deliveries = dispatcher.dispatch(now, &[], &lifecycle).await;
+                (dispatcher, deliveries)
+            }));
+        }
+    }
+
+    /// Waits until it is back and says what came of it; for ever when it is at home.
+    pub(crate) async fn back(&mut self) -> Vec<Delivery> {
+        let Place::Away(journey) = &mut self.place else {
+            return std::future::pending().await;
+        };
+        match journey.await {
+            Ok((mut dispatcher, deliveries)) => {
+                dispatcher.enqueue(&std::mem::take(&mut self.waiting));
+                self.place = Place::Home(dispatcher);
+                deliveries
+            }
+            Err(failure) => {
+                self.place = Place::Lost;
+                match failure.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// Delivers what is due and waits for it, but not longer than `patience`; what is left stays in
+    /// the saved state.
+    pub(crate) async fn settle(
+        &mut self,
+        now: Timestamp,
+        lifecycle: &Lifecycle,
+        patience: Duration,
+    ) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        let journeys = async {
+            if matches!(self.place, Place::Away(_)) {
+                deliveries.extend(self.back().await);
+            }
+            self.leave(now, lifecycle);
+            if matches!(self.place, Place::Away(_)) {
+                deliveries.extend(self.back().await);
+            }
+        };
+        if tokio::time::timeout(patience, journeys).await.is_err()
+            && let Place::Away(journey) = &self.place
+        {
+            journey.abort();
+        }
+        deliveries
+    }
+}

@@ -1,0 +1,177 @@
+//! Judging what was fetched, and passing on what was found.
+
+use std::time::Duration;
+
+use bongsu_alert::Transition;
+use bongsu_core::{Alert, format_duration};
+use bongsu_prometheus::Answer;
+use tokio::task::JoinError;
+
+use super::Engine;
+use super::jobs::{Fetched, Job};
+use crate::Error;
+use crate::journal::verdict_row;
+use crate::judge::Judged;
+use crate::observe::Observer as _;
+
+/// So many moments the missing part of an answer is waited for, while the others go on.
+const PATIENCE_WITH_PARTS: i64 = 20;
+
+impl Engine {
+    /// Judges what was fetched, writes it down and saves.
+    pub(super) async fn apply(&mut self, fetched: Vec<Result<Fetched, JoinError>>) {
+        for outcome in fetched {
+            let (job, answer) = match outcome {
+                Ok(done) => done,
+                Err(failure) => match failure.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => continue,
+                },
+            };
+            if let Some(query) = self.queries.get_mut(job.query) {
+                query.fetching = false;
+            }
+            match answer {
+                Ok(answer) => self.take_in(job, answer).await,
+                Err(error) => self.query_failed(job.query, &error),
+            }
+        }
+        self.expire();
+        self.write_journal();
+        let due = self
+            .last_save
+            .is_none_or(|at| at.elapsed() >= self.settings.save_every);
+        if due && let Err(error) = self.save() {
+            tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
+        }
+    }
+
+    async fn take_in(&mut self, job: Job, answer: Answer) {
+        let (Some(query), Some(state)) = (
+            self.queries.get_mut(job.query),
+            self.state.queries.get_mut(job.query),
+        ) else {
+            return;
+        };
+        if job.skipped > 0 {
+            let span = format_duration(Duration::from_millis(job.skipped.unsigned_abs()));
+            let message = format!(
+                "{span} of data were skipped: the downtime was longer than engine.max_catch_up"
+            );
+            tracing::warn!(query = %query.config.name, "{message}");
+            self.observer.problem(&query.config.name, &message);
+        }
+        let judge = query.judge.clone();
+        let mut known = std::mem::take(&mut state.series);
+        let quality = answer.quality;
+        let (complete, in_history) = (!quality.partial, job.history_until.is_some());
+        let judged = tokio::task::spawn_blocking(move || {
+            let judged = judge.judge(&mut known, answer.series, job.grid, complete, in_history);
+            (known, judged)
+        });
+        let (known, judged) = match judged.await {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        state.series = known;
+        query.succeeded(&quality, &judged, &mut self.observer);
+        if complete {
+            state.cursor = Some(job.grid.to);
+        } else {
+            let wait = query.judge.step.saturating_mul(PATIENCE_WITH_PARTS);
+            let waited_for = job.grid.to.add_millis(-wait);
+            state.cursor = Some(state.cursor.map_or(waited_for, |c| c.max(waited_for)));
+            let pause = Duration::from_millis(query.judge.step.unsigned_abs());
+            query.came_in_part(self.source.real_time(pause));
+        }
+        let history_ends = job.history_until.is_some_and(|until| job.grid.to >= until);
+        state.history_until = job.history_until.filter(|_| !history_ends);
+        self.observe(job, judged, history_ends);
+    }
+
+    /// Passes verdicts to journal, observer and alert lifecycle, and news to the courier.
+    fn observe(&mut self, job: Job, judged: Judged, history_ends: bool) {
+        let Some(query) = self.queries.get(job.query) else {
+            return;
+        };
+        let lifecycle = &mut self.state.lifecycle;
+        let mut transitions = Vec::new();
+        let mut verdicts = Vec::with_capacity(judged.verdicts.len());
+        for (identity, verdict) in judged.verdicts {
+            match lifecycle.observe(&identity, &query.policy, &verdict) {
+                Ok(transition) => transitions.extend(transition),
+                Err(error) => {
+                    tracing::warn!(%error, series = %verdict.labels, "a verdict was not taken in");
+                }
+            }
+            self.totals.verdicts += 1;
+            self.totals.anomalies += u64::from(verdict.anomalous);
+            if self.journal.is_some() && (verdict.anomalous || !self.settings.anomalous_only) {
+                self.unwritten
+                    .push_str(&verdict_row(&query.config.name, &verdict));
+            }
+            verdicts.push(verdict);
+        }
+        for (identity, at) in judged.gone {
+            transitions.extend(lifecycle.end(&identity, at));
+        }
+        if job.history_until.is_some() {
+            // What fired and was resolved before the start is history, not news.
+            transitions.clear();
+        }
+        if history_ends {
+            let of_query = |alert: &&Alert| alert.labels.get("query") == Some(&query.config.name);
+            let lasting = lifecycle.active().filter(of_query).cloned();
+            transitions.extend(lasting.map(Transition::Fired));
+        }
+        self.observer.verdicts(&query.config, &verdicts);
+        self.tell(transitions);
+    }
+
+    /// Ends the alerts of series that nothing was heard of for very long, and forgets old ones.
+    fn expire(&mut self) {
+        let now = self
+            .state
+            .queries
+            .iter()
+            .filter_map(|query| query.cursor)
+            .max();
+        let longest = self.queries.iter().map(|query| {
+            let step = Duration::from_millis(query.judge.step.unsigned_abs());
+            let forget = query.config.forget_after.duration();
+            // Without forgetting, an absent series is news for as long as it stays away.
+            if forget.is_zero() {
+                Duration::MAX
+            } else {
+                forget + step
+            }
+        });
+        let longest = longest.max().unwrap_or(Duration::MAX);
+        if let Some(now) = now {
+            let transitions = self.state.lifecycle.expire(now, longest);
+            self.tell(transitions);
+        }
+    }
+
+    fn tell(&mut self, transitions: Vec<Transition>) {
+        let mut news = Vec::new();
+        for transition in transitions {
+            self.observer.transition(&transition);
+            match &transition {
+                Transition::Fired(_) => self.totals.fired += 1,
+                Transition::Resolved(_) => self.totals.resolved += 1,
+                _ => {}
+            }
+            news.extend(transition.into_notification());
+        }
+        self.courier.enqueue(news);
+    }
+
+    fn query_failed(&mut self, index: usize, error: &Error) {
+        self.totals.failures += 1;
+        if let Some(query) = self.queries.get_mut(index) {
+            let wait = self.source.real_time(query.next_wait());
+            query.failed(error, wait, &mut self.observer);
+        }
+    }
+}

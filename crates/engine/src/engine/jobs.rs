@@ -1,0 +1,144 @@
+//! What is due, and fetching it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bongsu_core::{Timestamp, format_duration};
+use bongsu_prometheus::{Answer, Range};
+
+use super::Engine;
+use crate::Error;
+use crate::judge::Grid;
+use crate::query::Query;
+use crate::source::Source;
+use crate::state::QueryState;
+
+/// The longest sleep between two ticks, so that alerts are sent again in time.
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+/// The most moments that are fetched and judged at once; longer stretches are done in pieces.
+const MOST_STEPS: i64 = 1_000;
+/// The most points (moments times series) that are judged at once.
+const MOST_POINTS: i64 = 1_000_000;
+/// When so many bytes of verdicts could not be written, nothing more is fetched until they are.
+const MOST_UNWRITTEN: usize = 64 << 20;
+/// The most moments of a file.
+const MOST_FILE_STEPS: i64 = 50_000_000;
+/// A stretch of a query that is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Job {
+    pub(super) query: usize,
+    pub(super) grid: Grid,
+    /// Where the history from before the first start ends, while it is judged.
+    pub(super) history_until: Option<Timestamp>,
+    /// Moments before the grid that are given up.
+    pub(super) skipped: i64,
+}
+
+/// Data that were fetched and not yet judged.
+pub(super) type Fetched = (Job, Result<Answer, Error>);
+
+impl Engine {
+    /// Starts to fetch what is due at `now`, each query on its own: a slow one holds up no other.
+    pub(super) fn start_fetching(&mut self, now: Timestamp) {
+        if self.unwritten.len() > MOST_UNWRITTEN {
+            return;
+        }
+        let queries = self.queries.iter().zip(&self.state.queries).enumerate();
+        let due: Vec<Job> = queries
+            .filter_map(|(i, (query, state))| self.job(i, query, state, now))
+            .collect();
+        for job in due {
+            let Some(query) = self.queries.get_mut(job.query) else {
+                continue;
+            };
+            query.fetching = true;
+            let source = Arc::clone(&self.source);
+            let expr = query.config.expr.clone();
+            let range = Range {
+                start: job.grid.from,
+                end: job.grid.to,
+                step_ms: query.judge.step,
+            };
+            self.fetching
+                .spawn(async move { (job, source.fetch(&expr, &range).await) });
+        }
+    }
+
+    fn job(&self, index: usize, query: &Query, state: &QueryState, now: Timestamp) -> Option<Job> {
+        let waits = query.retry_at.is_some_and(|at| at > Instant::now());
+        if query.fetching || waits || self.source.is_empty() {
+            return None;
+        }
+        let step = query.judge.step;
+        let newest = now
+            .add_millis(-query.config.offset.millis())
+            .align_down(step);
+        let (from, skipped) = match (state.cursor, self.source.start()) {
+            (Some(cursor), None) => {
+                let next = cursor.add_millis(step);
+                let reach = newest
+                    .add_millis(-self.settings.max_catch_up)
+                    .align_up(step);
+                let from = next.max(reach.min(newest));
+                (from, from.millis_since(next))
+            }
+            (Some(cursor), Some(_)) => (cursor.add_millis(step), 0),
+            (None, Some(start)) => (start.align_up(step), 0),
+            (None, None) => {
+                let window = query.config.window.millis();
+                (newest.add_millis(-window).align_up(step), 0)
+            }
+        };
+        let is_first = state.cursor.is_none() && self.source.start().is_none();
+        let series = i64::try_from(state.series.len()).unwrap_or(i64::MAX);
+        let steps = (MOST_POINTS / series.max(1)).clamp(1, MOST_STEPS);
+        let to = newest.min(from.add_millis(step.saturating_mul(steps - 1)));
+        (from <= to).then_some(Job {
+            query: index,
+            grid: Grid { from, to },
+            history_until: state.history_until.or(is_first.then_some(newest)),
+            skipped,
+        })
+    }
+
+    pub(super) fn until_next(&self) -> Duration {
+        let now = self.source.now();
+        let waits = self
+            .queries
+            .iter()
+            .zip(&self.state.queries)
+            .filter(|(query, _)| !query.fetching)
+            .map(|(query, state)| {
+                let next = state.cursor.map_or(now, |cursor| {
+                    cursor
+                        .add_millis(query.judge.step)
+                        .add_millis(query.config.offset.millis())
+                });
+                let data = Duration::from_millis(next.millis_since(now).max(0).unsigned_abs());
+                let retry = query.retry_at.map_or(Duration::ZERO, |at| {
+                    at.saturating_duration_since(Instant::now())
+                });
+                self.source.real_time(data).max(retry)
+            });
+        waits
+            .min()
+            .unwrap_or(LONGEST_SLEEP)
+            .clamp(Duration::from_millis(1), LONGEST_SLEEP)
+    }
+}
+
+/// Refuses a step so short that a file has absurdly many moments.
+pub(super) fn check_span(source: &Source, query: &Query) -> Result<(), Error> {
+    let Some(start) = source.start() else {
+        return Ok(());
+    };
+    let steps = source.now().millis_since(start) / query.judge.step;
+    if steps <= MOST_FILE_STEPS {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "query `{}`: a step of {} makes {steps} moments of the file, more than {MOST_FILE_STEPS}",
+        query.config.name,
+        format_duration(query.config.step.duration())
+    )))
+}

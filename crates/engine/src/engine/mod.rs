@@ -1,0 +1,346 @@
+mod intake;
+mod jobs;
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bongsu_alert::{Delivery, Dispatcher};
+use bongsu_core::{Alert, Timestamp};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::courier::Courier;
+use crate::journal::Journal;
+use crate::observe::Watch;
+use crate::query::{Query, adopt};
+use crate::source::{Source, wall_clock};
+use crate::state::{EngineState, Store};
+
+use crate::{Collector, Error, Observer, report, sinks};
+use jobs::{Fetched, check_span};
+
+/// How long a stopping engine waits for its sinks; what they did not take is kept in the state.
+const PARTING_PATIENCE: Duration = Duration::from_secs(5);
+/// How long `once` waits for its sinks.
+const ONCE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How an engine is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Judge, but tell nobody and write nothing.
+    pub dry_run: bool,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum End {
+    /// It was asked to.
+    Shutdown,
+    /// A file or a recording is at its end.
+    NoMoreData,
+}
+
+/// What an engine did since it was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Points judged.
+    pub verdicts: u64,
+    /// Anomalous ones.
+    pub anomalies: u64,
+    /// Alerts that fired.
+    pub fired: u64,
+    /// Alerts that were resolved.
+    pub resolved: u64,
+    /// Queries that failed.
+    pub failures: u64,
+    /// Deliveries that failed.
+    pub undelivered: u64,
+}
+
+/// The pipeline: fetches what is due, judges each timestamp once, and tells the sinks.
+pub struct Engine {
+    queries: Vec<Query>,
+    source: Arc<Source>,
+    fetching: JoinSet<Fetched>,
+    state: EngineState,
+    store: Option<Store>,
+    journal: Option<Journal>,
+    /// Rows that the journal could not take yet.
+    unwritten: String,
+    courier: Courier,
+    observer: Watch,
+    settings: Settings,
+    totals: Totals,
+    last_save: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Settings {
+    report: Option<PathBuf>,
+    anomalous_only: bool,
+    max_catch_up: i64,
+    save_every: Duration,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("queries", &self.queries.len())
+            .field("source", &self.source)
+            .field("totals", &self.totals)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens source, state, journal and sinks.
+    ///
+    /// # Errors
+    /// When the configuration is not valid, or one of these cannot be opened.
+    pub async fn start(
+        config: Config,
+        options: Options,
+        observer: Box<dyn Observer>,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let source = Source::open(&config.source).await?;
+        Self::with_source(config, source, options, observer)
+    }
+
+    pub(crate) fn with_source(
+        config: Config,
+        source: Source,
+        options: Options,
+        observer: Box<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let keeps = |_: &_| !options.dry_run;
+        let store = config
+            .state
+            .directory
+            .as_deref()
+            .filter(keeps)
+            .map(Store::open)
+            .transpose()?;
+        let saved = store.as_ref().map(Store::load).transpose()?.flatten();
+        let resumed = saved.is_some();
+        let mut state = saved.unwrap_or_default();
+        let journal = config.output.verdicts.as_deref().filter(keeps);
+        if journal.is_some() && store.is_none() {
+            tracing::warn!(
+                "without state.directory every start appends its history to output.verdicts again"
+            );
+        }
+        let journal = journal
+            .map(|path| Journal::open(path, state.journal.as_ref()))
+            .transpose()?;
+        let mut dispatcher = if options.dry_run {
+            Dispatcher::new()
+        } else {
+            sinks::build(&config.sinks)?
+        };
+        let unclaimed = dispatcher.restore(std::mem::take(&mut state.pending));
+        for (sink, alerts) in unclaimed.queues() {
+            tracing::warn!(
+                sink,
+                alerts = alerts.len(),
+                "undelivered alerts of a sink that is not configured any more are dropped"
+            );
+        }
+        let queries = config
+            .queries
+            .into_iter()
+            .map(|query| Query::new(query, config.engine.max_series))
+            .collect::<Result<Vec<_>, _>>()?;
+        for query in &queries {
+            check_span(&source, query)?;
+        }
+        let mut news = std::mem::take(&mut state.news);
+        news.extend(adopt(&mut state, &queries));
+        let mut engine = Self {
+            queries,
+            source: Arc::new(source),
+            fetching: JoinSet::new(),
+            state,
+            store,
+            journal,
+            unwritten: String::new(),
+            courier: Courier::new(dispatcher, news),
+            observer: Watch {
+                caller: observer,
+                collector: config.output.report.is_some().then(Collector::default),
+            },
+            settings: Settings {
+                report: config.output.report.filter(|_| !options.dry_run),
+                anomalous_only: config.output.anomalous_only,
+                max_catch_up: config.engine.max_catch_up.millis(),
+                save_every: config.state.save_every.duration(),
+            },
+            totals: Totals::default(),
+            last_save: None,
+        };
+        if !resumed {
+            // From here on a crash is followed by a restart that knows where the journal began.
+            engine.save()?;
+        }
+        Ok(engine)
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The address of the embedded replay server, when the source is a recording.
+    #[must_use]
+    pub fn replay_url(&self) -> Option<String> {
+        self.source.url()
+    }
+
+    /// The alerts that fire now.
+    pub fn active(&self) -> impl Iterator<Item = &Alert> {
+        self.state.lifecycle.active()
+    }
+
+    /// Judges everything that is due now, once, and waits until it is delivered.
+    ///
+    /// # Errors
+    /// When the state cannot be saved or the report not written. A query that fails is counted and
+    /// told to the observer.
+    pub async fn once(&mut self) -> Result<(), Error> {
+        let now = self.source.now();
+        loop {
+            self.start_fetching(now);
+            let Some(fetched) = self.fetching.join_next().await else {
+                break;
+            };
+            self.apply(vec![fetched]).await;
+        }
+        self.finish(ONCE_PATIENCE).await
+    }
+
+    /// Runs until `shutdown` completes or the source has no more data, then saves the state.
+    ///
+    /// # Errors
+    /// When the state cannot be saved or the report not written at the end.
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<End, Error> {
+        let mut shutdown = pin!(shutdown);
+        let (end, patience) = loop {
+            // Seen before the fetch, so that the last fetch reaches the end of the data.
+            let ended = self.source.ended();
+            self.start_fetching(self.source.now());
+            if ended && self.fetching.is_empty() {
+                break (End::NoMoreData, ONCE_PATIENCE);
+            }
+            self.courier.leave(self.alert_time(), &self.state.lifecycle);
+            let pause = self.until_next();
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break (End::Shutdown, PARTING_PATIENCE),
+                deliveries = self.courier.back() => self.report_deliveries(&deliveries),
+                Some(fetched) = self.fetching.join_next() => {
+                    let mut all = vec![fetched];
+                    while let Some(more) = self.fetching.try_join_next() {
+                        all.push(more);
+                    }
+                    self.apply(all).await;
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+        };
+        // Fetching changes nothing, so it may be broken off.
+        self.fetching.shutdown().await;
+        self.finish(patience).await?;
+        Ok(end)
+    }
+
+    /// Delivers, saves and reports, at the end of a run.
+    async fn finish(&mut self, patience: Duration) -> Result<(), Error> {
+        let now = self.alert_time();
+        let deliveries = self
+            .courier
+            .settle(now, &self.state.lifecycle, patience)
+            .await;
+        self.report_deliveries(&deliveries);
+        self.write_journal();
+        self.save()?;
+        self.write_report()
+    }
+
+    /// Stops the replay server, if there is one.
+    pub async fn close(mut self) {
+        self.fetching.shutdown().await;
+        if let Some(source) = Arc::into_inner(self.source) {
+            source.close().await;
+        }
+    }
+
+    fn write_report(&self) -> Result<(), Error> {
+        let (Some(path), Some(collector)) = (&self.settings.report, &self.observer.collector)
+        else {
+            return Ok(());
+        };
+        let html = report::run_report("Bongsu run", collector)?
+            .to_html()
+            .map_err(Error::report)?;
+        std::fs::write(path, html).map_err(|e| Error::report(format!("{}: {e}", path.display())))
+    }
+
+    fn write_journal(&mut self) {
+        let Some(journal) = &mut self.journal else {
+            return;
+        };
+        if self.unwritten.is_empty() {
+            return;
+        }
+        match journal.write(&self.unwritten) {
+            Ok(()) => self.unwritten.clear(),
+            Err(error) => {
+                tracing::error!(%error, "verdicts cannot be written; they are kept and tried again");
+            }
+        }
+    }
+
+    fn save(&mut self) -> Result<(), Error> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        if !self.unwritten.is_empty() {
+            return Err(Error::state(
+                "verdicts are not written yet, so the state must not move on",
+            ));
+        }
+        self.state.journal = self.journal.as_ref().map(Journal::mark);
+        (self.state.pending, self.state.news) = self.courier.undelivered();
+        store.save(&self.state)?;
+        self.last_save = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Receivers compare with their own clocks, so live alerts carry the time of day.
+    fn alert_time(&self) -> Timestamp {
+        if self.source.is_live() {
+            wall_clock()
+        } else {
+            self.source.now()
+        }
+    }
+
+    fn report_deliveries(&mut self, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            for warning in &delivery.warnings {
+                tracing::warn!(sink = %delivery.sink, %warning, "delivered with a warning");
+            }
+            if delivery.lost > 0 {
+                tracing::error!(sink = %delivery.sink, alerts = delivery.lost, "alerts were given up");
+            }
+            if let Err(error) = &delivery.result {
+                self.totals.undelivered += 1;
+                tracing::warn!(sink = %delivery.sink, %error, waiting = delivery.queued, "alerts were not delivered; they are tried again");
+            }
+        }
+    }
+}
