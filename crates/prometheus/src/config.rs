@@ -3,9 +3,14 @@ use std::time::Duration;
 
 use bongsu_core::Secret;
 use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::{Error, Tls};
+
+/// The parameters that the client sets itself.
+const OWN_PARAMS: [&str; 9] = [
+    "query", "time", "start", "end", "step", "timeout", "match[]", "metric", "state",
+];
 
 /// How the client proves who it is. The ways exclude each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,15 +100,15 @@ impl ClientConfig {
     /// Credentials (default [`Auth::None`]).
     ///
     /// # Errors
-    /// When the address already holds a user name, or a header's name or value is not valid.
+    /// When the address already holds a user name, when a header's name or value is not valid, and
+    /// when a header is set already.
     pub fn auth(mut self, auth: Auth) -> Result<Self, Error> {
-        let in_url = !self.url.username().is_empty() || self.url.password().is_some();
-        if auth != Auth::None && in_url {
+        if auth != Auth::None && self.has_url_credentials() {
             let domain = "`none` when the address holds a user name";
             return Err(Error::parameter("auth", "set", domain));
         }
-        auth_headers(&auth)?;
         self.auth = auth;
+        self.require_distinct_headers()?;
         Ok(self)
     }
 
@@ -115,7 +120,7 @@ impl ClientConfig {
     }
 
     /// The time one request may take, its whole answer included (default 30 s). It is also sent
-    /// to the server as the limit of a query's evaluation. Domain: above 0.
+    /// to the server, less a tenth, as the limit of a query's evaluation. Domain: above 0.
     ///
     /// # Errors
     /// When outside the domain.
@@ -140,9 +145,11 @@ impl ClientConfig {
         Ok(self)
     }
 
-    /// The pause before the first retry, doubled before each further one, and the longest pause,
-    /// which also caps a server's `Retry-After` (defaults 200 ms and 30 s). Half of a pause is
-    /// random. Domain: `first` above 0 and not above `max`.
+    /// The pause before the first retry, doubled before each further one, and the longest pause
+    /// (defaults 200 ms and 30 s). Half of a pause is random. Where a server's `Retry-After` is
+    /// longer than the other half, it takes its place; where it is longer than `max`, nothing is
+    /// tried again and the error [tells](Error::retry_after) it. Domain: `first` above 0 and not
+    /// above `max`.
     ///
     /// # Errors
     /// When outside the domain.
@@ -163,19 +170,21 @@ impl ClientConfig {
     /// [`Auth::Headers`].
     ///
     /// # Errors
-    /// When name or value is not valid in HTTP.
+    /// When name or value is not valid in HTTP, when the header is set already, and when it is
+    /// `Authorization` while credentials are set.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
         self.headers.push(header(name, value)?);
+        self.require_distinct_headers()?;
         Ok(self)
     }
 
     /// Adds a parameter to every query, such as `dedup=true` for Thanos.
     ///
     /// # Errors
-    /// When the client sets the parameter itself: `query`, `time`, `start`, `end`, `step` and
-    /// `match[]`.
+    /// When the client sets the parameter itself: `query`, `time`, `start`, `end`, `step`,
+    /// `timeout`, `match[]`, `metric` and `state`.
     pub fn param(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        if ["", "query", "time", "start", "end", "step", "match[]"].contains(&name) {
+        if name.is_empty() || OWN_PARAMS.contains(&name) {
             let domain = "another one than those that the client sets itself";
             return Err(Error::parameter("param", format!("`{name}`"), domain));
         }
@@ -219,6 +228,33 @@ impl ClientConfig {
         }
         self.max_response_bytes = bytes;
         Ok(self)
+    }
+
+    /// The limit that is sent to the server: 90 % of the client's own, at least 1 ms.
+    pub(crate) fn server_timeout(&self) -> Duration {
+        (self.timeout / 10 * 9).max(Duration::from_millis(1))
+    }
+
+    fn has_url_credentials(&self) -> bool {
+        !self.url.username().is_empty() || self.url.password().is_some()
+    }
+
+    /// Refuses a header that would be sent twice.
+    fn require_distinct_headers(&self) -> Result<(), Error> {
+        let of_auth = auth_headers(&self.auth)?;
+        let is_basic = matches!(self.auth, Auth::Basic { .. }) || self.has_url_credentials();
+        let mut seen = Vec::new();
+        if is_basic {
+            seen.push(&AUTHORIZATION);
+        }
+        for (name, _) in of_auth.iter().chain(&self.headers) {
+            if seen.contains(&name) {
+                let domain = "set once, credentials included";
+                return Err(Error::parameter("header", format!("`{name}`"), domain));
+            }
+            seen.push(name);
+        }
+        Ok(())
     }
 
     /// The server's address without user name and password.
@@ -330,9 +366,43 @@ mod tests {
         assert!(config().max_points(0).is_err());
         assert!(config().max_concurrency(0).is_err());
         assert!(config().max_response_bytes(0).is_err());
-        assert!(config().param("query", "x").is_err());
+        for own in ["", "query", "timeout", "metric", "state"] {
+            assert!(config().param(own, "x").is_err(), "{own}");
+        }
         assert!(config().header("bad name", "x").is_err());
         let both = ClientConfig::new("http://a:b@h").unwrap();
         assert!(both.auth(Auth::Bearer(Secret::new("x"))).is_err());
+    }
+
+    #[test]
+    fn no_header_is_sent_twice() {
+        let config = || ClientConfig::new("http://h").unwrap();
+        let bearer = || Auth::Bearer(Secret::new("x"));
+        let basic = || Auth::Basic {
+            username: "ann".into(),
+            password: Secret::new("x"),
+        };
+        let own = |name: &str| Auth::Headers(vec![(name.into(), Secret::new("x"))]);
+        for auth in [bearer(), basic(), own("Authorization")] {
+            let first = config().auth(auth.clone()).unwrap();
+            assert!(first.header("authorization", "x").is_err(), "{auth:?}");
+            let first = config().header("Authorization", "x").unwrap();
+            assert!(first.auth(auth.clone()).is_err(), "{auth:?}");
+        }
+        let in_url = ClientConfig::new("http://ann:x@h").unwrap();
+        assert!(in_url.header("Authorization", "x").is_err());
+        let tenant = config().header("X-Scope-OrgID", "a").unwrap();
+        assert!(tenant.clone().header("x-scope-orgid", "b").is_err());
+        assert!(tenant.clone().auth(own("X-Scope-OrgID")).is_err());
+        tenant.auth(bearer()).unwrap().header("X-B", "b").unwrap();
+    }
+
+    #[test]
+    fn the_server_gives_up_before_the_client() {
+        for (client, server) in [(30_000, 27_000), (10, 9), (1, 1)] {
+            let config = ClientConfig::new("http://h").unwrap();
+            let config = config.timeout(Duration::from_millis(client)).unwrap();
+            assert_eq!(config.server_timeout(), Duration::from_millis(server));
+        }
     }
 }

@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Query,
     /// 429: too many requests, also after all retries.
     RateLimited,
-    /// 5xx: the server cannot answer now.
+    /// 500, 502, 503 or 504: the server cannot answer now; or it has only a part of a list now.
     Unavailable,
     /// Any other status.
     Status,
@@ -88,8 +88,10 @@ impl Error {
         }
     }
 
-    /// Whether the same request may succeed later: connection failures, time-outs, 429 and the
-    /// 5xx of an overloaded server.
+    /// Whether the same request may succeed later: connection failures, time-outs, 429, and a
+    /// server that is [unavailable](ErrorKind::Unavailable). Of the statuses that Prometheus itself
+    /// gives, 500 (an internal error) and 503 (a query that was cancelled or took too long) are
+    /// among these; Thanos and Mimir use 500 also for failures of their stores.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(

@@ -311,8 +311,31 @@ fn vectors_scalars_and_errors_are_read() {
     let empty =
         decode(br#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#).unwrap();
     assert!(empty.series.is_empty() && empty.quality.is_clean());
-    let nulls = decode(br#"{"status":"success","data":null,"warnings":null}"#).unwrap();
-    assert!(nulls.series.is_empty());
+    let nulls =
+        decode(br#"{"data":{"result":[]},"warnings":null,"status":"success","infos":null}"#)
+            .unwrap();
+    assert!(nulls.series.is_empty() && nulls.quality.is_clean());
+    let quoted =
+        decode(br#"{"isPartial":"true","status":"success","data":{"result":[]}}"#).unwrap();
+    assert!(quoted.quality.partial);
+}
+
+#[test]
+fn a_success_without_a_result_is_not_an_empty_answer() {
+    for bad in [
+        r#"{"status":"success"}"#,
+        r#"{"status":"success","data":null}"#,
+        r#"{"status":"success","data":[]}"#,
+        r#"{"data":"text","status":"success"}"#,
+        r#"{"status":"success","data":{}}"#,
+        r#"{"status":"success","data":{"resultType":"vector"}}"#,
+        r#"{"status":"success","data":{"result":{},"resultType":"vector"}}"#,
+        r#"{"data":{"resultType":"vector","result":null},"status":"success"}"#,
+    ] {
+        let error = decode(bad.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "the answer has no result", "{bad}");
+        assert!(!error.is_truncated() && error.offset() == bad.len());
+    }
 }
 
 #[test]

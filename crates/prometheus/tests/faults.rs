@@ -74,7 +74,8 @@ async fn statuses_have_their_kinds_and_only_passing_ones_are_tried_again() {
         (404, ErrorKind::NotFound, 1),
         (422, ErrorKind::Query, 1),
         (429, ErrorKind::RateLimited, 3),
-        (500, ErrorKind::Status, 1),
+        (418, ErrorKind::Status, 1),
+        (500, ErrorKind::Unavailable, 3),
         (502, ErrorKind::Unavailable, 3),
         (503, ErrorKind::Unavailable, 3),
         (504, ErrorKind::Unavailable, 3),
@@ -93,27 +94,105 @@ async fn statuses_have_their_kinds_and_only_passing_ones_are_tried_again() {
     }
 }
 
+/// Answers the first request with 429 and this `Retry-After`, all others with a result.
+async fn busy_once(retry_after: &str) -> MockServer {
+    let server = MockServer::start().await;
+    let busy = ResponseTemplate::new(429).insert_header("Retry-After", retry_after);
+    Mock::given(method("POST"))
+        .respond_with(busy)
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    Mock::given(method("POST"))
+        .respond_with(json(UP))
+        .mount(&server)
+        .await;
+    server
+}
+
 #[tokio::test]
-async fn retry_after_is_honoured_and_capped() {
-    for (header, least, most) in [("0", 0, 150), ("3600", 300, 2_000)] {
-        let server = MockServer::start().await;
-        let busy = ResponseTemplate::new(429).insert_header("Retry-After", header);
-        Mock::given(method("POST"))
-            .respond_with(busy)
-            .up_to_n_times(1)
-            .mount(&server)
-            .await;
-        Mock::given(method("POST"))
-            .respond_with(json(UP))
-            .mount(&server)
-            .await;
-        let client = client(&server.uri());
+async fn retry_after_lengthens_the_pause_but_never_shortens_it() {
+    let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for (header, least) in [("0", 100), (past, 100), ("1", 1_000)] {
+        let server = busy_once(header).await;
+        let (first, max) = (Duration::from_millis(200), Duration::from_secs(60));
+        let config = config(&server.uri()).retry_delay(first, max).unwrap();
+        let client = Client::new(config).unwrap();
         let start = Instant::now();
         assert_eq!(client.query("up", None).await.unwrap().series.len(), 1);
         let waited = start.elapsed();
-        let (least, most) = (Duration::from_millis(least), Duration::from_millis(most));
-        assert!(waited >= least && waited < most, "{header}: {waited:?}");
+        assert!(
+            waited >= Duration::from_millis(least),
+            "{header}: {waited:?}"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_long_pause_is_left_alone() {
+    let server = busy_once("3600").await;
+    let error = client(&server.uri()).query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3_600)));
+    assert_eq!(requests(&server).await, 1);
+}
+
+#[tokio::test]
+async fn a_long_error_keeps_its_message() {
+    let message = format!("too many samples \\n{}", "é".repeat(35_000));
+    let body = format!(r#"{{"status":"error","errorType":"execution","error":"{message}"}}"#);
+    assert!(body.len() > 70_000);
+    let reply = ResponseTemplate::new(422).set_body_raw(body, "application/json");
+    let server = server(reply).await;
+    let error = client(&server.uri()).query("up", None).await.unwrap_err();
+    assert_eq!(error.error_type(), Some("execution"));
+    let text = error.to_string();
+    assert!(text.contains("too many samples  é"), "{text}");
+    assert!(text.chars().count() < 2_200 && !text.contains('\n'));
+}
+
+#[tokio::test]
+async fn a_success_without_a_result_is_an_error() {
+    let server = server(json(r#"{"status":"success","data":null}"#)).await;
+    let client = client(&server.uri());
+    let error = client.query("up", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(error.to_string().contains("the answer has no result"));
+    let (from, to) = (Timestamp::MIN, Timestamp::MAX);
+    let error = client.series(&["up"], from, to).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(error.to_string().contains("the answer has no result"));
+}
+
+#[tokio::test]
+async fn partial_lists_are_errors_with_the_warnings() {
+    let (from, to) = (Timestamp::MIN, Timestamp::MAX);
+    for partial in ["true", "\"true\""] {
+        let body = format!(
+            r#"{{"status":"success","isPartial":{partial},"data":["a"],"warnings":["store down","late"]}}"#
+        );
+        let server = server(json(&body)).await;
+        Mock::given(method("GET"))
+            .respond_with(json(&body))
+            .mount(&server)
+            .await;
+        let client = client(&server.uri());
+        let labels = client.labels(&[], from, to).await.unwrap_err();
+        let values = client.label_values("a", &[], from, to).await.unwrap_err();
+        for error in [labels, values] {
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            let text = error.to_string();
+            assert!(text.contains("is partial: store down; late"), "{text}");
+        }
+    }
+    // Warnings alone are none, and a big list is read as a small one.
+    let names: Vec<String> = (0..100_000).map(|i| format!("n{i}")).collect();
+    let data = serde_json::to_string(&names).unwrap();
+    let body =
+        format!(r#"{{"status":"success","isPartial":false,"data":{data},"warnings":["w"]}}"#);
+    let server = server(json(&body)).await;
+    let found = client(&server.uri()).labels(&[], from, to).await.unwrap();
+    assert_eq!(found, names);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn credentials_headers_and_parameters_are_sent() {
             .and(header("x-scope-orgid", "team"))
             .and(body_string_contains("query=up"))
             .and(body_string_contains("dedup=true"))
-            .and(body_string_contains("timeout=30s"))
+            .and(body_string_contains("timeout=27s"))
             .and(body_string_contains("time=1.500"))
             .respond_with(json(UP))
             .mount(&server)

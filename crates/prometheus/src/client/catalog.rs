@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use bongsu_core::{Labels, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::Client;
 use super::transport::Call;
+use super::{Client, anywhere, status};
 use crate::{Error, ErrorKind};
 
 /// What a metric is, as its exporter declares it.
@@ -49,6 +50,38 @@ struct Envelope<T> {
     status: String,
     data: Option<T>,
     error: Option<String>,
+    /// Any value, as other fields of unknown servers: only `true` and `"true"` mean something.
+    #[serde(default, rename = "isPartial")]
+    partial: Value,
+    #[serde(default)]
+    warnings: Value,
+}
+
+/// Why an answer with a list is not one.
+type Refusal = (ErrorKind, String);
+
+impl<T> Envelope<T> {
+    /// The data of a success; all of them, when `whole`.
+    fn open(self, whole: bool) -> Result<T, Refusal> {
+        let partial = self.partial == true || self.partial == "true";
+        match self.data {
+            _ if self.status != "success" => {
+                let message = status::unsuccessful(&self.status, self.error.as_deref());
+                Err((ErrorKind::Decode, message))
+            }
+            None => Err((ErrorKind::Decode, "the answer has no result".to_owned())),
+            Some(_) if whole && partial => {
+                let warnings = self.warnings.as_array().map_or(&[][..], Vec::as_slice);
+                let warnings: Vec<_> = warnings.iter().filter_map(Value::as_str).collect();
+                let message = match status::cleaned(&warnings.join("; ")).as_str() {
+                    "" => "the answer is partial".to_owned(),
+                    warnings => format!("the answer is partial: {warnings}"),
+                };
+                Err((ErrorKind::Unavailable, message))
+            }
+            Some(data) => Ok(data),
+        }
+    }
 }
 
 impl Client {
@@ -56,7 +89,8 @@ impl Client {
     /// `up{job="node"}`, at least one) between `start` and `end`.
     ///
     /// # Errors
-    /// As [`Client::query`].
+    /// As [`Client::query`]; also [`ErrorKind::Unavailable`], with the server's warnings, when it
+    /// says that the answer is partial: what a list lacks cannot be told from what is not there.
     pub async fn series(
         &self,
         matchers: &[&str],
@@ -64,14 +98,14 @@ impl Client {
         end: Timestamp,
     ) -> Result<Vec<Labels>, Error> {
         let form = between(matchers, start, end);
-        self.catalog(Call::post("api/v1/series", form)).await
+        self.catalog(Call::post("api/v1/series", form), true).await
     }
 
     /// The label names of the series that match any of `matchers` (all series when there is none)
     /// between `start` and `end`.
     ///
     /// # Errors
-    /// As [`Client::query`].
+    /// As [`Client::series`].
     pub async fn labels(
         &self,
         matchers: &[&str],
@@ -79,14 +113,14 @@ impl Client {
         end: Timestamp,
     ) -> Result<Vec<String>, Error> {
         let form = between(matchers, start, end);
-        self.catalog(Call::post("api/v1/labels", form)).await
+        self.catalog(Call::post("api/v1/labels", form), true).await
     }
 
     /// The values of label `name` in the series that match any of `matchers` (all series when
     /// there is none) between `start` and `end`.
     ///
     /// # Errors
-    /// When `name` is not a label name (letters, digits and `_`), and as [`Client::query`].
+    /// When `name` is not a label name (letters, digits and `_`), and as [`Client::series`].
     pub async fn label_values(
         &self,
         name: &str,
@@ -101,11 +135,11 @@ impl Client {
         }
         let form = between(matchers, start, end);
         let path = format!("api/v1/label/{name}/values");
-        self.catalog(Call::get(path, form)).await
+        self.catalog(Call::get(path, form), true).await
     }
 
     /// What the exporters say about `metric`, or about all metrics. Targets may disagree, so that
-    /// a metric can have several entries.
+    /// a metric can have several entries. Of a partial answer, what there is.
     ///
     /// # Errors
     /// As [`Client::query`].
@@ -115,10 +149,10 @@ impl Client {
     ) -> Result<BTreeMap<String, Vec<Metadata>>, Error> {
         let form = metric.map(|metric| ("metric", metric.to_owned()));
         let call = Call::get("api/v1/metadata", form.into_iter().collect());
-        self.catalog(call).await
+        self.catalog(call, false).await
     }
 
-    /// The active targets.
+    /// The active targets. Of a partial answer, what there is.
     ///
     /// # Errors
     /// As [`Client::query`].
@@ -129,7 +163,9 @@ impl Client {
             active_targets: Vec<Target>,
         }
         let form = vec![("state", "active".to_owned())];
-        let targets: Targets = self.catalog(Call::get("api/v1/targets", form)).await?;
+        let targets: Targets = self
+            .catalog(Call::get("api/v1/targets", form), false)
+            .await?;
         Ok(targets.active_targets)
     }
 
@@ -149,20 +185,22 @@ impl Client {
         }
     }
 
-    async fn catalog<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+    /// The data that `call` gives; an error when they have to be `whole` and are not.
+    async fn catalog<T>(&self, call: Call, whole: bool) -> Result<T, Error>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
         let name = self.0.name(&call);
-        let failed = |message: String| Error::request(ErrorKind::Decode, &name, message);
         let body = self.0.json(call).await?;
-        let envelope: Envelope<T> = serde_json::from_slice(&body)
-            .map_err(|e| failed(format!("the answer cannot be read: {e}")))?;
-        match envelope.data {
-            Some(data) if envelope.status == "success" => Ok(data),
-            _ => Err(failed(format!(
-                "the answer has status `{}`: {}",
-                envelope.status,
-                envelope.error.unwrap_or_default()
-            ))),
-        }
+        let read = |body: &[u8]| {
+            serde_json::from_slice::<Envelope<T>>(body)
+                .map_err(|e| format!("the answer cannot be read: {e}"))
+        };
+        anywhere(body, read)
+            .await
+            .map_err(|message| (ErrorKind::Decode, message))
+            .and_then(|envelope| envelope.open(whole))
+            .map_err(|(kind, message)| Error::request(kind, &name, message))
     }
 }
 

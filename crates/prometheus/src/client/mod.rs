@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 pub use catalog::{Metadata, Target};
 
 use self::transport::{Call, Transport};
-use crate::decode::{Decoded, decode};
+use crate::decode::decode;
 use crate::{Answer, ClientConfig, Error, ErrorKind, Range};
 
 /// Bodies above this many bytes are decoded off the async threads.
@@ -82,7 +82,8 @@ impl Client {
     }
 
     fn query_form(&self, promql: &str) -> Vec<(&'static str, String)> {
-        let timeout = format_duration(self.0.config.timeout);
+        // The server gives up first, so that its account of the failure still comes in.
+        let timeout = format_duration(self.0.config.server_timeout());
         vec![("query", promql.to_owned()), ("timeout", timeout)]
     }
 
@@ -90,27 +91,28 @@ impl Client {
         let name = self.0.name(&call);
         let body = self.0.json(call).await?;
         let failed = |kind, message: String| Error::request(kind, &name, message);
-        let decoded = decode_anywhere(body)
+        let decoded = anywhere(body, |body| decode(body).map_err(|e| e.to_string()))
             .await
             .map_err(|message| failed(ErrorKind::Decode, message))?;
         if decoded.status != "success" {
-            let text = decoded.error.unwrap_or_default();
-            let message = format!("the answer has status `{}`: {text}", decoded.status);
+            let message = status::unsuccessful(&decoded.status, decoded.error.as_deref());
             return Err(failed(ErrorKind::Decode, message));
         }
         Ok(decoded.into_answer())
     }
 }
 
-/// Decodes small bodies here and large ones on a thread where that holds nobody up.
-async fn decode_anywhere(body: Bytes) -> Result<Decoded, String> {
+/// Reads small bodies here and large ones on a thread where that holds nobody up.
+async fn anywhere<T: Send + 'static>(
+    body: Bytes,
+    read: fn(&[u8]) -> Result<T, String>,
+) -> Result<T, String> {
     if body.len() <= INLINE_DECODE {
-        return decode(&body).map_err(|e| e.to_string());
+        return read(&body);
     }
-    tokio::task::spawn_blocking(move || decode(&body))
+    tokio::task::spawn_blocking(move || read(&body))
         .await
         .map_err(|e| format!("decoding was cancelled: {e}"))?
-        .map_err(|e| e.to_string())
 }
 
 impl fmt::Debug for Client {

@@ -4,18 +4,21 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, SystemTime};
 
 /// The pause before retry number `retry` (from 0): half fixed, half random, so that many clients
-/// do not come back at the same moment. A server's `Retry-After` takes its place.
+/// do not come back at the same moment. A server's `Retry-After` takes the place of the fixed half
+/// when it is longer; `None` when it is longer than `max`, and trying again makes no sense.
 pub(crate) fn pause(
     retry: u32,
     first: Duration,
     max: Duration,
     retry_after: Option<Duration>,
-) -> Duration {
-    if let Some(asked) = retry_after {
-        return asked.min(max);
+) -> Option<Duration> {
+    let asked = retry_after.unwrap_or_default();
+    if asked > max {
+        return None;
     }
     let full = first.saturating_mul(2_u32.saturating_pow(retry)).min(max);
-    full.mul_f64(0.5 + 0.5 * random())
+    let half = full / 2;
+    Some(asked.max(half).saturating_add(half.mul_f64(random())))
 }
 
 /// A number in [0, 1) from the operating system's entropy, by way of a hasher's random keys.
@@ -44,11 +47,23 @@ mod tests {
         let (first, max) = (Duration::from_millis(100), Duration::from_millis(350));
         for (retry, full) in [(0, 100), (1, 200), (2, 350), (40, 350)] {
             let full = Duration::from_millis(full);
-            let found = pause(retry, first, max, None);
-            assert!(found >= full / 2 && found <= full, "{retry}: {found:?}");
+            // A server that asks for no pause does not take the back-off away.
+            for asked in [None, Some(Duration::ZERO)] {
+                let found = pause(retry, first, max, asked).unwrap();
+                assert!(found >= full / 2 && found <= full, "{retry}: {found:?}");
+            }
         }
-        let asked = Some(Duration::from_secs(3_600));
-        assert_eq!(pause(0, first, max, asked), max);
+    }
+
+    #[test]
+    fn a_longer_wish_of_the_server_is_met_or_nothing_is_tried() {
+        let (first, max) = (Duration::from_millis(100), Duration::from_secs(2));
+        for asked in [Duration::from_secs(1), max] {
+            let found = pause(0, first, max, Some(asked)).unwrap();
+            assert!(found >= asked && found <= asked + first / 2, "{found:?}");
+        }
+        let too_long = max + Duration::from_millis(1);
+        assert_eq!(pause(0, first, max, Some(too_long)), None);
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::{Error, ErrorKind};
 /// How much of a strange body an error shows.
 const SHOWN_CHARS: usize = 160;
 
+/// How much of a server's own message an error shows.
+const MESSAGE_CHARS: usize = 2_000;
+
 /// The error that `status` means.
 pub(crate) fn error(request: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let kind = match status.as_u16() {
@@ -20,12 +23,13 @@ pub(crate) fn error(request: &str, status: StatusCode, headers: &HeaderMap, body
         404 => ErrorKind::NotFound,
         408 => ErrorKind::Timeout,
         429 => ErrorKind::RateLimited,
-        502..=504 => ErrorKind::Unavailable,
+        // Prometheus answers 422 and 503 to what a query does wrong; Thanos and Mimir answer 500
+        // to failures that pass.
+        500 | 502..=504 => ErrorKind::Unavailable,
         _ => ErrorKind::Status,
     };
-    let told = decode(body).ok().filter(|told| told.error.is_some());
-    let (error_type, text) = match told {
-        Some(told) => (told.error_type, told.error.unwrap_or_default()),
+    let (error_type, text) = match told(body) {
+        Some((error_type, text)) => (error_type.as_deref().map(cleaned), cleaned(&text)),
         None => (None, start_of(body)),
     };
     let mut message = format!("the server answered {status}");
@@ -39,6 +43,38 @@ pub(crate) fn error(request: &str, status: StatusCode, headers: &HeaderMap, body
         message.push_str(" (is the address, with its path prefix, that of a Prometheus API?)");
     }
     Error::status(kind, request, message, error_type, retry_after(headers))
+}
+
+/// Prometheus' own account of an error, also when it is cut short within its message.
+fn told(body: &[u8]) -> Option<(Option<String>, String)> {
+    let read = |body: &[u8]| {
+        let told = decode(body).ok()?;
+        Some((told.error_type, told.error?))
+    };
+    read(body).or_else(|| {
+        // The cut may have gone through an escape, of 12 bytes at most.
+        (0..12).find_map(|cut| {
+            let whole = body.get(..body.len().checked_sub(cut)?)?;
+            read(&[whole, b"\"}"].concat())
+        })
+    })
+}
+
+/// What is wrong with an answer whose status in the body is not `success`.
+pub(crate) fn unsuccessful(status: &str, error: Option<&str>) -> String {
+    let (status, error) = (cleaned(status), cleaned(error.unwrap_or_default()));
+    format!("the answer has status `{status}`: {error}")
+}
+
+/// A server's text on one line and not longer than anyone reads.
+pub(crate) fn cleaned(text: &str) -> String {
+    let text = text.trim();
+    let blank = |c: char| if c.is_control() { ' ' } else { c };
+    let mut line: String = text.chars().take(MESSAGE_CHARS).map(blank).collect();
+    if text.chars().nth(MESSAGE_CHARS).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -104,6 +140,25 @@ mod tests {
             error.to_string(),
             "POST http://h/api/v1/query: the server answered 400 Bad Request, bad_data: 1:2: parse error"
         );
+    }
+
+    #[test]
+    fn messages_are_cleaned_and_survive_a_cut() {
+        let message = format!("a\u{1b}[31m\nb 🔥 {}", "x".repeat(100));
+        let text = serde_json::to_string(&message)
+            .unwrap()
+            .replace('🔥', r"\ud83d\udd25");
+        let body = format!(r#"{{"status":"error","errorType":"execution","error":{text}}}"#);
+        let start = body.find(r"\ud83d").unwrap();
+        for len in start..body.len() {
+            let (error_type, found) = told(&body.as_bytes()[..len]).unwrap();
+            assert_eq!(error_type.as_deref(), Some("execution"));
+            assert!(message.starts_with(&found), "{found}");
+            assert!(cleaned(&found).starts_with("a [31m b"), "{found}");
+        }
+        let long = cleaned(&"é".repeat(70_000));
+        assert_eq!(long.chars().count(), MESSAGE_CHARS + 1);
+        assert!(long.ends_with('…'));
     }
 
     #[test]

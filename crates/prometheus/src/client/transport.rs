@@ -13,7 +13,7 @@ use crate::config::{auth_headers, shown};
 use crate::{Auth, ClientConfig, Error, ErrorKind, tls};
 
 /// How much of an error's body is read.
-const ERROR_BODY_BYTES: u64 = 64 << 10;
+const ERROR_BODY_BYTES: usize = 64 << 10;
 
 /// How often a redirect is followed.
 const MAX_REDIRECTS: u32 = 3;
@@ -103,6 +103,10 @@ impl Transport {
             }
             let asked = error.retry_after();
             let pause = retry::pause(retries, config.first_delay, config.max_delay, asked);
+            let Some(pause) = pause else {
+                // To come back sooner than asked would only add to the server's load.
+                return Err(error);
+            };
             tokio::time::sleep(pause).await;
             retries += 1;
         }
@@ -144,14 +148,8 @@ impl Transport {
             }
             let headers = response.headers().clone();
             if !status.is_success() {
-                // The status tells enough when its body cannot be read.
-                let body = self.read(response, ERROR_BODY_BYTES, &name).await;
-                return Err(status::error(
-                    &name,
-                    status,
-                    &headers,
-                    &body.unwrap_or_default(),
-                ));
+                let body = start_of_body(response, ERROR_BODY_BYTES).await;
+                return Err(status::error(&name, status, &headers, &body));
             }
             let body = self
                 .read(response, self.config.max_response_bytes, &name)
@@ -250,6 +248,19 @@ impl Transport {
         };
         Error::request(kind, name, message)
     }
+}
+
+/// The first `cap` bytes of a body, or what there is of them: the status tells enough alone.
+async fn start_of_body(mut response: Response, cap: usize) -> Bytes {
+    let mut body = BytesMut::new();
+    while body.len() < cap {
+        let Ok(Some(chunk)) = response.chunk().await else {
+            break;
+        };
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(cap);
+    body.freeze()
 }
 
 fn name(method: &Method, url: &Url) -> String {

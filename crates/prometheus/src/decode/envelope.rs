@@ -42,14 +42,14 @@ impl Decoded {
 ///
 /// # Errors
 /// When the body is not JSON, is cut short, is followed by more, is nested deeper than 64 levels,
-/// or does not have the fields of a query answer.
+/// or does not have the fields of a query answer: a success without a list as its result is none.
 ///
 /// Cost: one pass over the body; memory for the samples alone, 16 bytes each.
 pub fn decode(body: &[u8]) -> Result<Decoded, DecodeError> {
     let mut cursor = Cursor::new(body);
     let mut decoded = Decoded::default();
     cursor.expect(b'{', "a JSON object")?;
-    let mut first = true;
+    let (mut first, mut has_result) = (true, false);
     while let Some(key) = cursor.next_key(first)? {
         first = false;
         match &*key {
@@ -59,27 +59,38 @@ pub fn decode(body: &[u8]) -> Result<Decoded, DecodeError> {
             b"warnings" => decoded.quality.warnings = texts(&mut cursor)?,
             b"infos" => decoded.quality.infos = texts(&mut cursor)?,
             b"isPartial" if cursor.eat_word(b"true") => decoded.quality.partial = true,
-            b"data" if cursor.peek() == Some(b'{') => data(&mut cursor, &mut decoded)?,
+            // No known server quotes it, but a partial answer must never pass for a whole one.
+            b"isPartial" if cursor.eat_word(b"\"true\"") => decoded.quality.partial = true,
+            b"data" if cursor.peek() == Some(b'{') => {
+                has_result |= data(&mut cursor, &mut decoded)?;
+            }
             _ => cursor.skip_value()?,
         }
     }
     if cursor.peek().is_some() {
         return Err(cursor.expected("the end of the answer"));
     }
+    if decoded.status == "success" && !has_result {
+        return Err(DecodeError::no_result(body.len()));
+    }
     Ok(decoded)
 }
 
-fn data(cursor: &mut Cursor<'_>, decoded: &mut Decoded) -> Result<(), DecodeError> {
+/// Reads the data; false when they hold no result.
+fn data(cursor: &mut Cursor<'_>, decoded: &mut Decoded) -> Result<bool, DecodeError> {
     cursor.expect(b'{', "the data")?;
-    let mut first = true;
+    let (mut first, mut has_result) = (true, false);
     while let Some(key) = cursor.next_key(first)? {
         first = false;
         match &*key {
-            b"result" if cursor.peek() == Some(b'[') => result(cursor, decoded)?,
+            b"result" if cursor.peek() == Some(b'[') => {
+                result(cursor, decoded)?;
+                has_result = true;
+            }
             _ => cursor.skip_value()?,
         }
     }
-    Ok(())
+    Ok(has_result)
 }
 
 fn result(cursor: &mut Cursor<'_>, decoded: &mut Decoded) -> Result<(), DecodeError> {

@@ -25,16 +25,15 @@ pub use envelope::{Decoded, decode};
 
 /// Why a body is not an answer of Prometheus' query API, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at byte {} of {}: expected {}, found {}", .0.at, .0.len, .0.expected, .0.found)]
+#[error("{}", .0.message)]
 pub struct DecodeError(Box<Repr>);
 
 /// Boxed, so that results without an error stay small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Repr {
     at: usize,
-    len: usize,
-    expected: String,
-    found: String,
+    truncated: bool,
+    message: String,
 }
 
 impl DecodeError {
@@ -45,9 +44,17 @@ impl DecodeError {
         );
         Self(Box::new(Repr {
             at,
-            len,
-            expected: expected.to_owned(),
-            found,
+            truncated: at >= len,
+            message: format!("at byte {at} of {len}: expected {expected}, found {found}"),
+        }))
+    }
+
+    /// A whole answer of `len` bytes says that it is a success, but gives no result.
+    fn no_result(len: usize) -> Self {
+        Self(Box::new(Repr {
+            at: len,
+            truncated: false,
+            message: "the answer has no result".to_owned(),
         }))
     }
 
@@ -60,6 +67,6 @@ impl DecodeError {
     /// Whether the body ended where more was expected.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
-        self.0.at >= self.0.len
+        self.0.truncated
     }
 }

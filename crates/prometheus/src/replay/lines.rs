@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Visitor};
 use crate::{Error, ErrorKind};
 
 /// The largest size of a recording after decompression.
-pub(super) const MAX_BYTES: u64 = 1 << 30;
+pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 #[derive(Deserialize)]
 struct Line {
@@ -61,7 +61,11 @@ impl<'de> Deserialize<'de> for LooseFloat {
 /// Decompresses gzip, which is known by its first bytes; other bytes are taken as they are.
 pub(super) fn unpack(bytes: &[u8], max: u64) -> Result<Vec<u8>, Error> {
     let too_large = || {
-        let message = format!("the recording is larger than the limit of {max} bytes (unpacked)");
+        let limit = match max % (1 << 20) {
+            0 => format!("{} MiB", max >> 20),
+            _ => format!("{max} bytes"),
+        };
+        let message = format!("the recording is larger than the limit of {limit} (unpacked)");
         Error::plain(ErrorKind::TooLarge, message)
     };
     if !bytes.starts_with(&[0x1f, 0x8b]) {

@@ -39,11 +39,12 @@ impl Matcher {
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
             MatchOp::Matches | MatchOp::MatchesNot => {
-                let whole = Regex::new(&format!("^(?:{value})$")).map_err(|e| {
+                // Alone first: the group around it must not be what closes its parentheses.
+                let whole = Regex::new(&value).and_then(|_| Regex::new(&format!("^(?:{value})$")));
+                Some(whole.map_err(|e| {
                     let message = format!("`{value}` is not a regular expression: {e}");
                     Error::plain(ErrorKind::Selector, message)
-                })?;
-                Some(whole)
+                })?)
             }
         };
         Ok(Self {
@@ -122,6 +123,8 @@ mod tests {
             let matcher = Matcher::new(name, op, value).unwrap();
             assert_eq!(matcher.matches(&labels), expected, "{matcher:?}");
         }
-        assert!(Matcher::new("a", MatchOp::Matches, "(").is_err());
+        for bad in ["(", "x)(y", "x)|(?:y"] {
+            assert!(Matcher::new("a", MatchOp::Matches, bad).is_err(), "{bad}");
+        }
     }
 }

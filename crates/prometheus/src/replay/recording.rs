@@ -28,7 +28,7 @@ impl Recording {
     ///
     /// # Errors
     /// When a line breaks the format (the message names the line), there is no point at all, the
-    /// gzip data are damaged, or the recording has more than 1 GiB unpacked.
+    /// gzip data are damaged, or the recording has more than 256 MiB unpacked.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let text = lines::unpack(bytes, lines::MAX_BYTES)?;
         let mut joined: BTreeMap<Labels, Vec<(Timestamp, f64)>> = BTreeMap::new();
@@ -222,6 +222,8 @@ mod tests {
     fn sizes_are_capped() {
         let error = lines::unpack(b"0123456789", 9).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
+        let error = lines::unpack(&vec![b' '; (1 << 20) + 1], 1 << 20).unwrap_err();
+        assert!(error.to_string().contains("limit of 1 MiB"), "{error}");
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         gzip.write_all(&[b' '; 10_000]).unwrap();
         let error = lines::unpack(&gzip.finish().unwrap(), 9_999).unwrap_err();
