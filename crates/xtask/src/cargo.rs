@@ -39,7 +39,8 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// A cargo subcommand over all members but the heavy ones. Every build of a task goes through
-/// here: one selection of packages means one set of features, so that nothing is built twice.
+/// here, but for those of `features`: one selection of packages means one set of features, so that
+/// nothing is built twice.
 pub(crate) fn cargo_workspace(subcommand: &[&str]) -> Command {
     let mut command = cargo();
     command.args(subcommand).arg("--workspace");

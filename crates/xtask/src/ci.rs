@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every check that needs nothing but the workspace.
 
 use crate::cargo::{self, Result};
-use crate::{docs, lint, msrv, test};
+use crate::{docs, features, lint, msrv, test};
 
 /// Stops at the first check that fails.
 pub(crate) fn run() -> Result {
@@ -11,6 +11,7 @@ pub(crate) fn run() -> Result {
             ("minimum Rust version", &msrv::run),
             ("lint", &lint::run),
             ("test", &test::run),
+            ("features", &features::run),
             ("docs", &docs::check),
         ],
     )

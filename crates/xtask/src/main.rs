@@ -10,6 +10,7 @@ mod ci;
 mod deny;
 mod docs;
 mod examples;
+mod features;
 mod layers;
 mod links;
 mod lint;
@@ -27,7 +28,8 @@ usage: cargo xtask <task> [arguments]
   test      everything that proves the workspace: tests, documentation tests, examples, benches
   lint      format, layers, lengths and leftovers of sources, clippy
   docs      links, generated pages, rustdoc; `docs --write` writes the generated pages
-  ci        msrv, lint, test, docs; stops at the first that fails
+  features  every feature of the library builds alone
+  ci        msrv, lint, test, features, docs; stops at the first that fails
   setup     install the programs that the tests talk to (apt-get, as root)
   msrv      the toolchain is new enough and every crate inherits the minimum Rust version
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "test" => test::run(),
         "lint" => lint::run(),
         "docs" => docs::run(&rest),
+        "features" => features::run(),
         "ci" => ci::run(),
         "setup" => setup::run(),
         "msrv" => msrv::run(),

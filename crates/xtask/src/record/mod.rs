@@ -43,7 +43,8 @@ usage: cargo xtask record [options]
   --export-only DIR  export again from kept data
 
 Needs prometheus and prometheus-node-exporter on the PATH. Everything it starts ends with it;
-when it is interrupted its data stays in /var/tmp/bongsu-recording-PID or the --keep directory.";
+when it fails or is interrupted its data stays in /var/tmp/bongsu-recording-PID or the --keep
+directory.";
 
 #[derive(Debug)]
 struct Options {
@@ -83,8 +84,12 @@ fn parse(args: &[String]) -> Result<Option<Options>> {
             other => return Err(format!("unknown option {other}\n{HELP}").into()),
         }
     }
-    if options.scrape == 0 || options.day < 12 * options.scrape || options.days <= 0.0 {
-        return Err("a day must hold at least 12 scrapes, and there must be some of it".into());
+    // NaN is neither above 0 nor below the limit.
+    let some_days = options.days > 0.0 && options.days <= 1_000.0;
+    if options.scrape == 0 || options.day / 12 < options.scrape || !some_days {
+        return Err(
+            "a day must hold at least 12 scrapes, and there must be above 0 and at most 1000 of them".into(),
+        );
     }
     Ok(Some(options))
 }
@@ -116,10 +121,26 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     std::fs::create_dir_all(&dir)?;
     let outcome = record(&options, &dir, &versions);
-    if options.keep.is_none() {
-        std::fs::remove_dir_all(&dir)?;
+    match &outcome {
+        Ok(()) if options.keep.is_none() => std::fs::remove_dir_all(&dir)?,
+        Ok(()) => {}
+        Err(_) => eprintln!("record: {}", rescue(&options, &dir)),
     }
     outcome
+}
+
+/// What is left of a recording that failed, and what can be done with it.
+fn rescue(options: &Options, dir: &Path) -> String {
+    let begun = dir.join("labels.json").exists();
+    let (dir, out) = (dir.display(), options.out.display());
+    if !begun {
+        return format!("nothing was recorded; the logs stay in {dir}");
+    }
+    format!(
+        "the data so far stay in {dir}; to export them again:\n  \
+         cargo xtask record --export-only {dir} --out {out} --scrape {}",
+        options.scrape
+    )
 }
 
 fn record(options: &Options, dir: &Path, versions: &str) -> Result<()> {
@@ -150,6 +171,7 @@ fn record(options: &Options, dir: &Path, versions: &str) -> Result<()> {
         plan.total.as_secs(),
         dir.display()
     );
+    labels.write(&dir.join("labels.json"))?;
     for &planned in &plan.incidents {
         wait_until(&mut stage, begun, planned.at)?;
         let at = begun.elapsed().as_secs();
@@ -232,7 +254,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{date, parse};
+    use super::{date, parse, rescue};
+    use std::path::Path;
 
     #[test]
     fn dates_are_civil() {
@@ -247,6 +270,28 @@ mod tests {
         assert!(parse(&args("--day 36 --scrape 1")).is_ok_and(|o| o.is_some()));
         assert!(parse(&args("--scrape 0")).is_err());
         assert!(parse(&args("--what 1")).is_err());
+        for days in ["NaN", "inf", "-inf", "0", "-1", "1e300"] {
+            assert!(parse(&args(&format!("--days {days}"))).is_err(), "{days}");
+        }
         assert!(parse(&args("--help")).is_ok_and(|o| o.is_none()));
+    }
+
+    #[test]
+    fn a_failed_recording_says_how_to_export_again() -> super::Result<()> {
+        let args = ["--out".to_owned(), "there".to_owned()];
+        let options = parse(&args)?.ok_or("options")?;
+        let text = rescue(&options, Path::new("no/such/folder"));
+        assert!(text.contains("nothing was recorded"), "{text}");
+        let dir = std::env::temp_dir().join(format!("bongsu-rescue-{}", std::process::id()));
+        std::fs::create_dir_all(&dir)?;
+        std::fs::write(dir.join("labels.json"), "{}")?;
+        let text = rescue(&options, &dir);
+        std::fs::remove_dir_all(&dir)?;
+        let command = format!(
+            "record --export-only {} --out there --scrape 5",
+            dir.display()
+        );
+        assert!(text.contains(&command), "{text}");
+        Ok(())
     }
 }
