@@ -154,12 +154,28 @@ pub(crate) fn mad_sorted(sorted: &[f64], center: f64) -> f64 {
 }
 
 /// The mean absolute deviation about `center`; NaN when there are no values.
-pub(crate) fn mean_abs_dev_about(values: &[f64], center: f64) -> f64 {
-    let n = values.len() as f64;
-    let sum: f64 = values.iter().map(|x| (x - center).abs()).sum();
+fn mean_abs_dev_about(values: &[f64], center: f64) -> f64 {
+    mean_abs(|| values.iter().map(|x| x - center), values.len())
+}
+
+/// [`mean_abs_dev`] of values that are already sorted, about `center`; O(log n) and the number of
+/// values that differ from it.
+pub(crate) fn mean_abs_dev_sorted(sorted: &[f64], center: f64) -> f64 {
+    let below = sorted.partition_point(|&x| x < center);
+    let (below, rest) = sorted.split_at_checked(below).unwrap_or_default();
+    let equal = rest.partition_point(|&x| x <= center);
+    let above = rest.get(equal..).unwrap_or_default();
+    let differing = || below.iter().chain(above).map(|x| x - center);
+    mean_abs(differing, sorted.len())
+}
+
+/// The sum of the magnitudes of `deviations` over `n`.
+fn mean_abs<I: Iterator<Item = f64>>(deviations: impl Fn() -> I, n: usize) -> f64 {
+    let n = n as f64;
+    let sum: f64 = deviations().map(f64::abs).sum();
     if sum.is_infinite() {
         // Divided first, so that the sum of huge deviations does not overflow.
-        values.iter().map(|x| (x - center).abs() / n).sum()
+        deviations().map(|d| d.abs() / n).sum()
     } else {
         sum / n
     }
@@ -228,6 +244,8 @@ mod tests {
             let center = median(&values);
             assert_eq!(median_sorted(&sorted), center);
             assert_eq!(mad_sorted(&sorted, center), mad(&values), "n = {n}");
+            let mean = mean_abs_dev_sorted(&sorted, center);
+            assert!((mean - mean_abs_dev(&values)).abs() < 1e-12, "n = {n}");
             assert_eq!(quantile_sorted(&sorted, 0.3), quantile(&values, 0.3));
         }
     }

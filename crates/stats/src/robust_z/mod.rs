@@ -28,7 +28,8 @@ pub use stream::RobustZStream;
 /// column and does not use the window.
 ///
 /// Cost: O(log window) comparisons and a move of at most 8 bytes a point of the window for each
-/// point; O(n) to fit.
+/// point, and while the MAD is 0 a sum over the values that differ from the median, at most half of
+/// the window; O(n log n) to fit.
 ///
 /// Source: Iglewicz & Hoaglin 1993, *How to Detect and Handle Outliers*, ASQC Quality Press,
 /// which gives the default threshold 3.5.

@@ -16,7 +16,8 @@ use crate::sorted_window::SortedWindow;
 /// # Errors
 /// When `window` is outside its domain or a value is infinite.
 ///
-/// Cost: O(n w/8) time at most, 16 bytes a point of the window.
+/// Cost: O(n w/8) time at most, 16 bytes a point of the window. Where the MAD is 0, the values of
+/// the window that differ from its median are added up for each point: at most half of them.
 ///
 /// ```
 /// let scores = bongsu_stats::robust_z::rolling_robust_z(&[1.0, 2.0, 3.0, 9.0], 3, false)?;

@@ -1,7 +1,7 @@
 //! Median and robust scale of values that are already sorted.
 
 use crate::check;
-use crate::robust::{MAD_TO_STD, MEAN_AD_TO_STD, mad_sorted, mean_abs_dev_about, median_sorted};
+use crate::robust::{MAD_TO_STD, MEAN_AD_TO_STD, mad_sorted, mean_abs_dev_sorted, median_sorted};
 
 /// A center and a scale in standard deviations of normal data.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +20,7 @@ impl Spread {
         } else if sorted.first() == sorted.last() {
             0.0
         } else {
-            MEAN_AD_TO_STD * mean_abs_dev_about(sorted, center)
+            MEAN_AD_TO_STD * mean_abs_dev_sorted(sorted, center)
         };
         Self { center, scale }
     }
@@ -80,7 +80,7 @@ pub(super) fn inclusive_band(others: &[f64], threshold: f64) -> (f64, f64, f64) 
             // d = t 1.2533 (S + d) / n, S being the sum of the others' deviations.
             let share = threshold * MEAN_AD_TO_STD / n;
             if share < 1.0 {
-                let sum = mean_abs_dev_about(others, center) * (n - 1.0);
+                let sum = mean_abs_dev_sorted(others, center) * (n - 1.0);
                 share * sum / (1.0 - share)
             } else {
                 f64::INFINITY

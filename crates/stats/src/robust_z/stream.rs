@@ -8,7 +8,8 @@ use crate::sorted_window::SortedWindow;
 /// The rolling robust z-score, point by point; see [`RobustZ`].
 ///
 /// Cost: O(log w) comparisons and a move of at most 8 bytes a point of the window for each point
-/// (an inclusive [`StreamDetector::score`] copies the window); 16 bytes a point of the window.
+/// (an inclusive [`StreamDetector::score`] copies the window), and while the MAD is 0 a sum over the
+/// values that differ from the median, at most half of the window; 16 bytes a point of the window.
 ///
 /// ```
 /// use bongsu_core::StreamDetector as _;
