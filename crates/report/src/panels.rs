@@ -2,10 +2,19 @@ use jiff::tz::TimeZone;
 
 #[cfg(feature = "png")]
 use crate::Error;
-use crate::figure::Figure;
+use crate::figure::{Figure, MAX_SIDE};
 use crate::{Theme, TimeSeriesPlot};
 
+/// The room for title, subtitle, legend and time axis.
+const AROUND: u32 = 110;
+
+/// Room for the title of a plot and two lines of its data.
+const LEAST_HEIGHT: u32 = 80;
+
 /// Several plots, one above the other, over one shared time axis.
+///
+/// A drawing is at most 8,000 pixels high: 26 plots of the default height. It shows those that fit
+/// from the first on, and its subtitle says how many more there are.
 ///
 /// Size, theme and time zone of the single plots do not count here.
 ///
@@ -67,7 +76,7 @@ impl Panels {
         self
     }
 
-    /// The height of each plot in pixels (default: 300).
+    /// The height of each plot in pixels (default: 300; smaller than 80 counts as 80).
     #[must_use]
     pub fn panel_height(mut self, height: u32) -> Self {
         self.panel_height = height;
@@ -91,18 +100,25 @@ impl Panels {
     /// The drawing as a standalone SVG document; see [`TimeSeriesPlot::to_svg`].
     #[must_use]
     pub fn to_svg(&self) -> String {
-        let panels: Vec<&TimeSeriesPlot> = self.plots.iter().collect();
+        let panel_height = self.panel_height.clamp(LEAST_HEIGHT, MAX_SIDE - AROUND);
+        let fits = usize::try_from((MAX_SIDE - AROUND) / panel_height).unwrap_or(usize::MAX);
+        let panels: Vec<&TimeSeriesPlot> = self.plots.iter().take(fits).collect();
         let count = u32::try_from(panels.len()).unwrap_or(u32::MAX);
+        // First, because the end of a long subtitle is not shown.
+        let subtitle = match (self.plots.len() - panels.len(), self.subtitle.as_str()) {
+            (0, subtitle) => subtitle.to_owned(),
+            (more, "") => format!("{more} more not shown"),
+            (more, subtitle) => format!("{more} more not shown; {subtitle}"),
+        };
         Figure {
             title: &self.title,
-            subtitle: &self.subtitle,
+            subtitle: &subtitle,
             panels: &panels,
             titled_panels: true,
             width: self.width,
-            height: self
-                .panel_height
+            height: panel_height
                 .saturating_mul(count.max(1))
-                .saturating_add(110),
+                .saturating_add(AROUND),
             font: 16.0,
             theme: Some(self.theme),
             time_zone: &self.time_zone,

@@ -106,6 +106,29 @@ fn nothing_to_draw_is_said() {
 }
 
 #[test]
+fn plots_beyond_the_longest_side_are_counted() {
+    let drawn = |n: usize, height: u32| {
+        let plots = (1..=n).map(|i| {
+            let times = minutes(3);
+            TimeSeriesPlot::new(format!("plot {i}."), times, vec![1.0, 2.0, 3.0]).unwrap()
+        });
+        Panels::new(plots.collect())
+            .subtitle("all of them")
+            .panel_height(height)
+            .to_svg()
+    };
+    let all = drawn(26, 300);
+    assert!(all.contains(">plot 26.<") && !all.contains("not shown"));
+    assert!(all.contains("height=\"7910\""));
+    let cut = drawn(40, 300);
+    assert!(cut.contains(">plot 26.<") && !cut.contains("plot 27."));
+    assert!(cut.contains("14 more not shown; all of them"));
+    // Heights without sense are brought to some.
+    assert!(drawn(100, 0).contains("2 more not shown"));
+    assert!(drawn(2, u32::MAX).contains("1 more not shown"));
+}
+
+#[test]
 fn values_beyond_the_edge_are_named() {
     let mut values: Vec<f64> = (0..100).map(|i| f64::from(i % 7)).collect();
     values[50] = f64::INFINITY;

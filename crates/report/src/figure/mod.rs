@@ -15,6 +15,9 @@ use crate::theme::{self, Theme};
 use crate::value_axis::ValueAxis;
 use crate::{TimeSeriesPlot, describe};
 
+/// The longest side of a drawing in pixels, so that a PNG fits into memory.
+pub(crate) const MAX_SIDE: u32 = 8_000;
+
 /// Plots to be drawn on one sheet.
 pub(crate) struct Figure<'a> {
     pub(crate) title: &'a str,
@@ -100,8 +103,8 @@ impl Look {
 impl Figure<'_> {
     /// The drawing as an SVG element.
     pub(crate) fn draw(&self) -> String {
-        let width = f64::from(self.width.clamp(240, 8_000));
-        let height = f64::from(self.height.clamp(160, 8_000));
+        let width = f64::from(self.width.clamp(240, MAX_SIDE));
+        let height = f64::from(self.height.clamp(160, MAX_SIDE));
         let look = Look::new(self.font.min(width / 15.0));
         let mut svg = Svg::default();
         self.open(&mut svg, width, height);
