@@ -4,7 +4,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "bongsu",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -66,7 +71,7 @@ pub(crate) struct RunArgs {
     /// Judge what is due now, print the verdicts as CSV, and stop.
     #[arg(long)]
     pub(crate) once: bool,
-    /// Judge, but tell nobody and write no file.
+    /// Judge and print the verdicts as CSV, but tell nobody and write no file.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -4,19 +4,21 @@ use bongsu::engine::config::{load, reference_markdown, schema_json};
 
 use crate::Failure;
 use crate::args::ConfigCommand;
+use crate::terminal::say;
 
-pub(crate) fn config(command: &ConfigCommand) -> Result<(), Failure> {
+pub(crate) fn config(command: &ConfigCommand, quiet: bool) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match command {
         ConfigCommand::Check { config, profile } => {
             let checked = load(config, profile.as_deref())?;
-            writeln!(
-                out,
-                "{} is valid: {} queries, {} sinks",
-                config.display(),
-                checked.queries.len(),
-                checked.sinks.len()
-            )?;
+            if !quiet {
+                say(&format!(
+                    "{} is valid: {} queries, {} sinks",
+                    config.display(),
+                    checked.queries.len(),
+                    checked.sinks.len()
+                ));
+            }
         }
         ConfigCommand::Schema => writeln!(out, "{:#}", schema_json())?,
         ConfigCommand::Reference => out.write_all(reference_markdown().as_bytes())?,

@@ -12,10 +12,17 @@ use bongsu::report::Unit;
 use indicatif::ProgressBar;
 
 use crate::args::DemoArgs;
-use crate::{Failure, run, terminal};
+use crate::signals::Signals;
+use crate::terminal::say;
+use crate::{Failure, terminal};
 
 pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
     tokio::runtime::Runtime::new()?.block_on(async {
+        let mut signals = Signals::install()?;
+        // A place that cannot be written to is told now, not after the run.
+        std::fs::create_dir_all(&args.output).map_err(|e| {
+            std::io::Error::new(e.kind(), format!("{}: {e}", args.output.display()))
+        })?;
         let truth = truth()?;
         let bar = terminal::bar(length(&truth).unsigned_abs(), quiet);
         let units = Units::default();
@@ -31,24 +38,26 @@ pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
         if !quiet {
             introduce(&demo, args.speed);
         }
-        let result = demo.run(&args.output, run::interrupted()).await?;
+        let result = demo.run(signals.wait()).await?;
         bar.finish_and_clear();
         let mut out = anstream::stdout().lock();
         let table = result
             .outcome
             .to_text(&|alert| format!("{}: {}", subject(alert), units.finding(alert)));
         writeln!(out, "\n{table}{} points judged\n", result.verdicts)?;
-        for file in std::iter::once(&result.report).chain(&result.plots) {
+        out.flush()?;
+        for file in demo.write(&result, &args.output)? {
             writeln!(out, "{}", file.display())?;
         }
         drop(out);
-        if args.serve {
+        let was_stopped = result.outcome.not_come.is_some();
+        if args.serve && !was_stopped {
             if let Some(url) = demo.url() {
                 say(&format!(
                     "\nthe recording stays at {url} (Prometheus' query API); stop with Ctrl-C"
                 ));
             }
-            run::interrupted().await;
+            signals.wait().await;
         }
         demo.close().await;
         Ok(())
@@ -68,11 +77,6 @@ fn introduce(demo: &Demo, speed: f64) {
         demo.url().unwrap_or_default()
     ));
     say("");
-}
-
-fn say(text: &str) {
-    // Nobody listens when standard error is closed, and that is no reason to stop.
-    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// The unit of each query's values, as it becomes known.

@@ -3,16 +3,16 @@
 //! Exit status: 0 done, 1 ran but failed, 2 bad usage or configuration, 3 an anomaly was found and
 //! `--fail-on-anomaly` was given.
 
-#![expect(clippy::print_stderr, reason = "a command talks to its terminal")]
-
 mod args;
 mod config;
 mod demo;
 mod detect;
 mod output;
 mod run;
+mod signals;
 mod terminal;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use args::{Arguments, Command};
@@ -51,12 +51,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args, arguments.quiet),
         Command::Run(args) => run::run(&args),
         Command::Detect(args) => detect::detect(&args, arguments.quiet),
-        Command::Config { command } => config::config(&command),
-        Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "bongsu", &mut std::io::stdout());
-            Ok(())
-        }
+        Command::Config { command } => config::config(&command, arguments.quiet),
+        Command::Completions { shell } => completions(shell),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,8 +75,18 @@ fn main() -> ExitCode {
                 Failure::Incomplete(message) => (message, 1),
                 Failure::Anomaly => (String::new(), 3),
             };
-            eprintln!("bongsu: {message}");
+            terminal::say(&format!("bongsu: {message}"));
             ExitCode::from(status)
         }
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    // Into memory first: the generator panics when its output cannot be written.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "bongsu", &mut script);
+    let mut out = std::io::stdout().lock();
+    out.write_all(&script)?;
+    out.flush()?;
+    Ok(())
 }

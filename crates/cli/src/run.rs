@@ -8,6 +8,7 @@ use bongsu::engine::{
 
 use crate::Failure;
 use crate::args::RunArgs;
+use crate::signals::Signals;
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = load(&args.config, args.profile.as_deref())?;
@@ -15,15 +16,28 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         dry_run: args.dry_run,
     };
     tokio::runtime::Runtime::new()?.block_on(async {
-        let (engine, end) = if args.once {
-            let mut engine = Engine::start(config, options, Box::new(Printer::new()?)).await?;
-            engine.once().await?;
-            (engine, End::NoMoreData)
+        // A single tick ends soon enough by itself, or the default way.
+        let mut signals = (!args.once).then(Signals::install).transpose()?;
+        let prints = args.once || args.dry_run;
+        let observer: Box<dyn Observer> = if prints {
+            Box::new(Printer)
         } else {
-            let mut engine = Engine::start(config, options, Box::new(Unobserved)).await?;
-            tracing::info!("running; stop with SIGINT or SIGTERM");
-            let end = engine.run(interrupted()).await?;
-            (engine, end)
+            Box::new(Unobserved)
+        };
+        let mut engine = Engine::start(config, options, observer).await?;
+        if prints {
+            // Not before: a configuration that is refused leaves standard output empty.
+            std::io::stdout().write_all(VERDICT_HEADER.as_bytes())?;
+        }
+        let end = match &mut signals {
+            None => {
+                engine.once().await?;
+                End::NoMoreData
+            }
+            Some(signals) => {
+                tracing::info!("running; stop with SIGINT or SIGTERM");
+                engine.run(signals.wait()).await?
+            }
         };
         let totals = finish(engine).await;
         // A service that was told to stop has done its duty, whatever it met on the way.
@@ -52,36 +66,9 @@ async fn finish(engine: Engine) -> Totals {
     totals
 }
 
-/// Completes on SIGINT or SIGTERM.
-pub(crate) async fn interrupted() {
-    let interrupt = async {
-        // Without a handler the process ends the default way, which is also an end.
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    interrupt.await;
-}
-
 /// Prints verdicts as CSV to standard output.
 #[derive(Debug)]
 struct Printer;
-
-impl Printer {
-    fn new() -> Result<Self, Failure> {
-        std::io::stdout().write_all(VERDICT_HEADER.as_bytes())?;
-        Ok(Self)
-    }
-}
 
 impl Observer for Printer {
     fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {

@@ -1,6 +1,6 @@
 //! What people see on standard error: log lines, progress and colours.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,11 +17,19 @@ pub(crate) fn start_log(arguments: &Arguments) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Nobody listens when standard error is closed, and that is no reason to stop.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match arguments.log_format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+}
+
+/// Says something to people, on standard error.
+pub(crate) fn say(text: &str) {
+    // Nobody listens when standard error is closed, and that is no reason to stop.
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// A spinner with a message, shown only when standard error is a terminal.

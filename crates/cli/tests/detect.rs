@@ -246,3 +246,46 @@ fn every_listed_detector_runs_with_its_defaults() {
         assert!(scored > 150, "{name} scored only {scored} of 300 rows");
     }
 }
+
+#[test]
+fn a_broken_file_is_told_in_a_short_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "7".repeat(1 << 20);
+    for (name, content, message) in [
+        ("a.csv", "timestamp,a\n1,1\n2\n", "column 2 (a) is missing"),
+        ("b.csv", "timestamp,a\n1,1,9\n", "column 3 is surplus: `9`"),
+        (
+            "c.csv",
+            "timestamp,a\n1700000000000000,1\n",
+            "microseconds or nanoseconds",
+        ),
+        (
+            "d.csv",
+            &format!("timestamp,a,b\n1,\"1,2\n{long}"),
+            "a quotation mark may not be closed",
+        ),
+        ("e.csv", "timestamp,a\n1,\u{1b}[2J\n", "\\u{1b}[2J"),
+        ("f.csv.GZ", "timestamp,a\n", "the file is not gzip"),
+        ("g.csv.zst", "timestamp,a\n", "the file is not zstd"),
+        (
+            "h.parquet",
+            "PAR1",
+            "Parquet is not supported by this build",
+        ),
+    ] {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        let output = bongsu(&[
+            "detect",
+            "--detector",
+            "zscore",
+            "--input",
+            path.to_str().unwrap(),
+        ]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let said = text(&output.stderr);
+        assert!(said.contains(message), "{name}: {said}");
+        assert!(said.len() < 400, "{name}: {said}");
+        assert!(output.stdout.is_empty(), "{name}");
+    }
+}

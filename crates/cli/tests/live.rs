@@ -161,9 +161,17 @@ state: {{directory: '{}'}}
 
     let before = samples();
     calm(&mut || samples().is_some_and(|n| n > before.unwrap_or(0) + 10));
-    once(&config);
+    let recovered = once(&config);
+    // Alertmanager must answer, and its answer must hold no active alert.
     wait_for("the resolution", || {
-        listed("active").is_none().then_some(())
+        let body = get(alertmanager, "/api/v2/alerts?active=true")?;
+        let alerts: serde_json::Value = serde_json::from_str(&body).ok()?;
+        let active = alerts
+            .as_array()?
+            .iter()
+            .filter(|alert| alert["status"]["state"] == "active")
+            .count();
+        (active == 0).then_some(())
     });
 
     // Each timestamp was judged once: what the later runs printed does not repeat the earlier.
@@ -174,5 +182,12 @@ state: {{directory: '{}'}}
             .collect::<Vec<_>>()
     };
     let (first, second) = (times(&calm_verdicts), times(&verdicts));
+    let third = times(&recovered);
+    assert!(!third.is_empty(), "{recovered}");
     assert!(second.iter().all(|time| !first.contains(time)));
+    assert!(
+        third
+            .iter()
+            .all(|time| !first.contains(time) && !second.contains(time))
+    );
 }

@@ -7,7 +7,7 @@ use bongsu_report::{
 
 use crate::Error;
 use crate::collect::{Collector, Track};
-use crate::demo::{Found, Outcome, finding, seconds, subject};
+use crate::demo::{Found, Outcome, finding, seconds, stopped, subject};
 
 /// The time shown on either side of an incident.
 const MARGIN_MS: i64 = 4 * 60_000;
@@ -35,6 +35,9 @@ pub(crate) fn demo_report(
         outcome.faults().count(),
         outcome.false_alarms.len()
     ));
+    if let (Some(headline), Some(not_come)) = (&mut report.headline, outcome.not_come) {
+        *headline = format!("{} {headline}", stopped(not_come));
+    }
     report.tables.push(outcome_table(outcome, collected));
     report.to_html().map_err(Error::report)
 }
@@ -47,7 +50,7 @@ pub(crate) fn demo_plots(
 ) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let mut files = vec![picture("overview", &overview(collected, outcome, spans)?)?];
     for (i, found) in outcome.found.iter().enumerate() {
-        let Some(alert) = found.alerts.first() else {
+        let Some(alert) = found.first() else {
             continue;
         };
         let Some(track) = collected.track_of(alert) else {
@@ -98,10 +101,7 @@ fn picture(name: &str, picture: &Picture) -> Result<(String, Vec<u8>), Error> {
 /// The series behind the strongest alert of each query, one above the other.
 fn overview(collected: &Collector, outcome: &Outcome, spans: &[Span]) -> Result<Picture, Error> {
     let mut chosen: Vec<&Alert> = Vec::new();
-    let alerts = outcome
-        .found
-        .iter()
-        .filter_map(|found| found.alerts.first());
+    let alerts = outcome.found.iter().filter_map(|found| found.first());
     for alert in alerts {
         let taken = chosen
             .iter()
@@ -266,6 +266,7 @@ fn outcome_table(outcome: &Outcome, collected: &Collector) -> Table {
     Table {
         caption: "Injected against found".to_owned(),
         note: "An alert belongs to an incident when it began during it or in the minute after it. \
+               A fault is found when such an alert is at its place or on a symptom of it. \
                A change of load that is no fault may be noticed, but must settle."
             .to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
@@ -274,7 +275,7 @@ fn outcome_table(outcome: &Outcome, collected: &Collector) -> Table {
 }
 
 fn outcome_row(found: &Found, brief: &dyn Fn(&Alert) -> String) -> Vec<String> {
-    let first = found.alerts.first();
+    let first = found.first();
     vec![
         found.incident.title(),
         found.incident.place.service.clone(),

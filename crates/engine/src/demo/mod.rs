@@ -4,19 +4,19 @@ mod truth;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bongsu_alert::Transition;
 use bongsu_core::{Alert, Verdict};
 use bongsu_prometheus::replay::{Recording, ReplayClock};
 use bongsu_report::{Span, SpanKind, Unit};
 
-pub(crate) use truth::seconds;
-pub use truth::{Found, Incident, Outcome, Place, Truth};
+pub use truth::{Found, Incident, Outcome, Place, Symptom, Truth};
+pub(crate) use truth::{seconds, stopped};
 
 use crate::config::{self, QueryConfig};
 use crate::source::Source;
-use crate::{Collector, Engine, Error, Observer, Options, report};
+use crate::{Collector, End, Engine, Error, Observer, Options, report};
 
 /// The recording, in VictoriaMetrics' JSON line format.
 const RECORDING: &[u8] = include_bytes!("../../recordings/demo.jsonl.gz");
@@ -32,17 +32,15 @@ pub struct Demo {
     collected: Arc<Mutex<Collector>>,
 }
 
-/// What the demo found and where it wrote it.
+/// What the demo found.
 #[derive(Debug)]
 pub struct DemoResult {
     /// Injected against found.
     pub outcome: Outcome,
-    /// The HTML report.
-    pub report: PathBuf,
-    /// The plots, one an incident.
-    pub plots: Vec<PathBuf>,
     /// How many points were judged.
     pub verdicts: u64,
+    /// What was shown up to the end or until the run was stopped.
+    shown: Truth,
 }
 
 impl std::fmt::Debug for Demo {
@@ -99,42 +97,60 @@ impl Demo {
         self.engine.replay_url()
     }
 
-    /// Runs to the end of the recording, or until `shutdown` completes, and writes report and plots
-    /// into `directory`.
+    /// Runs to the end of the recording, or until `shutdown` completes. Incidents that had not come
+    /// by then are left out of the result.
+    ///
+    /// # Errors
+    /// When the engine fails at its end.
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<DemoResult, Error> {
+        let end = self.engine.run(shutdown).await?;
+        let collected = self.collected();
+        let shown = match end {
+            End::NoMoreData => self.truth.clone(),
+            _ => {
+                let last = collected.span().map_or(self.truth.start, |(_, last)| last);
+                self.truth.until(last)
+            }
+        };
+        let alerts: Vec<_> = collected.alerts().cloned().collect();
+        let mut outcome = shown.compare(&alerts);
+        outcome.not_come =
+            (end != End::NoMoreData).then(|| self.truth.incidents.len() - shown.incidents.len());
+        Ok(DemoResult {
+            outcome,
+            verdicts: self.engine.totals().verdicts,
+            shown,
+        })
+    }
+
+    /// Writes the HTML report and the plots, one an incident, into `directory`, which must be
+    /// there; gives their paths, the report's first.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub async fn run(
-        &mut self,
-        directory: &Path,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<DemoResult, Error> {
-        let _end = self.engine.run(shutdown).await?;
-        let collected = self
-            .collected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let alerts: Vec<_> = collected.alerts().cloned().collect();
-        let outcome = self.truth.compare(&alerts);
-        let spans = spans(&self.truth);
-        let failed =
-            |path: &Path, e: std::io::Error| Error::report(format!("{}: {e}", path.display()));
-        fs::create_dir_all(directory).map_err(|e| failed(directory, e))?;
-        let path = directory.join("report.html");
-        let html = report::demo_report(&collected, &outcome, &spans)?;
-        fs::write(&path, html).map_err(|e| failed(&path, e))?;
-        let mut plots = Vec::new();
-        for (name, picture) in report::demo_plots(&collected, &outcome, &spans)? {
+    pub fn write(&self, result: &DemoResult, directory: &Path) -> Result<Vec<PathBuf>, Error> {
+        let collected = self.collected();
+        let spans = spans(&result.shown);
+        let mut files = Vec::new();
+        let mut write = |name: &str, content: &[u8]| {
             let path = directory.join(name);
-            fs::write(&path, picture).map_err(|e| failed(&path, e))?;
-            plots.push(path);
+            fs::write(&path, content)
+                .map_err(|e| Error::report(format!("{}: {e}", path.display())))?;
+            files.push(path);
+            Ok::<(), Error>(())
+        };
+        let html = report::demo_report(&collected, &result.outcome, &spans)?;
+        write("report.html", html.as_bytes())?;
+        for (name, picture) in report::demo_plots(&collected, &result.outcome, &spans)? {
+            write(&name, &picture)?;
         }
-        Ok(DemoResult {
-            outcome,
-            report: path,
-            plots,
-            verdicts: self.engine.totals().verdicts,
-        })
+        Ok(files)
+    }
+
+    fn collected(&self) -> MutexGuard<'_, Collector> {
+        self.collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops the replay server.

@@ -1,0 +1,142 @@
+//! `bongsu config`, and what every command does with its output.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const VALID: &str = "
+source: {type: prometheus, url: 'http://localhost:9090'}
+queries:
+  - {name: cpu, expr: up, step: 30s}
+";
+
+fn bongsu(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bongsu"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs")
+}
+
+fn with_config(dir: &Path, text: &str, command: &[&str]) -> Output {
+    let path = dir.join("bongsu.yaml");
+    fs::write(&path, text).unwrap();
+    let mut args = command.to_vec();
+    args.extend(["--config", path.to_str().unwrap()]);
+    bongsu(&args)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_valid_configuration_is_told_on_standard_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = with_config(dir.path(), VALID, &["config", "check"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.stdout.is_empty());
+    assert!(said(&output).contains("is valid: 1 queries, 0 sinks"));
+}
+
+#[test]
+fn what_a_run_would_refuse_is_refused_by_the_check() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, message) in [
+        (VALID.replace("http://localhost", "localhost"), "source"),
+        (
+            VALID.replace("http://localhost", "http://ann:hunter2@localhost"),
+            "source.auth",
+        ),
+        (
+            VALID.replace("9090'}", "9090', auth: {type: bearer, token: [hunter2]}}"),
+            "source",
+        ),
+        (
+            VALID.replace("9090'}", "9090', auth: {type: bearer, token: \"hunter2}"),
+            "line ",
+        ),
+        (
+            format!("{VALID}sinks: [{{type: webhook, url: 'hunter2'}}]\n"),
+            "sinks[0]",
+        ),
+        (
+            VALID.replace("step: 30s", "alert: {labels: {query: x}}"),
+            "queries[0].alert.labels.query",
+        ),
+        (
+            VALID.replace("step: 30s", "absent_after: 10m, forget_after: 5m"),
+            "queries[0].forget_after",
+        ),
+    ] {
+        for command in [&["config", "check"][..], &["run", "--once"]] {
+            let output = with_config(dir.path(), &text, command);
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(2), "{text}: {said}");
+            assert!(said.contains(message), "{text}: {said}");
+            assert!(!said.contains("hunter2"), "{text}: {said}");
+            assert!(output.stdout.is_empty(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_prints_its_verdicts_and_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows: String = (0..40).map(|i| format!("{},{}\n", 60 * i, i % 3)).collect();
+    let (table, state) = (dir.path().join("a.csv"), dir.path().join("state"));
+    fs::write(&table, format!("timestamp,a\n{rows}")).unwrap();
+    let config = format!(
+        "source: {{type: csv, path: '{}'}}\nqueries: [{{name: a, expr: a, step: 1m}}]\nstate: {{directory: '{}'}}\n",
+        table.display(),
+        state.display()
+    );
+    let output = with_config(dir.path(), &config, &["run", "--dry-run"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with("timestamp,query,"), "{printed}");
+    assert_eq!(printed.lines().count(), 41, "{printed}");
+    assert!(!state.exists());
+}
+
+#[test]
+fn the_version_names_the_program() {
+    let output = bongsu(&["--version"]);
+    let version = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(version, format!("bongsu {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_and_no_panic() {
+    for args in [
+        &["completions", "bash"][..],
+        &["config", "schema"],
+        &["detect", "--list"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_bongsu"))
+            .args(args)
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(!said.contains("panicked"), "{args:?}: {said}");
+        // The message itself cannot be written either.
+        let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_bongsu"))
+            .args(args)
+            .stdout(full())
+            .stderr(full())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(1), "{args:?}");
+    }
+}
