@@ -7,6 +7,7 @@
 )]
 
 use bongsu_core::{Score, Snapshot, StreamDetector, snapshot};
+use bongsu_stats::ewma::ewm_zscore;
 use bongsu_stats::{
     Ewma, EwmaStream, Iqr, IqrStream, RobustZ, RobustZStream, ZScore, ZScoreStream,
 };
@@ -138,6 +139,7 @@ proptest! {
         }
         prop_assert!(ready(Iqr::new().window(5).unwrap().score(&x).unwrap(), 5));
         prop_assert!(ready(Ewma::new().score(&x).unwrap(), 30));
+        prop_assert!(ready(ewm_zscore(&x, 0.3).unwrap(), 1));
     }
 
     #[test]

@@ -1,5 +1,8 @@
+use std::ops::Range;
+
 use bongsu_core::{Error, Result};
 
+use super::stream::bounded;
 use crate::check;
 use crate::moments::{LARGEST_ROOT, ROOTABLE, fine_root, rough_root};
 
@@ -20,7 +23,7 @@ const BLOCK: usize = 256;
 /// a value equal to the mean scores 0 and any other infinity.
 ///
 /// # Errors
-/// When `alpha` is outside its domain or a value is infinite or above 1e150 in magnitude.
+/// When `alpha` is outside its domain or a value is infinite.
 ///
 /// Cost: O(n) time, constant memory beside the result.
 ///
@@ -36,20 +39,35 @@ pub fn ewm_zscore(values: &[f64], alpha: f64) -> Result<Vec<f64>> {
     if !(alpha > 0.0 && alpha < 1.0) {
         return Err(Error::parameter("alpha", alpha, "in (0, 1)"));
     }
+    // Ends at the first value of an ordinary size.
+    if values.iter().all(|x| x.is_nan() || x.abs() < SMALL) {
+        let scaled: Vec<f64> = values.iter().map(|x| x * RAISE).collect();
+        return scores(&scaled, alpha);
+    }
+    scores(values, alpha)
+}
+
+/// Where products of smaller values could lose digits, a whole column is multiplied by [`RAISE`].
+const SMALL: f64 = 1e-280;
+
+/// `2^600`.
+const RAISE: f64 = f64::from_bits((1023 + 600) << 52);
+
+/// [`ewm_zscore`] of values that are not all tiny.
+fn scores(values: &[f64], alpha: f64) -> Result<Vec<f64>> {
     let mut scores = Vec::with_capacity(values.len());
     let missing = values.iter().take_while(|x| x.is_nan()).count();
     let Some(&first) = values.get(missing) else {
         scores.resize(values.len(), f64::NAN);
         return Ok(scores);
     };
-    if first.abs() > LARGEST {
-        return Err(refuse(values));
-    }
+    check::no_infinity(&[first]).or_else(|_| check::no_infinity(values))?;
     scores.resize(missing + 1, f64::NAN);
     let mut state = State {
         last: first,
         deviation: 0.0,
         var: 0.0,
+        std: 0.0,
     };
     let recursion = Recursion::new(alpha);
     let mut out = [0.0; BLOCK];
@@ -64,34 +82,19 @@ pub fn ewm_zscore(values: &[f64], alpha: f64) -> Result<Vec<f64>> {
         .unwrap_or_default()
         .as_chunks::<BLOCK>();
     for points in blocks {
-        state = match recursion.block(state, points, &mut buffers, &mut out) {
-            Some(end) => end,
-            None => recursion
-                .plain(state, points, &mut out)
-                .ok_or_else(|| refuse(values))?,
+        let end = recursion.block(state, points, &mut buffers, &mut out);
+        state = if let Some(end) = end {
+            end
+        } else {
+            check::no_infinity(points).or_else(|_| check::no_infinity(values))?;
+            recursion.plain(state, points, &mut out)
         };
         scores.extend_from_slice(&out);
     }
-    recursion
-        .plain(state, rest, &mut out)
-        .ok_or_else(|| refuse(values))?;
+    check::no_infinity(rest).or_else(|_| check::no_infinity(values))?;
+    recursion.plain(state, rest, &mut out);
     scores.extend(out.iter().take(rest.len()));
     Ok(scores)
-}
-
-/// Above this magnitude a square could overflow.
-const LARGEST: f64 = 1e150;
-
-/// The error for values of which one is infinite or too large.
-fn refuse(values: &[f64]) -> Error {
-    if let Err(infinite) = check::no_infinity(values) {
-        return infinite;
-    }
-    let row = values.iter().position(|x| x.abs() > LARGEST);
-    Error::input(format!(
-        "the value in row {} is above 1e150 in magnitude, so that its square could overflow",
-        row.unwrap_or_default()
-    ))
 }
 
 /// The last value, its deviation from the mean before it, and the variance after it.
@@ -100,6 +103,21 @@ struct State {
     last: f64,
     deviation: f64,
     var: f64,
+    /// The root of the variance where that is not within [`EXACT`].
+    std: f64,
+}
+
+/// Variances that are neither so small nor so large that squares lose digits.
+const EXACT: Range<f64> = 1e-250..1e250;
+
+impl State {
+    fn std(&self) -> f64 {
+        if EXACT.contains(&self.var) {
+            self.var.sqrt()
+        } else {
+            self.std
+        }
+    }
 }
 
 /// The first-order recursion `s_i = x_i + r s_(i-1)` with `r = 1 - alpha`. Both the deviations and
@@ -179,6 +197,7 @@ impl Recursion {
             last,
             deviation,
             var,
+            ..
         } = start;
         let r = self.rest;
         // The variance over the sum of squares, weighted by powers of r.
@@ -267,27 +286,44 @@ impl Recursion {
             last: points[BLOCK - 1],
             deviation: deviations[BLOCK - 1],
             var: self.alpha * r * sums[BLOCK],
+            std: 0.0,
         })
     }
 
-    /// The scores of any points, one by one, and the state after them; nothing when a value is too
-    /// large.
-    fn plain(&self, mut state: State, points: &[f64], out: &mut [f64; BLOCK]) -> Option<State> {
+    /// The scores of any points, one by one, and the state after them.
+    fn plain(&self, mut state: State, points: &[f64], out: &mut [f64; BLOCK]) -> State {
         for (x, score) in points.iter().zip(out) {
-            if x.abs() > LARGEST {
-                return None;
-            }
-            let deviation = (x - state.last) + self.rest * state.deviation;
-            *score = check::ratio(deviation.abs(), state.var.sqrt());
+            let step = x - state.last;
+            let deviation = if step.is_infinite() {
+                let half = (0.5 * x - 0.5 * state.last) + 0.5 * self.rest * state.deviation;
+                2.0 * half
+            } else {
+                step + self.rest * state.deviation
+            };
+            let deviation = bounded(deviation);
+            *score = check::ratio(deviation.abs(), state.std());
             if !deviation.is_nan() {
-                state = State {
-                    last: *x,
-                    deviation,
-                    var: self.rest * (state.var + self.alpha * deviation * deviation),
-                };
+                state = self.after(state, *x, deviation);
             }
         }
-        Some(state)
+        state
+    }
+
+    /// The state after `x`.
+    fn after(&self, state: State, x: f64, deviation: f64) -> State {
+        let mut var = self.rest * (state.var + self.alpha * deviation * deviation);
+        let mut std = 0.0;
+        if !EXACT.contains(&var) {
+            std = state.std().hypot(self.alpha.sqrt() * deviation);
+            std = bounded(self.rest.sqrt() * std);
+            var = std * std;
+        }
+        State {
+            last: x,
+            deviation,
+            var,
+            std,
+        }
     }
 }
 
@@ -342,11 +378,12 @@ mod tests {
                                 last: *x,
                                 deviation: 0.0,
                                 var: 0.0,
+                                std: 0.0,
                             });
                         }
                         continue;
                     };
-                    state = recursion.plain(last, &[*x], &mut out);
+                    state = Some(recursion.plain(last, &[*x], &mut out));
                     let expected = out[0];
                     let equal = (score - expected).abs() <= 1e-11 * (1.0 + expected)
                         || score.total_cmp(&expected).is_eq();
@@ -360,15 +397,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_refused_in_any_row() {
-        for row in [0, 1, 2 * BLOCK, 2 * BLOCK + 3, 3 * BLOCK - 1] {
-            for large in [1e151, f64::INFINITY] {
-                let mut values = vec![1.0; 3 * BLOCK - 1];
-                values.push(2.0);
-                values[row] = large;
-                let message = ewm_zscore(&values, 0.1).unwrap_err().to_string();
-                assert!(message.contains(&format!("row {row}")), "{message}");
+    fn scores_do_not_depend_on_the_magnitude() {
+        let plain: Vec<f64> = (0..600).map(|i| f64::from(i * 7 % 5)).collect();
+        let expected = ewm_zscore(&plain, 0.1).unwrap();
+        for exponent in [-1074, -1022, -700, -532, -450, -60, 60, 450, 500, 700, 1020] {
+            // In two factors, as neither reaches all the way.
+            let half = 2.0_f64.powi(exponent / 2);
+            let rest = 2.0_f64.powi(exponent - exponent / 2);
+            let scaled: Vec<f64> = plain.iter().map(|x| x * half * rest).collect();
+            let scores = ewm_zscore(&scaled, 0.1).unwrap();
+            for (row, (a, b)) in scores.iter().zip(&expected).enumerate().skip(1) {
+                let equal = (a - b).abs() <= 1e-11 * (1.0 + b) || a == b;
+                assert!(equal, "2^{exponent}, row {row}: {a}, not {b}");
             }
+            // The same after values of an ordinary size have been forgotten.
+            let mixed = [plain.clone(), scaled].concat();
+            assert!(
+                ewm_zscore(&mixed, 0.1).unwrap()[1..]
+                    .iter()
+                    .all(|z| *z >= 0.0)
+            );
+        }
+    }
+
+    #[test]
+    fn infinity_is_refused_in_any_row() {
+        for row in [0, 1, 2 * BLOCK, 2 * BLOCK + 3, 3 * BLOCK - 1] {
+            let mut values = vec![1.0; 3 * BLOCK - 1];
+            values.push(2.0);
+            values[row] = f64::INFINITY;
+            let message = ewm_zscore(&values, 0.1).unwrap_err().to_string();
+            assert!(message.contains(&format!("row {row}")), "{message}");
         }
     }
 }
