@@ -75,10 +75,12 @@ impl Moments {
         deviation / self.scale
     }
 
-    /// Two passes over `window`, scaled so that no square overflows or vanishes.
-    pub(crate) fn exact(window: &[f64]) -> Self {
-        let n = window.len() as f64;
-        let first = window.first().copied().unwrap_or(f64::NAN);
+    /// Two passes over the values of both `parts`, scaled so that no square overflows or vanishes.
+    pub(crate) fn exact(parts: &[&[f64]; 2]) -> Self {
+        let [head, tail] = *parts;
+        let values = || head.iter().chain(tail);
+        let n = (head.len() + tail.len()) as f64;
+        let first = values().next().copied().unwrap_or(f64::NAN);
         let mut moments = Self {
             n,
             scale: 1.0,
@@ -86,21 +88,13 @@ impl Moments {
             offset: 0.0,
             m2: 0.0,
         };
-        if window.iter().all(|&x| x == first) {
+        if values().all(|&x| x == first) {
             return moments;
         }
-        let largest = window.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-        moments.scale = inverse_power(largest);
-        // The spread may be far below the magnitude; scaling by it too keeps its squares.
-        let shift = first * moments.scale;
-        let spread = window
-            .iter()
-            .fold(0.0_f64, |m, x| m.max((x * moments.scale - shift).abs()));
-        if spread < 1e-100 {
-            moments.scale *= 1e100;
-        }
+        // Values near 1 that differ do so by 1e-16 at least: squares of that do not vanish.
+        moments.scale = inverse_power(values().fold(0.0_f64, |m, x| m.max(x.abs())));
         moments.shift = first * moments.scale;
-        let deviations = || window.iter().map(|x| x * moments.scale - moments.shift);
+        let deviations = || values().map(|x| x * moments.scale - moments.shift);
         let mean = deviations().sum::<f64>() / n;
         let rest = deviations().map(|d| d - mean).sum::<f64>();
         let squares = deviations().map(|d| (d - mean) * (d - mean)).sum::<f64>();
@@ -111,7 +105,7 @@ impl Moments {
 }
 
 /// A power of two that brings `magnitude` near 1, as far as one factor reaches.
-fn inverse_power(magnitude: f64) -> f64 {
+pub(crate) fn inverse_power(magnitude: f64) -> f64 {
     let exponent = (magnitude.to_bits() >> 52) & 0x7ff;
     // The biased exponent of 2^-(e - 1023) is 2046 - e; 2045 keeps it finite for subnormals.
     f64::from_bits((2046 - exponent.clamp(1, 2045)) << 52)
@@ -286,7 +280,7 @@ impl RollingMoments {
             moments
         } else {
             let tail = previous.get(start..).unwrap_or_default();
-            Moments::exact(&[tail, current].concat())
+            Moments::exact(&[tail, current])
         }
     }
 
@@ -313,7 +307,7 @@ mod tests {
     fn subnormal_and_huge_windows_keep_their_moments() {
         for scale in [5e-324, 1e-200, 1.0, 1e200, 4e307] {
             let window = [0.0, scale, 2.0 * scale, 4.0 * scale];
-            let moments = Moments::exact(&window);
+            let moments = Moments::exact(&[&window[..1], &window[1..]]);
             let z = moments.deviation(window[3]) / (moments.m2 / 3.0).sqrt();
             assert!((z - 1.317_465_098).abs() < 1e-8, "{scale}: {z}");
             assert!((moments.mean() / scale - 1.75).abs() < 0.3, "{scale}");

@@ -12,7 +12,8 @@ use crate::moments::{Moments, RollingMoments};
 /// exclusive, and the largest possible `(window - 1) / sqrt(window)` when it is inclusive.
 ///
 /// Cost: O(1) amortised time a point (one point in `window` costs O(window)); 4 numbers a point of
-/// the window.
+/// the window. A score costs O(window) while the window's values are above 1e150 in magnitude, or
+/// differ by less than 1e-135 without being equal.
 ///
 /// ```
 /// use bongsu_core::StreamDetector as _;
