@@ -107,7 +107,7 @@ impl Demo {
         let collected = self.collected();
         let shown = match end {
             End::NoMoreData => self.truth.clone(),
-            _ => {
+            End::Shutdown => {
                 let last = collected.span().map_or(self.truth.start, |(_, last)| last);
                 self.truth.until(last)
             }

@@ -266,8 +266,8 @@ impl Outcome {
             .map_or_else(String::new, |n| format!("{}\n\n", stopped(n)));
         let _ = writeln!(
             out,
-            "{:<16} {:<8} {:<10} {:>5} {:>9}  {}",
-            "injected", "where", "found", "after", "all quiet", "first alert"
+            "{:<16} {:<8} {:<10} {:>5} {:>9}  first alert",
+            "injected", "where", "found", "after", "all quiet"
         );
         for found in &self.found {
             let first = found.first().map_or_else(|| "-".to_owned(), brief);
