@@ -37,7 +37,8 @@ pub(super) fn scale(values: &[f64]) -> f64 {
         MAD_TO_STD * middle
     } else {
         differences.sort_by(f64::total_cmp);
-        let kept = differences.len() - (differences.len() / ENOUGH).min(2);
+        let left_out = if differences.len() < ENOUGH { 0 } else { 2 };
+        let kept = differences.len() - left_out;
         let root = (kept as f64).sqrt();
         let kept = differences.iter().take(kept);
         kept.fold(0.0, |sum: f64, d| sum.hypot(d / root))
@@ -60,6 +61,9 @@ mod tests {
             let mut constant = [7.0; 30];
             constant[at] = 1e9;
             assert_eq!((level(&constant), scale(&constant)), (7.0, 0.0), "{at}");
+            if let Some(few) = constant.get(..9.max(at + 1)) {
+                assert_eq!((level(few), scale(few)), (7.0, 0.0), "{at}");
+            }
         }
     }
 
