@@ -7,53 +7,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
-use bongsu_alert::Transition;
 use bongsu_core::Verdict;
-use bongsu_engine::config::{self, QueryConfig};
-use bongsu_engine::{End, Engine, ErrorKind, Observer, Options, Totals};
-
-/// Remembers everything.
-#[derive(Debug, Clone, Default)]
-struct Memory(Arc<Mutex<Seen>>);
-
-#[derive(Debug, Default)]
-struct Seen {
-    verdicts: Vec<(String, Verdict)>,
-    fired: Vec<String>,
-    resolved: Vec<String>,
-    problems: Vec<String>,
-}
-
-impl Observer for Memory {
-    fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
-        let named = verdicts
-            .iter()
-            .map(|verdict| (query.name.clone(), verdict.clone()));
-        self.0.lock().unwrap().verdicts.extend(named);
-    }
-
-    fn transition(&mut self, transition: &Transition) {
-        let mut seen = self.0.lock().unwrap();
-        match transition {
-            Transition::Fired(alert) => seen.fired.push(alert.summary.clone()),
-            Transition::Resolved(alert) => seen.resolved.push(alert.summary.clone()),
-            _ => {}
-        }
-    }
-
-    fn problem(&mut self, query: &str, message: &str) {
-        self.0
-            .lock()
-            .unwrap()
-            .problems
-            .push(format!("{query}: {message}"));
-    }
-}
+use bongsu_engine::{End, Engine, ErrorKind, Options, Totals, config};
+use support::Memory;
 
 /// Four hours at one minute: `calm` repeats itself, `burst` has ten high points from row 150.
 fn write_csv(directory: &Path) -> PathBuf {
@@ -280,139 +242,6 @@ async fn a_channel_that_is_not_there_is_named() {
         "{:?}",
         seen.problems
     );
-}
-
-/// A server that answers the query `load` with what `body` makes of the number of the request and
-/// the end of the range, and never answers any other.
-fn server(body: impl Fn(usize, i64) -> String + Send + 'static) -> String {
-    use std::io::{Read as _, Write as _};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let mut unanswered = Vec::new();
-        let mut requests = 0;
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = Vec::new();
-            let mut chunk = [0; 4_096];
-            let (query, end) = loop {
-                let n = stream.read(&mut chunk).unwrap();
-                request.extend_from_slice(&chunk[..n]);
-                let text = String::from_utf8_lossy(&request).into_owned();
-                let form = text.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
-                let field = |name: &str| {
-                    let value = form.split('&').find_map(|pair| pair.strip_prefix(name));
-                    value.map(|value| value.trim_start_matches('=').to_owned())
-                };
-                if let (Some(query), Some(end), Some(_)) =
-                    (field("query"), field("end"), field("step"))
-                {
-                    break (query, end.parse::<f64>().unwrap() as i64);
-                }
-            };
-            if query != "load" {
-                unanswered.push(stream);
-                continue;
-            }
-            let body = body(requests, end);
-            requests += 1;
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
-            write!(
-                stream,
-                "{head}\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .unwrap();
-        }
-    });
-    url
-}
-
-fn matrix(partial: bool, hosts: &[&str], times: &[i64]) -> String {
-    let values: Vec<String> = times.iter().map(|t| format!(r#"[{t},"1"]"#)).collect();
-    let series: Vec<String> = hosts
-        .iter()
-        .map(|host| {
-            let values = values.join(",");
-            format!(r#"{{"metric":{{"__name__":"load","host":"{host}"}},"values":[{values}]}}"#)
-        })
-        .collect();
-    format!(
-        r#"{{"status":"success","isPartial":{partial},"data":{{"resultType":"matrix","result":[{}]}}}}"#,
-        series.join(",")
-    )
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_partial_answer_lacks_is_judged_when_it_comes() {
-    let first_end = Arc::new(Mutex::new(0));
-    let url = server(move |request, end| {
-        let mut first = first_end.lock().unwrap();
-        if request == 0 {
-            *first = end;
-            return matrix(true, &["a"], &[end]);
-        }
-        let times: Vec<i64> = (*first..=end).collect();
-        matrix(false, &["a", "b"], &times)
-    });
-    let yaml = format!(
-        "source: {{type: prometheus, url: '{url}'}}\nqueries: [{{name: load, expr: load, step: 1s}}]"
-    );
-    let memory = Memory::default();
-    let config = config::parse(&yaml, None).unwrap();
-    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
-        .await
-        .unwrap();
-    for _ in 0..3 {
-        engine.once().await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
-    }
-    let seen = memory.0.lock().unwrap();
-    assert!(seen.problems[0].contains("partial"), "{:?}", seen.problems);
-    let times = |host: &str| -> Vec<i64> {
-        let of = |(_, v): &&(String, Verdict)| v.labels.get("host") == Some(host);
-        seen.verdicts
-            .iter()
-            .filter(of)
-            .map(|(_, v)| v.timestamp.as_millis())
-            .collect()
-    };
-    let (a, b) = (times("a"), times("b"));
-    assert!(a.len() >= 2, "{a:?}");
-    assert_eq!(
-        a, b,
-        "the late part misses nothing, and nothing is judged twice"
-    );
-    assert!(a.windows(2).all(|t| t[1] - t[0] == 1_000), "{a:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_query_that_hangs_holds_up_neither_the_others_nor_the_end() {
-    let url = server(|_, end| matrix(false, &["a"], &[end]));
-    let yaml = format!(
-        "source: {{type: prometheus, url: '{url}', timeout: 30s}}
-queries:
-  - {{name: slow, expr: slow, step: 1s}}
-  - {{name: load, expr: load, step: 1s}}"
-    );
-    let memory = Memory::default();
-    let config = config::parse(&yaml, None).unwrap();
-    let mut engine = Engine::start(config, Options::default(), Box::new(memory.clone()))
-        .await
-        .unwrap();
-    let begun = std::time::Instant::now();
-    let end = engine
-        .run(tokio::time::sleep(std::time::Duration::from_secs(4)))
-        .await
-        .unwrap();
-    assert_eq!(end, End::Shutdown);
-    assert!(
-        begun.elapsed() < std::time::Duration::from_secs(15),
-        "{:?}",
-        begun.elapsed()
-    );
-    let judged = memory.0.lock().unwrap().verdicts.len();
-    assert!(judged >= 3, "{judged} verdicts beside a query that hangs");
 }
 
 /// Ten hours at one minute: `calm` all along; `lost` is high from minute 190 and ends at 200.

@@ -1,0 +1,115 @@
+//! An observer that remembers, and a server that misbehaves.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each test file uses a part of it, and a test fails by panicking"
+)]
+
+use std::sync::{Arc, Mutex};
+
+use bongsu_alert::Transition;
+use bongsu_core::Verdict;
+use bongsu_engine::Observer;
+use bongsu_engine::config::QueryConfig;
+
+/// Remembers everything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory(pub(crate) Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) verdicts: Vec<(String, Verdict)>,
+    pub(crate) fired: Vec<String>,
+    pub(crate) resolved: Vec<String>,
+    pub(crate) problems: Vec<String>,
+}
+
+impl Observer for Memory {
+    fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
+        let named = verdicts
+            .iter()
+            .map(|verdict| (query.name.clone(), verdict.clone()));
+        self.0.lock().unwrap().verdicts.extend(named);
+    }
+
+    fn transition(&mut self, transition: &Transition) {
+        let mut seen = self.0.lock().unwrap();
+        match transition {
+            Transition::Fired(alert) => seen.fired.push(alert.summary.clone()),
+            Transition::Resolved(alert) => seen.resolved.push(alert.summary.clone()),
+            _ => {}
+        }
+    }
+
+    fn problem(&mut self, query: &str, message: &str) {
+        self.0
+            .lock()
+            .unwrap()
+            .problems
+            .push(format!("{query}: {message}"));
+    }
+}
+
+/// A server that answers the query `load` with what `body` makes of the number of the request and
+/// the end of the range, and never answers any other.
+pub(crate) fn server(body: impl Fn(usize, i64) -> String + Send + 'static) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut unanswered = Vec::new();
+        let mut requests = 0;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut chunk = [0; 4_096];
+            let (query, end) = loop {
+                let n = stream.read(&mut chunk).unwrap();
+                request.extend_from_slice(&chunk[..n]);
+                let text = String::from_utf8_lossy(&request).into_owned();
+                let form = text.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
+                let field = |name: &str| {
+                    let value = form.split('&').find_map(|pair| pair.strip_prefix(name));
+                    value.map(|value| value.trim_start_matches('=').to_owned())
+                };
+                if let (Some(query), Some(end), Some(_)) =
+                    (field("query"), field("end"), field("step"))
+                {
+                    break (query, end.parse::<f64>().unwrap() as i64);
+                }
+            };
+            if query != "load" {
+                unanswered.push(stream);
+                continue;
+            }
+            let body = body(requests, end);
+            requests += 1;
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            write!(
+                stream,
+                "{head}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
+        }
+    });
+    url
+}
+
+pub(crate) fn matrix(partial: bool, hosts: &[&str], times: &[i64]) -> String {
+    let values: Vec<String> = times.iter().map(|t| format!(r#"[{t},"1"]"#)).collect();
+    let series: Vec<String> = hosts
+        .iter()
+        .map(|host| {
+            let values = values.join(",");
+            format!(r#"{{"metric":{{"__name__":"load","host":"{host}"}},"values":[{values}]}}"#)
+        })
+        .collect();
+    format!(
+        r#"{{"status":"success","isPartial":{partial},"data":{{"resultType":"matrix","result":[{}]}}}}"#,
+        series.join(",")
+    )
+}
