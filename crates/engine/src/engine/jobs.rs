@@ -70,9 +70,12 @@ impl Engine {
             return None;
         }
         let step = query.judge.step;
-        let newest = now
-            .add_millis(-query.config.offset.millis())
-            .align_down(step);
+        let reach = now.add_millis(-query.config.offset.millis());
+        // A file is complete, so its last rows belong to the moment that follows them.
+        let newest = match self.source.start() {
+            Some(_) => reach.align_up(step),
+            None => reach.align_down(step),
+        };
         let (from, skipped) = match (state.cursor, self.source.start()) {
             (Some(cursor), None) => {
                 let next = cursor.add_millis(step);
