@@ -1,4 +1,5 @@
-//! Draws a synthetic day with two incidents to the path given: `.svg`, `.png` or `.html`.
+//! Draws a synthetic day with two incidents to the path given: `.svg`, `.png` or `.html`; without
+//! one, to a file in the directory for temporary files.
 //!
 //! ```sh
 //! cargo run -p bongsu-report --example plot -- day.png
@@ -77,7 +78,10 @@ fn day() -> Result<TimeSeriesPlot, bongsu_report::Error> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path: PathBuf = std::env::args_os().nth(1).ok_or("usage: plot PATH")?.into();
+    let path = std::env::args_os().nth(1).map_or_else(
+        || std::env::temp_dir().join("bongsu-plot.svg"),
+        PathBuf::from,
+    );
     let plot = day()?;
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         #[cfg(feature = "png")]

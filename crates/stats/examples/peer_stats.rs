@@ -3,6 +3,8 @@
 //! Usage: `peer_stats INPUT WINDOW METHOD REPEATS OUTPUT`. Scores go to `OUTPUT` in the layout of the
 //! input, and the seconds that each of `REPEATS` scorings took to standard output.
 
+// xtask: skip benches/peers/stats.py runs it, on the files that it writes
+
 use std::error::Error;
 use std::io::Write as _;
 use std::time::Instant;
