@@ -1,5 +1,6 @@
 //! `kill -9` in the middle of `bongsu run`, again and again: no timestamp is judged twice, none is
-//! skipped.
+//! skipped. The state is saved more rarely than rows are written, so that nearly every kill leaves
+//! rows behind that the state does not know of.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -63,7 +64,7 @@ async fn no_timestamp_is_judged_twice_and_none_is_skipped() {
             "source: {{type: prometheus, url: '{}'}}
 queries:
   - {{name: load, expr: load, step: {STEP_MS}ms, window: 10s, offset: 200ms}}
-state: {{directory: '{}'}}
+state: {{directory: '{}', save_every: 450ms}}
 output: {{verdicts: '{}'}}
 ",
             server.url(),
