@@ -129,6 +129,30 @@ impl Calibrator {
         }
     }
 
+    /// The bound is the raw score `bound`, and `center` or below is as expected, for methods whose
+    /// normal scores lie far from 0, or below it.
+    ///
+    /// ```
+    /// use bongsu_core::Calibrator;
+    /// let calibrator = Calibrator::between(-2.0, -1.0)?;
+    /// assert_eq!(calibrator.calibrate(-1.5), 0.5);
+    /// # Ok::<(), bongsu_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When one of them is not finite, or `center` lies above `bound`.
+    pub fn between(center: f64, bound: f64) -> Result<Self> {
+        if center <= bound && (bound - center).is_finite() {
+            Ok(Self(Mapping::linear(center, bound)))
+        } else {
+            Err(Error::parameter(
+                "threshold",
+                bound,
+                format!("finite and at least the score {center} of what is as expected"),
+            ))
+        }
+    }
+
     /// The calibrated score of a raw one. Never below 0; an infinite raw score stays infinite.
     #[must_use]
     pub fn calibrate(&self, raw: f64) -> f64 {

@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use ndarray::ArrayView2;
 
-use crate::{Expectation, Result, Score};
+use crate::{Expectation, Result, Rows, Score};
 
 /// A configuration that learns from a table: rows are observations, columns are features.
 pub trait FitDetector {
@@ -15,7 +15,24 @@ pub trait FitDetector {
     /// When the configuration is outside its domain, or when `x` has too few rows, no columns, or
     /// values the method cannot take.
     fn fit(&self, x: ArrayView2<'_, f64>) -> Result<Self::Fitted>;
+
+    /// Learns from `rows` and scores these same rows, one score a row.
+    ///
+    /// Provided: [`FitDetector::fit`], then [`Detector::score_rows_into`]. Overridden by methods in
+    /// which a training row is not judged as a new one (a row is not its own neighbour), and by
+    /// those that use the timestamps.
+    ///
+    /// # Errors
+    /// As [`FitDetector::fit`].
+    fn fit_score(&self, rows: &Rows<'_>) -> Result<(Self::Fitted, Vec<f64>)> {
+        let fitted = self.fit(rows.values())?;
+        let scores = fitted.score_rows(rows)?;
+        Ok((fitted, scores))
+    }
 }
+
+/// A fitted detector of any kind, and the scores of the rows that it learned from.
+pub type FittedWithScores = (Box<dyn Detector>, Vec<f64>);
 
 /// [`FitDetector`] without its associated type, for tables of detectors. Implemented for every
 /// [`FitDetector`].
@@ -25,15 +42,29 @@ pub trait FitDetectorDyn {
     /// # Errors
     /// As [`FitDetector::fit`].
     fn fit_boxed(&self, x: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>>;
+
+    /// Learns from `rows` and scores them; see [`FitDetector::fit_score`].
+    ///
+    /// # Errors
+    /// As [`FitDetector::fit_score`].
+    fn fit_score_boxed(&self, rows: &Rows<'_>) -> Result<FittedWithScores>;
 }
 
 impl<T: FitDetector<Fitted: 'static>> FitDetectorDyn for T {
     fn fit_boxed(&self, x: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>> {
         Ok(Box::new(self.fit(x)?))
     }
+
+    fn fit_score_boxed(&self, rows: &Rows<'_>) -> Result<FittedWithScores> {
+        let (fitted, scores) = self.fit_score(rows)?;
+        Ok((Box::new(fitted), scores))
+    }
 }
 
 /// A fitted detector: judges rows without learning from them.
+///
+/// To a method that looks at more than one row at a time (a season, a subsequence) the rows of a
+/// call are consecutive observations, oldest first; to any other their order means nothing.
 pub trait Detector: Debug + Send + Sync {
     /// The number of columns it was fitted on.
     fn n_features(&self) -> usize;
@@ -52,6 +83,45 @@ pub trait Detector: Debug + Send + Sync {
     /// What it expects of each row, for methods that judge a single column against a band.
     fn expectation(&self) -> Option<Expectation> {
         None
+    }
+
+    /// As [`Detector::score_into`], for methods that use the timestamps, such as a profile of the
+    /// day in a time zone. Provided: the timestamps are not used.
+    ///
+    /// # Errors
+    /// As [`Detector::score_into`], and when a method that needs timestamps is given none.
+    fn score_rows_into(&self, rows: &Rows<'_>, out: &mut [f64]) -> Result<()> {
+        self.score_into(rows.values(), out)
+    }
+
+    /// What it expects of each of `rows`, for methods that judge a single column against a band
+    /// that moves. Provided: [`Detector::expectation`] for every row.
+    ///
+    /// # Errors
+    /// As [`Detector::score_rows_into`].
+    fn expectations(&self, rows: &Rows<'_>) -> Result<Option<Vec<Expectation>>> {
+        Ok(self.expectation().map(|band| vec![band; rows.len()]))
+    }
+
+    /// How much each feature of `row` contributes to its score: as many numbers of at least 0 as
+    /// features, in the method's own unit (only their proportions count). `None` for methods that
+    /// cannot tell.
+    ///
+    /// # Errors
+    /// When `row` has another number of features, or a value the method cannot take.
+    fn contributions(&self, row: &[f64]) -> Result<Option<Vec<f64>>> {
+        let _ = row;
+        Ok(None)
+    }
+
+    /// The raw scores of `rows`; see [`Detector::score_rows_into`].
+    ///
+    /// # Errors
+    /// As [`Detector::score_rows_into`].
+    fn score_rows(&self, rows: &Rows<'_>) -> Result<Vec<f64>> {
+        let mut out = vec![0.0; rows.len()];
+        self.score_rows_into(rows, &mut out)?;
+        Ok(out)
     }
 
     /// The raw scores of the rows of `x`.

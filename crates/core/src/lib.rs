@@ -32,6 +32,7 @@ mod frame;
 mod labels;
 mod pareto;
 mod peaks;
+mod rows;
 mod score;
 mod secret;
 mod series;
@@ -41,7 +42,7 @@ mod verdict;
 
 pub use alert::{Alert, AlertState, Severity};
 pub use calibrate::{Calibration, Calibrator};
-pub use detector::{Detector, FitDetector, FitDetectorDyn, StreamDetector};
+pub use detector::{Detector, FitDetector, FitDetectorDyn, FittedWithScores, StreamDetector};
 pub use drift::{Drift, DriftDetector};
 pub use duration::{format_duration, parse_duration};
 pub use error::{Error, ErrorKind};
@@ -51,6 +52,7 @@ pub use forecast::{
 pub use frame::{Fill, Frame};
 pub use labels::{Labels, METRIC_NAME};
 pub use ndarray;
+pub use rows::Rows;
 pub use score::{DeviationFilter, Direction, Expectation, Score};
 pub use secret::Secret;
 pub use series::{Series, SeriesView};

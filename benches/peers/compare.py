@@ -1,0 +1,100 @@
+"""Compares Bongsu with what its users would pick instead, on the same inputs, in one run.
+
+Requirements (pinned):
+    numpy==2.4.6
+    pandas==2.3.3
+    scipy==1.17.1
+    statsmodels==0.15.0
+    scikit-learn==1.9.1
+    stumpy==1.14.1
+    pyod==3.6.7
+
+Run: python benches/peers/compare.py [--only AREA_OR_NAME]... [--rounds 5] [--write]
+
+Single-threaded. Each case warms up once, then reference and ours take turns; the ratio is that of
+the medians. `--write` renews the table in docs/benchmarks.md. The exit status is 1 when a result
+differs from the reference by more than its tolerance.
+"""
+
+import argparse
+import importlib
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import peer
+
+# A module of this folder for each area; each has a list CASES.
+AREAS = ["rolling"]
+
+BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
+
+
+def environment():
+    names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod"]
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    command = ["rustc", "--version"]
+    rustc = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1]
+    return f"CPython {platform.python_version()}, {versions}, rustc {rustc}"
+
+
+def table(results):
+    lines = [
+        "| method | input | reference | reference takes | Bongsu takes | ratio | goal | difference |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in results:
+        goal = "-" if r.case.goal is None else f"{r.case.goal:g}"
+        difference = f"{r.difference:.1e}"
+        if r.case.difference_is != "largest difference":
+            difference += f" ({r.case.difference_is})"
+        lines.append(
+            f"| {r.case.name} | {r.case.size} | {r.case.reference} | {peer.duration(r.theirs)} "
+            f"| {peer.duration(r.ours)} | {r.ratio:.1f} | {goal} | {difference} |"
+        )
+    return "\n".join(lines)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--only", action="append", default=[])
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--write", action="store_true")
+    arguments = arguments.parse_args()
+    cases = []
+    for area in AREAS:
+        for case in importlib.import_module(area).CASES:
+            if not arguments.only or area in arguments.only or case.name in arguments.only:
+                cases.append(case)
+    if not cases:
+        sys.exit(f"nothing is called {', '.join(arguments.only)}; areas: {', '.join(AREAS)}")
+    peer.build(cases)
+    target = peer.target_directory()
+    results, wrong = [], []
+    for case in cases:
+        result = peer.run(case, target, arguments.rounds)
+        results.append(result)
+        print(
+            f"{case.name:28} {case.size:22} {peer.duration(result.theirs):>9} "
+            f"{peer.duration(result.ours):>9}  x{result.ratio:<7.1f} {result.difference:.1e}",
+            flush=True,
+        )
+        # Written so that a NaN is a failure too.
+        if case.tolerance is not None and not result.difference <= case.tolerance:
+            wrong.append(case.name)
+    text = f"{table(results)}\n\n{environment()}."
+    if arguments.write:
+        page = peer.ROOT / "docs" / "benchmarks.md"
+        before, rest = page.read_text().split(BEGIN)
+        after = rest.split(END)[1]
+        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    else:
+        print(f"\n{text}")
+    if wrong:
+        sys.exit(f"these differ from the reference: {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    main()
