@@ -10,6 +10,7 @@
 //! | [`ZScore`] | mean of a window | standard deviation | noise that is nearly normal |
 //! | [`RobustZ`] | median of a window or column | median absolute deviation | data with outliers |
 //! | [`Iqr`] | median of a window or column | interquartile range | skewed data |
+//! | [`Gesd`] | mean or median of a column without its outliers | standard deviation or MAD | a bounded number of outliers |
 //! | [`Ewma`] | level and slope, learned point by point | exponentially weighted deviation | live metrics |
 //!
 //! Each configuration checks its domain, each stream is plain data that can be saved and continued
@@ -30,14 +31,17 @@
 
 mod check;
 pub mod ewma;
+pub mod gesd;
 pub mod iqr;
 mod moments;
 pub mod robust;
 pub mod robust_z;
 mod sorted_window;
+mod special;
 pub mod zscore;
 
 pub use ewma::{Ewma, EwmaStream};
+pub use gesd::{FittedGesd, Gesd};
 pub use iqr::{FittedIqr, Iqr, IqrStream};
 pub use robust_z::{FittedRobustZ, RobustZ, RobustZStream};
 pub use zscore::{ZScore, ZScoreStream};
