@@ -8,6 +8,7 @@
 //! | feature | gives | default |
 //! | --- | --- | --- |
 //! | `stats` | statistical detectors and robust statistics: `stats` | yes |
+//! | `ml` | classical machine learning: detectors for tables and subsequences, regressors: `ml` | |
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |
@@ -33,6 +34,8 @@ pub use bongsu_alert as alert;
 pub use bongsu_core as core;
 #[cfg(feature = "engine")]
 pub use bongsu_engine as engine;
+#[cfg(feature = "ml")]
+pub use bongsu_ml as ml;
 #[cfg(feature = "prometheus")]
 pub use bongsu_prometheus as prometheus;
 #[cfg(feature = "report")]
@@ -44,8 +47,8 @@ pub use bongsu_stats as stats;
 pub mod prelude {
     pub use bongsu_core::{
         Alert, Calibration, Calibrator, Detector, DeviationFilter, Direction, DriftDetector,
-        Expectation, Fill, FitDetector, FittedForecaster, Forecaster, Frame, Labels, Score, Series,
-        SeriesView, Severity, Snapshot, StreamDetector, Timestamp, Verdict,
+        Expectation, Fill, FitDetector, FittedForecaster, Forecaster, Frame, Labels, Rows, Score,
+        Series, SeriesView, Severity, Snapshot, StreamDetector, Timestamp, Verdict,
     };
 }
 

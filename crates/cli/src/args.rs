@@ -96,6 +96,10 @@ pub(crate) struct DetectArgs {
     /// Give the algorithm's raw scores instead of calibrated ones.
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Add a column that says which channels made an anomalous row anomalous, where the detector
+    /// can tell.
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// End with status 3 when a row is anomalous.
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,

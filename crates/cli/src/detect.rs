@@ -1,6 +1,8 @@
 use std::io::Write;
 
-use bongsu::engine::registry::{COMMON_PARAMETERS, DETECTORS, ParameterSpec, markdown};
+use bongsu::engine::registry::{
+    COMMON_PARAMETERS, ParameterSpec, REFIT_PARAMETERS, detectors, markdown,
+};
 use bongsu::engine::{DetectRequest, DetectedRow, Table, detect as run_detector};
 use serde_json::json;
 
@@ -16,6 +18,7 @@ pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
         parameters: args.parameters.iter().cloned().collect(),
         train_rows: args.train_rows,
         raw: args.raw,
+        explain: args.explain,
     };
     let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
     let table = Table::open(&args.input)?;
@@ -23,7 +26,7 @@ pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     let rows = run_detector(&table, &request)?;
     progress.finish_and_clear();
     describe(&table);
-    write_rows(output::open(&args.output)?, &table, &rows)?;
+    write_rows(output::open(&args.output)?, &table, &rows, args.explain)?;
     let anomalous = rows.iter().filter(|row| row.anomalous).count();
     tracing::info!(rows = rows.len(), anomalous, "done");
     if args.fail_on_anomaly && anomalous > 0 {
@@ -56,14 +59,21 @@ fn describe(table: &Table) {
     }
 }
 
-fn write_rows(mut out: impl Write, table: &Table, rows: &[DetectedRow]) -> std::io::Result<()> {
+fn write_rows(
+    mut out: impl Write,
+    table: &Table,
+    rows: &[DetectedRow],
+    explain: bool,
+) -> std::io::Result<()> {
     let with_band = rows.iter().any(|row| row.expectation.is_some());
     out.write_all(b"timestamp,score,anomalous")?;
-    out.write_all(if with_band {
-        b",expected,lower,upper\n"
-    } else {
-        b"\n"
-    })?;
+    if with_band {
+        out.write_all(b",expected,lower,upper")?;
+    }
+    if explain {
+        out.write_all(b",explanation")?;
+    }
+    out.write_all(b"\n")?;
     for (time, row) in table.timestamp_texts.iter().zip(rows) {
         write!(out, "{time},")?;
         if let Some(score) = row.score {
@@ -72,13 +82,27 @@ fn write_rows(mut out: impl Write, table: &Table, rows: &[DetectedRow]) -> std::
         write!(out, ",{}", u8::from(row.anomalous))?;
         match (with_band, row.expectation) {
             (true, Some(band)) => {
-                writeln!(out, ",{},{},{}", band.expected, band.lower, band.upper)?;
+                write!(out, ",{},{},{}", band.expected, band.lower, band.upper)?;
             }
-            (true, None) => writeln!(out, ",,,")?,
-            (false, _) => writeln!(out)?,
+            (true, None) => out.write_all(b",,,")?,
+            (false, _) => {}
         }
+        if explain {
+            let summary = row.explanation.as_ref().map_or("", |e| e.summary.as_str());
+            write!(out, ",{}", quoted(summary))?;
+        }
+        out.write_all(b"\n")?;
     }
     out.flush()
+}
+
+/// A field of a CSV file.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 fn list(format: ListFormat) -> Result<(), Failure> {
@@ -86,21 +110,29 @@ fn list(format: ListFormat) -> Result<(), Failure> {
     match format {
         ListFormat::Markdown => out.write_all(markdown().as_bytes())?,
         ListFormat::Json => {
-            let detectors: Vec<_> = DETECTORS
-                .iter()
+            let detectors: Vec<_> = detectors()
                 .map(|spec| {
-                    json!({"name": spec.name, "summary": spec.summary, "parameters": as_json(spec.parameters)})
+                    json!({
+                        "name": spec.name,
+                        "summary": spec.summary,
+                        "judges": spec.input.to_string(),
+                        "works": spec.method.to_string(),
+                        "parameters": as_json(spec.all_parameters()),
+                    })
                 })
                 .collect();
-            let document =
-                json!({"schema": 1, "detectors": detectors, "common": as_json(COMMON_PARAMETERS)});
+            let common = as_json(COMMON_PARAMETERS.iter());
+            let document = json!({"schema": 1, "detectors": detectors, "common": common});
             writeln!(out, "{document:#}")?;
         }
         ListFormat::Text => {
-            for spec in DETECTORS {
+            for spec in detectors() {
                 writeln!(out, "{}\n    {}", spec.name, spec.summary)?;
+                writeln!(out, "    judges {}, {}", spec.input, spec.method)?;
                 write_parameters(&mut out, spec.parameters)?;
             }
+            writeln!(out, "(detectors fitted on many rows, in a running service)")?;
+            write_parameters(&mut out, REFIT_PARAMETERS)?;
             writeln!(out, "(every detector)")?;
             write_parameters(&mut out, COMMON_PARAMETERS)?;
         }
@@ -108,9 +140,9 @@ fn list(format: ListFormat) -> Result<(), Failure> {
     Ok(())
 }
 
-fn as_json(parameters: &[ParameterSpec]) -> Vec<serde_json::Value> {
+fn as_json(parameters: impl Iterator<Item = &'static ParameterSpec>) -> Vec<serde_json::Value> {
     let one = |p: &ParameterSpec| json!({"name": p.name, "default": p.default, "domain": p.domain, "about": p.about});
-    parameters.iter().map(one).collect()
+    parameters.map(one).collect()
 }
 
 fn write_parameters(out: &mut impl Write, parameters: &[ParameterSpec]) -> std::io::Result<()> {

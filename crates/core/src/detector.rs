@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use ndarray::ArrayView2;
 
-use crate::{Expectation, Result, Rows, Score};
+use crate::{Expectation, Result, Rows, Score, Timestamp};
 
 /// A configuration that learns from a table: rows are observations, columns are features.
 pub trait FitDetector {
@@ -168,6 +168,12 @@ pub trait StreamDetector: Debug + Send {
     /// The raw score above which a point is anomalous, when the method has one.
     fn threshold(&self) -> Option<f64> {
         None
+    }
+
+    /// Tells when the next point was observed, for detectors that know the calendar or mind holes in
+    /// time. Provided: not used.
+    fn set_time(&mut self, timestamp: Timestamp) {
+        let _ = timestamp;
     }
 
     /// The number of points learned since the start or the last reset.

@@ -77,6 +77,18 @@ impl<'a> Rows<'a> {
         self.values
     }
 
+    /// The first `rows` rows, or all when there are fewer.
+    #[must_use]
+    pub fn first(&self, rows: usize) -> Self {
+        let rows = rows.min(self.len());
+        let mut values = self.values;
+        values.slice_axis_inplace(ndarray::Axis(0), ndarray::Slice::from(..rows));
+        Self {
+            timestamps: self.timestamps.and_then(|times| times.get(..rows)),
+            values,
+        }
+    }
+
     /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -36,6 +36,22 @@ pub struct Explanation {
     pub contributions: Vec<Contribution>,
 }
 
+impl Explanation {
+    /// What contributed most, in a sentence: the features with the largest shares, at most three.
+    #[must_use]
+    pub fn from_contributions(mut contributions: Vec<Contribution>) -> Self {
+        contributions.sort_by(|a, b| b.share.total_cmp(&a.share));
+        let named = contributions
+            .iter()
+            .take(3)
+            .map(|one| format!("{} {:.0} %", one.feature, 100.0 * one.share));
+        Self {
+            summary: named.collect::<Vec<_>>().join(", "),
+            contributions,
+        }
+    }
+}
+
 /// The part of one feature in a score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {
@@ -61,27 +77,45 @@ impl Verdict {
         let score = raw
             .ready()
             .map(|raw| filter.apply(calibrator.calibrate(raw), value, expectation.as_ref()));
-        let band = expectation.map(|expectation| filter.widen(expectation));
-        let direction = band.and_then(|band| match value.partial_cmp(&band.expected)? {
-            std::cmp::Ordering::Less => Some(Direction::Down),
-            std::cmp::Ordering::Equal => None,
-            std::cmp::Ordering::Greater => Some(Direction::Up),
-        });
+        let mut verdict = Self::unjudged(timestamp, labels);
+        verdict.value = Some(value);
+        verdict.score = score;
+        verdict.anomalous = score.is_some_and(|score| score > 1.0);
+        if let Some(expectation) = expectation {
+            verdict.set_band(filter.widen(expectation));
+        }
+        verdict
+    }
+
+    /// A verdict that says nothing yet.
+    #[must_use]
+    pub const fn unjudged(timestamp: Timestamp, labels: Labels) -> Self {
         Self {
             timestamp,
             labels,
-            value: Some(value),
-            score,
-            expected: band.map(|band| band.expected),
-            lower: band
-                .map(|band| band.lower)
-                .filter(|bound| bound.is_finite()),
-            upper: band
-                .map(|band| band.upper)
-                .filter(|bound| bound.is_finite()),
-            direction,
-            anomalous: score.is_some_and(|score| score > 1.0),
+            value: None,
+            score: None,
+            expected: None,
+            lower: None,
+            upper: None,
+            direction: None,
+            anomalous: false,
             explanation: None,
         }
+    }
+
+    /// Adds what was expected, the finite ones of the bounds, and on which side the value lies.
+    pub fn set_band(&mut self, band: Expectation) {
+        let bound = |bound: f64| bound.is_finite().then_some(bound);
+        self.expected = Some(band.expected);
+        self.lower = bound(band.lower);
+        self.upper = bound(band.upper);
+        self.direction = self
+            .value
+            .and_then(|value| match value.partial_cmp(&band.expected)? {
+                std::cmp::Ordering::Less => Some(Direction::Down),
+                std::cmp::Ordering::Equal => None,
+                std::cmp::Ordering::Greater => Some(Direction::Up),
+            });
     }
 }

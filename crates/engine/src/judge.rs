@@ -263,6 +263,7 @@ impl Judge {
         moment: Timestamp,
         value: f64,
     ) -> Option<Verdict> {
+        state.detector.set_time(moment);
         let expectation = state.detector.expectation();
         // The value is finite and alone, which is all that a detector of one metric asks for.
         let raw = state.detector.score_then_learn(&[value]).ok()?;
@@ -298,19 +299,11 @@ fn normal(state: &SeriesState, moment: Timestamp, why: String) -> Verdict {
 
 fn without_value(state: &SeriesState, timestamp: Timestamp, summary: String) -> Verdict {
     Verdict {
-        timestamp,
-        labels: state.labels.clone(),
-        value: None,
-        score: None,
-        expected: None,
-        lower: None,
-        upper: None,
-        direction: None,
-        anomalous: false,
         explanation: Some(Explanation {
             summary,
             contributions: Vec::new(),
         }),
+        ..Verdict::unjudged(timestamp, state.labels.clone())
     }
 }
 

@@ -24,11 +24,13 @@
 
 mod collect;
 pub mod config;
+mod consecutive;
 mod courier;
 pub mod demo;
 mod detect;
 mod engine;
 mod error;
+mod fitted;
 mod journal;
 mod judge;
 mod observe;

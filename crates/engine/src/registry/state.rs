@@ -1,6 +1,8 @@
-use bongsu_core::{Result as CoreResult, Score, StreamDetector};
+use bongsu_core::{Result as CoreResult, Score, StreamDetector, Timestamp};
 use bongsu_stats::{EwmaStream, IqrStream, RobustZStream, ZScoreStream};
 use serde::{Deserialize, Serialize};
+
+use super::Refitted;
 
 /// The state of a streaming detector of any kind, as it is kept between runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +16,8 @@ pub enum StreamState {
     Iqr(IqrStream),
     /// `ewma`
     Ewma(EwmaStream),
+    /// Any detector that is fitted on many rows.
+    Refitted(Box<Refitted>),
 }
 
 macro_rules! each {
@@ -23,6 +27,7 @@ macro_rules! each {
             StreamState::RobustZ($detector) => $call,
             StreamState::Iqr($detector) => $call,
             StreamState::Ewma($detector) => $call,
+            StreamState::Refitted($detector) => $call,
         }
     };
 }
@@ -57,6 +62,10 @@ impl StreamDetector for StreamState {
 
     fn threshold(&self) -> Option<f64> {
         each!(self, detector => detector.threshold())
+    }
+
+    fn set_time(&mut self, timestamp: Timestamp) {
+        each!(self, detector => detector.set_time(timestamp));
     }
 
     fn seen(&self) -> u64 {

@@ -1,0 +1,147 @@
+//! Detection on a table: the library side of `bongsu detect`.
+
+mod channels;
+
+use std::collections::BTreeMap;
+
+use bongsu_core::{Contribution, Expectation, Explanation, Labels, Timestamp, Verdict};
+
+use self::channels::Channels;
+use crate::registry::{self, Input};
+use crate::{Error, Table};
+
+/// What to run on a table.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DetectRequest {
+    /// The detector's name.
+    pub detector: String,
+    /// Its parameters, and those common to all detectors.
+    pub parameters: BTreeMap<String, String>,
+    /// Learn only from the first rows; without it a streaming detector learns as it goes, and any
+    /// other is fitted on all rows.
+    pub train_rows: Option<usize>,
+    /// Give raw scores instead of calibrated ones.
+    pub raw: bool,
+    /// Say which channels made a row anomalous.
+    pub explain: bool,
+}
+
+/// What was found in one row.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DetectedRow {
+    /// The score; `None` while warming up and where the values are missing.
+    pub score: Option<f64>,
+    /// Whether the row is anomalous.
+    pub anomalous: bool,
+    /// The band, for a single channel.
+    pub expectation: Option<Expectation>,
+    /// Why an anomalous row of several channels is anomalous, when it was asked for and the
+    /// detector can tell.
+    pub explanation: Option<Explanation>,
+}
+
+impl DetectedRow {
+    /// As a verdict on what was observed at `timestamp`; `value` is that of a single channel. The
+    /// score must be a calibrated one.
+    #[must_use]
+    pub fn into_verdict(self, timestamp: Timestamp, labels: Labels, value: Option<f64>) -> Verdict {
+        let mut verdict = Verdict::unjudged(timestamp, labels);
+        verdict.value = value;
+        verdict.score = self.score;
+        verdict.anomalous = self.anomalous;
+        verdict.explanation = self.explanation;
+        if let Some(band) = self.expectation {
+            verdict.set_band(band);
+        }
+        verdict
+    }
+}
+
+/// Judges every row of `table`; one result a row.
+///
+/// Detectors of a single metric judge the channels apart, and a row has the highest of their
+/// scores. Detectors of tables judge the channels of a row together; a row with a missing value is
+/// then not judged.
+///
+/// Rows that do not move on in time are neither judged nor learned.
+///
+/// # Errors
+/// When the detector or a parameter is unknown or outside its domain, or when there are fewer rows
+/// than it needs.
+///
+/// ```
+/// use bongsu_engine::{DetectRequest, Table, detect};
+/// let mut csv = String::from("timestamp,load\n");
+/// for i in 0..40 {
+///     csv += &format!("{},{}\n", 60 * i, if i == 30 { 50.0 } else { f64::from(i % 4) });
+/// }
+/// let table = Table::read(csv.as_bytes())?;
+/// let request = DetectRequest { detector: "iqr".into(), ..DetectRequest::default() };
+/// let rows = detect(&table, &request)?;
+/// let found: Vec<usize> = (0..40).filter(|&i| rows[i].anomalous).collect();
+/// assert_eq!(found, [30]);
+/// # Ok::<(), bongsu_engine::Error>(())
+/// ```
+pub fn detect(table: &Table, request: &DetectRequest) -> Result<Vec<DetectedRow>, Error> {
+    let mut parameters = request.parameters.clone();
+    let filter = registry::take_filter(&mut parameters)?;
+    let rows = table.timestamps.len();
+    if let Some(train) = request.train_rows
+        && train > rows
+    {
+        return Err(Error::config(format!(
+            "--train-rows is {train}, but the input has {rows} rows"
+        )));
+    }
+    let input = registry::find(&request.detector)?.input;
+    let all: Vec<usize> = (0..table.channels.len()).collect();
+    let together: Vec<&[usize]> = match input {
+        Input::Table => vec![&all],
+        Input::Column | Input::Series => all.chunks(1).collect(),
+    };
+    let mut judged = vec![DetectedRow::default(); rows];
+    for columns in together {
+        let runner = registry::runner(&request.detector, &parameters)?;
+        let channels = Channels::new(table, columns, input, request, &filter);
+        let found = channels.judge(runner).map_err(|e| match columns {
+            [one] => {
+                let name = table.channels.get(*one).map_or("", String::as_str);
+                Error::input(format!("channel `{name}`: {e}"))
+            }
+            _ => e,
+        })?;
+        for (row, found) in found {
+            if let Some(best) = judged.get_mut(row) {
+                best.keep_highest(found, request.raw);
+            }
+        }
+    }
+    if table.channels.len() > 1 {
+        for row in &mut judged {
+            row.expectation = None;
+        }
+    }
+    Ok(judged)
+}
+
+/// What some channels say of one row.
+#[derive(Debug)]
+struct Found {
+    raw: Option<f64>,
+    calibrated: Option<f64>,
+    expectation: Option<Expectation>,
+    contributions: Vec<Contribution>,
+}
+
+impl DetectedRow {
+    fn keep_highest(&mut self, found: Found, raw: bool) {
+        let score = if raw { found.raw } else { found.calibrated };
+        if score > self.score || self.score.is_none() {
+            self.score = score;
+            self.explanation = (!found.contributions.is_empty())
+                .then(|| Explanation::from_contributions(found.contributions));
+        }
+        self.anomalous |= found.calibrated.is_some_and(|score| score > 1.0);
+        self.expectation = self.expectation.or(found.expectation);
+    }
+}

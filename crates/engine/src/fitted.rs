@@ -1,0 +1,50 @@
+//! A detector fitted on rows, with the scale on which its scores are read.
+
+use bongsu_core::{Calibration, Calibrator, Detector, Expectation, FitDetectorDyn, Result, Rows};
+
+/// The share of training rows beyond the bound of a method that has no bound of its own.
+const CONTAMINATION: f64 = 0.1;
+
+/// A fitted detector, its calibration, and the scores of the rows that it was fitted on.
+#[derive(Debug)]
+pub(crate) struct Fitted {
+    pub(crate) detector: Box<dyn Detector>,
+    pub(crate) calibrator: Calibrator,
+    pub(crate) training_scores: Vec<f64>,
+}
+
+impl Fitted {
+    pub(crate) fn new(config: &dyn FitDetectorDyn, rows: &Rows<'_>) -> Result<Self> {
+        let (detector, training_scores) = config.fit_score_boxed(rows)?;
+        let banded = detector.expectations(rows)?.is_some();
+        let calibrator = match detector.threshold() {
+            // The distance from what is expected: 0 is as expected.
+            Some(bound) if banded && bound > 0.0 => Calibrator::threshold(bound)?,
+            Some(bound) => Calibrator::between(center(&training_scores, bound), bound)?,
+            None => Calibration::Contamination(CONTAMINATION).fit(&training_scores)?,
+        };
+        Ok(Self {
+            detector,
+            calibrator,
+            training_scores,
+        })
+    }
+
+    pub(crate) fn expectations(&self, rows: &Rows<'_>) -> Result<Option<Vec<Expectation>>> {
+        self.detector.expectations(rows)
+    }
+}
+
+/// The score that is as expected: the median of the training scores, or, where half of them lie
+/// beyond the bound, the lowest.
+fn center(scores: &[f64], bound: f64) -> f64 {
+    let mut sorted: Vec<f64> = scores.iter().copied().filter(|s| s.is_finite()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(bound);
+    let lowest = sorted.first().copied().unwrap_or(bound);
+    if median < bound {
+        median
+    } else {
+        lowest.min(bound)
+    }
+}

@@ -1,0 +1,155 @@
+use bongsu_core::Result as CoreResult;
+use bongsu_stats::{Ewma, Iqr, RobustZ, ZScore};
+
+use super::parameter::{ParameterSpec, Parameters, parameter};
+use super::{DetectorSpec, Input, Method, StreamState};
+
+const fn window_or_all(domain: &'static str) -> ParameterSpec {
+    parameter(
+        "window",
+        "auto",
+        domain,
+        "points looked back on; `all` fits once on all rows (`detect` only), `auto` is `all` in `detect` and 100 elsewhere",
+    )
+}
+
+/// Detectors that judge point by point and learn as they go.
+pub(super) const ONLINE: &[DetectorSpec] = &[
+    DetectorSpec {
+        name: "zscore",
+        summary: "Rolling z-score: distance from the window's mean in standard deviations.",
+        parameters: &[
+            parameter("window", "100", "2 to 1048576", "points in the window"),
+            parameter(
+                "threshold",
+                "3",
+                "finite, above 0",
+                "standard deviations at the bound",
+            ),
+            parameter(
+                "inclusive",
+                "true",
+                "true or false",
+                "whether the judged point is part of its window",
+            ),
+        ],
+        input: Input::Column,
+        method: Method::Stream(|p| {
+            let config = ZScore::new()
+                .window(p.integer("window")?)?
+                .threshold(p.number("threshold")?)?
+                .inclusive(p.flag("inclusive")?);
+            Ok(StreamState::ZScore(config.build()?))
+        }),
+    },
+    DetectorSpec {
+        name: "robust-z",
+        summary: "Robust z-score: distance from the median in median absolute deviations.",
+        parameters: &[
+            window_or_all("auto, all, or 3 to 1048576"),
+            parameter(
+                "threshold",
+                "3.5",
+                "finite, above 0",
+                "robust standard deviations at the bound",
+            ),
+        ],
+        input: Input::Column,
+        method: Method::Both {
+            stream: |p| {
+                let config = robust_z(p)?.window(p.moving_window()?)?;
+                Ok(StreamState::RobustZ(config.build()?))
+            },
+            batch: |p| Ok(Box::new(robust_z(p)?)),
+        },
+    },
+    DetectorSpec {
+        name: "iqr",
+        summary: "Tukey's fences: distance beyond the quartiles in interquartile ranges.",
+        parameters: &[
+            window_or_all("auto, all, or 4 to 1048576"),
+            parameter(
+                "threshold",
+                "1.5",
+                "finite, above 0",
+                "interquartile ranges beyond the quartiles at the bound",
+            ),
+        ],
+        input: Input::Column,
+        method: Method::Both {
+            stream: |p| {
+                let config = iqr(p)?.window(p.moving_window()?)?;
+                Ok(StreamState::Iqr(config.build()?))
+            },
+            batch: |p| Ok(Box::new(iqr(p)?)),
+        },
+    },
+    DetectorSpec {
+        name: "ewma",
+        summary: "Exponentially weighted level, slope and scale that follow the metric; the default for live metrics.",
+        parameters: &[
+            parameter(
+                "threshold",
+                "4",
+                "finite, above 0",
+                "scales from the expected value at the bound",
+            ),
+            parameter(
+                "half_life",
+                "2",
+                "finite, above 0",
+                "points after which a value's weight in the level has halved",
+            ),
+            parameter(
+                "scale_half_life",
+                "80",
+                "finite, above 0",
+                "points after which a value's weight in the scale has halved",
+            ),
+            parameter(
+                "robust",
+                "true",
+                "true or false",
+                "follow a slope and do not learn from anomalous values",
+            ),
+            parameter(
+                "patience",
+                "5",
+                "2 to 10000",
+                "anomalous points in a row on one side that make a new level",
+            ),
+            parameter(
+                "warmup",
+                "30",
+                "2 to 10000",
+                "points learned before the first score",
+            ),
+            parameter(
+                "min_scale",
+                "0",
+                "finite, at least 0",
+                "the least scale, in the metric's unit",
+            ),
+        ],
+        input: Input::Column,
+        method: Method::Stream(|p| {
+            let config = Ewma::new()
+                .threshold(p.number("threshold")?)?
+                .half_life(p.number("half_life")?)?
+                .scale_half_life(p.number("scale_half_life")?)?
+                .robust(p.flag("robust")?)
+                .patience(p.parse("patience")?)?
+                .warmup(p.parse("warmup")?)?
+                .min_scale(p.number("min_scale")?)?;
+            Ok(StreamState::Ewma(config.build()?))
+        }),
+    },
+];
+
+fn robust_z(p: &Parameters<'_>) -> CoreResult<RobustZ> {
+    RobustZ::new().threshold(p.number("threshold")?)
+}
+
+fn iqr(p: &Parameters<'_>) -> CoreResult<Iqr> {
+    Iqr::new().threshold(p.number("threshold")?)
+}

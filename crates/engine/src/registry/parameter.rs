@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+
+use bongsu_core::{DeviationFilter, Error as CoreError, Result as CoreResult};
+
+use super::{DetectorSpec, Method};
+use crate::Error;
+
+/// A parameter of a detector.
+#[derive(Debug)]
+pub struct ParameterSpec {
+    /// The name in `--set name=value`.
+    pub name: &'static str,
+    /// The value when it is not set.
+    pub default: &'static str,
+    /// The values it may have.
+    pub domain: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+pub(super) const fn parameter(
+    name: &'static str,
+    default: &'static str,
+    domain: &'static str,
+    about: &'static str,
+) -> ParameterSpec {
+    ParameterSpec {
+        name,
+        default,
+        domain,
+        about,
+    }
+}
+
+/// Parameters that every detector takes: what counts as a deviation.
+pub const COMMON_PARAMETERS: &[ParameterSpec] = &[
+    parameter(
+        "direction",
+        "both",
+        "up, down or both",
+        "the side of the expected value that counts, where the detector expects one",
+    ),
+    parameter(
+        "min_abs_dev",
+        "0",
+        "finite, at least 0",
+        "the least deviation that counts, in the metric's unit",
+    ),
+    parameter(
+        "min_rel_dev",
+        "0",
+        "finite, at least 0",
+        "the least deviation that counts, as a share of the expected value",
+    ),
+];
+
+/// Parameters of detectors that are fitted on many rows, for where points come one by one.
+pub const REFIT_PARAMETERS: &[ParameterSpec] = &[
+    parameter(
+        "history",
+        "2016",
+        "16 to 1048576",
+        "points that are kept to be fitted on",
+    ),
+    parameter(
+        "refit",
+        "200",
+        "1 to 1048576",
+        "points from one fit to the next; early on it is fitted again whenever the points have grown by a tenth",
+    ),
+    parameter(
+        "min_points",
+        "100",
+        "8 to 1048576",
+        "points before the first fit",
+    ),
+];
+
+/// The parameters given for one detector, checked against its table.
+#[derive(Debug)]
+pub(super) struct Parameters<'a> {
+    spec: &'static DetectorSpec,
+    given: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Parameters<'a> {
+    /// # Errors
+    /// When the detector has no parameter of a given name.
+    pub(super) fn new(
+        spec: &'static DetectorSpec,
+        given: &'a BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let parameters = Self { spec, given };
+        for key in given.keys() {
+            if parameters.row(key).is_none() {
+                let known: Vec<&str> = spec.all_parameters().map(|p| p.name).collect();
+                let hint = crate::config::nearest(key, known.iter().copied()).map_or_else(
+                    || format!("it has: {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                return Err(Error::config(format!(
+                    "detector `{}` has no parameter `{key}`; {hint}",
+                    spec.name
+                )));
+            }
+        }
+        Ok(parameters)
+    }
+
+    pub(super) const fn given(&self) -> &'a BTreeMap<String, String> {
+        self.given
+    }
+
+    fn row(&self, name: &str) -> Option<&'static ParameterSpec> {
+        self.spec.all_parameters().find(|p| p.name == name)
+    }
+
+    pub(super) fn text(&self, name: &str) -> &str {
+        let default = || self.row(name).map(|p| p.default);
+        let given = self.given.get(name).map(String::as_str);
+        given.or_else(default).unwrap_or_default()
+    }
+
+    fn refused(&self, name: &str) -> CoreError {
+        let domain = self.row(name).map(|p| p.domain);
+        let text = self.text(name);
+        CoreError::parameter(name, format!("`{text}`"), domain.unwrap_or_default())
+    }
+
+    pub(super) fn parse<T: std::str::FromStr>(&self, name: &str) -> CoreResult<T> {
+        self.text(name).parse().map_err(|_| self.refused(name))
+    }
+
+    pub(super) fn number(&self, name: &str) -> CoreResult<f64> {
+        self.parse(name)
+    }
+
+    pub(super) fn integer(&self, name: &str) -> CoreResult<usize> {
+        self.parse(name)
+    }
+
+    pub(super) fn flag(&self, name: &str) -> CoreResult<bool> {
+        self.parse(name)
+    }
+
+    /// A value, or `None` where the text is `word` (`auto`, `none`).
+    pub(super) fn unless<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        word: &str,
+    ) -> CoreResult<Option<T>> {
+        match self.text(name) {
+            text if text == word => Ok(None),
+            _ => self.parse(name).map(Some),
+        }
+    }
+
+    /// Values divided by commas.
+    pub(super) fn list<T: std::str::FromStr>(&self, name: &str) -> CoreResult<Vec<T>> {
+        let one = |text: &str| text.trim().parse().map_err(|_| self.refused(name));
+        self.text(name).split(',').map(one).collect()
+    }
+
+    /// What stands beside the word in `choices`.
+    pub(super) fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> CoreResult<T> {
+        let text = self.text(name);
+        let found = choices.iter().find(|(word, _)| *word == text);
+        found
+            .map(|&(_, value)| value)
+            .ok_or_else(|| self.refused(name))
+    }
+
+    /// Whether `detect` fits on all rows rather than on a moving window.
+    pub(super) fn on_all_rows(&self) -> bool {
+        match self.spec.method {
+            Method::Stream(_) => false,
+            Method::Batch(_) => true,
+            Method::Both { .. } => matches!(self.text("window"), "auto" | "all"),
+        }
+    }
+
+    /// The moving window of a detector that also works on all rows at once.
+    pub(super) fn moving_window(&self) -> CoreResult<usize> {
+        match self.text("window") {
+            "auto" => Ok(100),
+            "all" => Err(CoreError::parameter(
+                "window",
+                "`all`",
+                "a number of points when points are judged one by one",
+            )),
+            _ => self.integer("window"),
+        }
+    }
+}
+
+/// Takes the parameters common to all detectors out of `parameters`.
+///
+/// # Errors
+/// When a value is outside its domain.
+pub fn take_filter(parameters: &mut BTreeMap<String, String>) -> Result<DeviationFilter, Error> {
+    let mut number = |name: &str| -> Result<f64, Error> {
+        let Some(text) = parameters.remove(name) else {
+            return Ok(0.0);
+        };
+        let refused = || CoreError::parameter(name, format!("`{text}`"), "finite, at least 0");
+        Ok(text.parse::<f64>().map_err(|_| refused())?)
+    };
+    let filter = DeviationFilter::new()
+        .min_abs_dev(number("min_abs_dev")?)?
+        .min_rel_dev(number("min_rel_dev")?)?;
+    Ok(match parameters.remove("direction") {
+        Some(direction) => filter.direction(direction.parse()?),
+        None => filter,
+    })
+}
