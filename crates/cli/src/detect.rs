@@ -116,7 +116,7 @@ fn list(format: ListFormat) -> Result<(), Failure> {
                         "name": spec.name,
                         "summary": spec.summary,
                         "judges": spec.input.to_string(),
-                        "works": spec.method.to_string(),
+                        "learns": spec.learns().to_string(),
                         "parameters": as_json(spec.all_parameters()),
                     })
                 })
@@ -128,7 +128,7 @@ fn list(format: ListFormat) -> Result<(), Failure> {
         ListFormat::Text => {
             for spec in detectors() {
                 writeln!(out, "{}\n    {}", spec.name, spec.summary)?;
-                writeln!(out, "    judges {}, {}", spec.input, spec.method)?;
+                writeln!(out, "    judges {}, learns {}", spec.input, spec.learns())?;
                 write_parameters(&mut out, spec.parameters)?;
             }
             writeln!(out, "(detectors fitted on many rows, in a running service)")?;

@@ -1,5 +1,6 @@
 //! The one table of detectors: the binary, the configuration and the docs read it.
 
+mod columns;
 mod markdown;
 mod online;
 mod parameter;
@@ -21,7 +22,7 @@ use crate::Error;
 use crate::config::nearest;
 
 /// Every detector, in groups of a kind.
-pub const DETECTORS: &[&[DetectorSpec]] = &[online::ONLINE];
+pub const DETECTORS: &[&[DetectorSpec]] = &[online::ONLINE, columns::COLUMNS];
 
 /// Every detector.
 pub fn detectors() -> impl Iterator<Item = &'static DetectorSpec> {
@@ -39,11 +40,20 @@ pub struct DetectorSpec {
     pub parameters: &'static [ParameterSpec],
     /// What it judges.
     pub input: Input,
-    /// How it learns.
-    pub method: Method,
+    method: Method,
 }
 
 impl DetectorSpec {
+    /// How it learns.
+    #[must_use]
+    pub const fn learns(&self) -> Learns {
+        match self.method {
+            Method::Stream(_) => Learns::PointByPoint,
+            Method::Batch(_) => Learns::OnManyRows,
+            Method::Both { .. } => Learns::EitherWay,
+        }
+    }
+
     /// Its own parameters, and those that all which learn as it does have in common.
     pub fn all_parameters(&self) -> impl Iterator<Item = &'static ParameterSpec> {
         let refit = match self.method {
@@ -80,15 +90,11 @@ type BuildStream = fn(&Parameters<'_>) -> CoreResult<StreamState>;
 /// Makes a detector that is fitted on many rows.
 type BuildBatch = fn(&Parameters<'_>) -> CoreResult<Box<dyn FitDetectorDyn>>;
 
-/// How a detector learns.
+/// How a detector is made.
 #[derive(Clone, Copy)]
-#[expect(private_interfaces, reason = "only the table below makes them")]
-pub enum Method {
-    /// Point by point.
+enum Method {
     Stream(BuildStream),
-    /// Fitted on many rows at once.
     Batch(BuildBatch),
-    /// Either.
     Both {
         /// On a moving window.
         stream: BuildStream,
@@ -97,19 +103,34 @@ pub enum Method {
     },
 }
 
-impl fmt::Display for Method {
+impl fmt::Debug for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Stream(_) => "point by point",
-            Self::Batch(_) => "fitted on many rows",
-            Self::Both { .. } => "either way",
+            Self::Stream(_) => "Stream",
+            Self::Batch(_) => "Batch",
+            Self::Both { .. } => "Both",
         })
     }
 }
 
-impl fmt::Debug for Method {
+/// How a detector learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learns {
+    /// Point by point.
+    PointByPoint,
+    /// Fitted on many rows at once.
+    OnManyRows,
+    /// Either.
+    EitherWay,
+}
+
+impl fmt::Display for Learns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        f.write_str(match self {
+            Self::PointByPoint => "point by point",
+            Self::OnManyRows => "on many rows at once",
+            Self::EitherWay => "either way",
+        })
     }
 }
 
