@@ -7,9 +7,13 @@
 //!
 //! | method | what it does | for |
 //! |---|---|---|
+//! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
 
 mod check;
+
+pub mod pca;
 pub mod scaler;
 
+pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};
