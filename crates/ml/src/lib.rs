@@ -7,13 +7,24 @@
 //!
 //! | method | what it does | for |
 //! |---|---|---|
+//! | [`Copod`] | tails of each column, the longer one first | many features, nothing to tune |
+//! | [`Ecod`] | the rarer tail of each column | many features, nothing to tune |
+//! | [`Hbos`] | density of each column's histogram | many rows, features of several modes |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
 
 mod check;
+mod float;
+mod tails;
 
+pub mod copod;
+pub mod ecod;
+pub mod hbos;
 pub mod pca;
 pub mod scaler;
 
+pub use copod::{Copod, FittedCopod};
+pub use ecod::{Ecod, FittedEcod};
+pub use hbos::{FittedHbos, Hbos, HbosBins};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};

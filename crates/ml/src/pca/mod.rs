@@ -117,7 +117,7 @@ pub struct Pca {
 impl Default for Pca {
     fn default() -> Self {
         Self {
-            components: PcaComponents::Variance(0.99),
+            components: PcaComponents::Variance(0.98),
             scaling: PcaScaling::Standard,
             score: PcaScore::LargestResidual,
             contamination: 0.1,
@@ -126,14 +126,14 @@ impl Default for Pca {
 }
 
 impl Pca {
-    /// The defaults: 99 % of the variance, standardised columns, the largest residual.
+    /// The defaults: 98 % of the variance, standardised columns, the largest residual.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The components to keep. Domain: a count of at least 1 (below the number of columns for
-    /// scores of residuals), or a share in (0, 1). Default: 0.99 of the variance.
+    /// scores of residuals), or a share in (0, 1). Default: 0.98 of the variance.
     ///
     /// # Errors
     /// When outside the domain.

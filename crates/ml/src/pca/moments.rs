@@ -6,7 +6,8 @@ use bongsu_core::{Error, Result};
 use nalgebra::DMatrix;
 
 use super::PcaScaling;
-use super::scaling::{LARGEST, Scaler, power_of_two, spread_or_one};
+use super::scaling::{LARGEST, Scaler, spread_or_one};
+use crate::float::power_of_two;
 
 /// How many values a block of scaled rows has, at most: it stays in the second-level cache.
 const BLOCK: usize = 1 << 14;

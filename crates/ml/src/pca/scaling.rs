@@ -6,6 +6,7 @@ use bongsu_stats::robust::{MAD_TO_STD, mad};
 use serde::{Deserialize, Serialize};
 
 use super::PcaScaling;
+use crate::float::power_of_two;
 
 /// The largest magnitude of a scaled value: sums of a few squares of it stay finite.
 pub(super) const LARGEST: f64 = 1e140;
@@ -115,10 +116,4 @@ fn mean_and_mad(column: &ArrayView1<'_, f64>) -> (f64, f64) {
     let spread = MAD_TO_STD * mad(&column.to_vec());
     let fits = spread > 0.0 && spread.is_finite();
     (mean, if fits { spread } else { std })
-}
-
-/// The power of two at or below `x`, which is finite and above 0: dividing by it is exact.
-pub(super) fn power_of_two(x: f64) -> f64 {
-    let normal = x.max(f64::MIN_POSITIVE);
-    f64::from_bits(normal.to_bits() & (0x7ff << 52))
 }

@@ -21,6 +21,7 @@ from pyod.models.copod import COPOD
 from pyod.models.ecod import ECOD
 from pyod.models.hbos import HBOS
 from pyod.models.pca import PCA
+from scipy import stats
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.preprocessing import StandardScaler
@@ -93,9 +94,21 @@ def pca(x, new):
     return out
 
 
+def signs(x):
+    return np.sign(np.nan_to_num(stats.skew(x, axis=0)))
+
+
 def one_by_one(build, x, new):
-    """PyOD's score of each new row as if it were the only one."""
-    return [build().fit(x).decision_function(row[None, :])[0] for row in new]
+    """PyOD's score of each new row as if it were the only one.
+
+    NaN where the row turns the sign of a column's skewness, which in Bongsu stays that of the
+    training rows.
+    """
+    scores = []
+    for row in new:
+        same = (signs(x) == signs(np.r_[x, row[None, :]])).all()
+        scores.append(build().fit(x).decision_function(row[None, :])[0] if same else np.nan)
+    return scores
 
 
 def tails(build, x, new):
