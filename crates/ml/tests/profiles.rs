@@ -53,8 +53,8 @@ fn assert_same(what: &str, ours: &[f64], theirs: &[f64]) {
     }
 }
 
-fn fit_score<C: FitDetector>(config: &C, x: ArrayView2<'_, f64>) -> (C::Fitted, Vec<f64>) {
-    config.fit_score(&Rows::untimed(x)).unwrap()
+fn fit_score<C: FitDetector>(config: &C, x: &ArrayView2<'_, f64>) -> (C::Fitted, Vec<f64>) {
+    config.fit_score(&Rows::untimed(x.view())).unwrap()
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn principal_components_equal_the_references() {
         let rank = expected["rank"].as_u64().unwrap() as usize;
         let all = Pca::new().components(PcaComponents::All).unwrap();
         let weighted = all.clone().score(PcaScore::WeightedDistance);
-        let (fitted, scores) = fit_score(&weighted, case.x.view());
+        let (fitted, scores) = fit_score(&weighted, &case.x.view());
         assert!(fitted.explained_variance().len() >= rank, "{name}");
         let variances = numbers(&expected["explained_variance"]);
         assert_same(name, &fitted.explained_variance()[..rank], &variances);
@@ -97,7 +97,7 @@ fn principal_components_equal_the_references() {
             let some = Pca::new()
                 .components(PcaComponents::Count(rank - 1))
                 .unwrap();
-            let (fitted, scores) = fit_score(&some.score(PcaScore::Reconstruction), case.x.view());
+            let (fitted, scores) = fit_score(&some.score(PcaScore::Reconstruction), &case.x.view());
             assert_same(name, &scores, &numbers(&expected["reconstruction_train"]));
             let new = fitted.score(case.new.view()).unwrap();
             assert_same(name, &new, &numbers(&expected["reconstruction_new"]));
@@ -109,7 +109,7 @@ fn principal_components_equal_the_references() {
 fn assert_equal<C: FitDetector>(case: &Case, key: &str, config: &C) {
     let expected = &case.expected[key];
     let what = format!("{}/{key}", case.name);
-    let (fitted, scores) = fit_score(config, case.x.view());
+    let (fitted, scores) = fit_score(config, &case.x.view());
     assert_same(&what, &scores, &numbers(&expected["train"]));
     let threshold = numbers(&expected["threshold"]);
     assert_same(&what, &[fitted.threshold().unwrap()], &threshold);
@@ -156,8 +156,8 @@ fn overlapping_windows_give_the_components_of_their_copies() {
         let view = windows(&series, 12, start);
         let config = Pca::new().components(PcaComponents::Count(4)).unwrap();
         let config = config.score(PcaScore::Reconstruction);
-        let (fast, fast_scores) = fit_score(&config, view);
-        let (plain, plain_scores) = fit_score(&config, view.to_owned().view());
+        let (fast, fast_scores) = fit_score(&config, &view);
+        let (plain, plain_scores) = fit_score(&config, &view.to_owned().view());
         assert_same(
             "variances",
             fast.explained_variance(),
@@ -179,7 +179,7 @@ fn more_columns_than_rows_and_the_other_way_round_agree() {
     }
     // Six rows span at most five directions around their mean, so all of them are reproduced.
     let all = Pca::new().components(PcaComponents::All).unwrap();
-    let (_, scores) = fit_score(&all.score(PcaScore::Reconstruction), wide.view());
+    let (_, scores) = fit_score(&all.score(PcaScore::Reconstruction), &wide.view());
     assert!(scores.iter().all(|score| *score < 1e-20), "{scores:?}");
 }
 

@@ -80,7 +80,10 @@ fn extreme_columns_are_scaled() {
         let x = array![[-4.0], [0.0], [1.0], [4.0]].mapv(|v: f64| v * unit);
         let standard = Scaler::Standard.fit(x.view()).unwrap();
         let z = standard.transform(x.view()).unwrap();
-        assert!((z[[3, 0]] - 1.310_556_084_991_557).abs() < 1e-12, "{unit}: {z}");
+        assert!(
+            (z[[3, 0]] - 1.310_556_084_991_557).abs() < 1e-12,
+            "{unit}: {z}"
+        );
         let z = Scaler::MinMax.fit(x.view()).unwrap();
         let z = z.transform(x.view()).unwrap();
         assert_eq!((z[[0, 0]], z[[1, 0]], z[[3, 0]]), (0.0, 0.5, 1.0));
