@@ -10,21 +10,26 @@
 //! | [`Copod`] | tails of each column, the longer one first | many features, nothing to tune |
 //! | [`Ecod`] | the rarer tail of each column | many features, nothing to tune |
 //! | [`Hbos`] | density of each column's histogram | many rows, features of several modes |
+//! | [`IsolationForest`] | rows that random splits isolate early | many features and rows, no assumption on shape; fast |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
 
 mod check;
 mod float;
+mod random;
 mod tails;
+mod tree;
 
 pub mod copod;
 pub mod ecod;
 pub mod hbos;
+pub mod isolation_forest;
 pub mod pca;
 pub mod scaler;
 
 pub use copod::{Copod, FittedCopod};
 pub use ecod::{Ecod, FittedEcod};
 pub use hbos::{FittedHbos, Hbos, HbosBins};
+pub use isolation_forest::{FittedIsolationForest, IsolationForest};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};

@@ -1,0 +1,78 @@
+"""Forests, against scikit-learn."""
+
+from functools import cache
+
+import numpy as np
+from sklearn.ensemble import IsolationForest
+
+from peer import Case
+
+
+def far_from(ours, theirs):
+    """The difference of two rankings of the same rows: one minus Spearman's correlation."""
+    ranks = [np.argsort(np.argsort(scores)) for scores in (ours, theirs)]
+    return float(1 - np.corrcoef(*ranks)[0, 1])
+
+
+def table(rows, columns):
+    return np.random.default_rng(1).normal(size=(rows, columns))
+
+
+def isolation_fit(x):
+    IsolationForest(random_state=0, n_jobs=1).fit(x)
+    return np.array([100.0])
+
+
+@cache
+def grown():
+    return IsolationForest(random_state=0, n_jobs=1).fit(table(10_000, 10))
+
+
+def isolation_score(_, rows):
+    return -grown().score_samples(rows)
+
+
+def isolation_row(_, row):
+    """One row as often as ours is asked to score it, so that a run is long enough to time."""
+    return np.concatenate([-grown().score_samples(row) for _ in range(20)])[:1]
+
+
+def example(**settings):
+    return {"crate": "bongsu-ml", "example": "peer_forest", **settings}
+
+
+CASES = [
+    Case(
+        **example(method="isolation-forest-fit", parameters={"seed": 0}),
+        name="isolation-forest fit",
+        reference="scikit-learn `IsolationForest.fit`",
+        size="10,000 x 10, 100 trees",
+        inputs=lambda: [table(10_000, 10)],
+        theirs=isolation_fit,
+        goal=10,
+        difference_is="trees are random, only their number is compared",
+    ),
+    Case(
+        **example(method="isolation-forest-score", parameters={"seed": 0, "times": 1}),
+        name="isolation-forest score",
+        reference="scikit-learn `score_samples`",
+        size="10,000 x 10, 100 trees",
+        inputs=lambda: [table(10_000, 10), table(10_000, 10)],
+        theirs=isolation_score,
+        goal=5,
+        difference=far_from,
+        difference_is="1 - rank correlation, each with its own trees",
+        tolerance=0.05,
+    ),
+    Case(
+        **example(method="isolation-forest-score", parameters={"seed": 0, "times": 20}),
+        name="isolation-forest 20 x 1 row",
+        reference="scikit-learn `score_samples`",
+        size="1 x 10, 100 trees",
+        inputs=lambda: [table(10_000, 10), table(10_000, 10)[:1]],
+        theirs=isolation_row,
+        goal=500,
+        difference_is="each with its own trees",
+        tolerance=0.05,
+    ),
+]
