@@ -11,6 +11,8 @@
 //! | [`Ecod`] | the rarer tail of each column | many features, nothing to tune |
 //! | [`Hbos`] | density of each column's histogram | many rows, features of several modes |
 //! | [`IsolationForest`] | rows that random splits isolate early | many features and rows, no assumption on shape; fast |
+//! | [`Knn`] | distance to the nearest rows | features on a common scale, any shape of the normal rows |
+//! | [`Lof`] | density compared with that of the neighbours | normal rows in clusters of different density |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
 
@@ -24,6 +26,9 @@ pub mod copod;
 pub mod ecod;
 pub mod hbos;
 pub mod isolation_forest;
+pub mod knn;
+pub mod lof;
+pub mod neighbours;
 pub mod pca;
 pub mod scaler;
 
@@ -31,5 +36,8 @@ pub use copod::{Copod, FittedCopod};
 pub use ecod::{Ecod, FittedEcod};
 pub use hbos::{FittedHbos, Hbos, HbosBins};
 pub use isolation_forest::{FittedIsolationForest, IsolationForest};
+pub use knn::{FittedKnn, Knn, KnnDistance};
+pub use lof::{FittedLof, Lof};
+pub use neighbours::{Metric, NeighbourIndex, Neighbours};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};

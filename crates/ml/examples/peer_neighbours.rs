@@ -1,0 +1,37 @@
+//! Times the methods of nearest neighbours for `benches/peers/neighbours.py`.
+
+// xtask: skip benches/peers/compare.py runs it, on the files that it writes
+
+#[allow(dead_code, reason = "shared with examples that read a column")]
+#[path = "../../stats/examples/peer/mod.rs"]
+mod peer;
+
+use std::error::Error;
+
+use bongsu_core::{Detector as _, FitDetector as _, Rows};
+use bongsu_ml::{Knn, Lof, Metric, NeighbourIndex};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let job = peer::Job::from_arguments()?;
+    let table = job.inputs.first().ok_or("an input is missing")?;
+    let rows = Rows::untimed(table.view());
+    let neighbours = job.parameter("neighbours")?;
+    let lof = Lof::new().neighbours(neighbours)?;
+    job.run(|| {
+        Ok(match job.method.as_str() {
+            "nearest" => {
+                let index = NeighbourIndex::new(&table.view(), Metric::Euclidean)?;
+                let found = index.nearest_others(neighbours)?;
+                let rows = 0..index.len();
+                rows.flat_map(|row| found.distances(row).to_vec()).collect()
+            }
+            "lof" => lof.fit_score(&rows)?.1,
+            "lof-novelty" => {
+                let new = job.inputs.get(1).ok_or("a second input is missing")?;
+                lof.fit(table.view())?.score(new.view())?
+            }
+            "knn" => Knn::new().neighbours(neighbours)?.fit_score(&rows)?.1,
+            other => return Err(format!("no method `{other}`").into()),
+        })
+    })
+}
