@@ -13,6 +13,7 @@
 //! | [`IsolationForest`] | rows that random splits isolate early | many features and rows, no assumption on shape; fast |
 //! | [`Knn`] | distance to the nearest rows | features on a common scale, any shape of the normal rows |
 //! | [`Lof`] | density compared with that of the neighbours | normal rows in clusters of different density |
+//! | [`OneClassSvm`] | a surface that keeps a chosen share of the rows inside | data that are mostly normal |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
 
@@ -29,6 +30,7 @@ pub mod isolation_forest;
 pub mod knn;
 pub mod lof;
 pub mod neighbours;
+pub mod one_class_svm;
 pub mod pca;
 pub mod scaler;
 
@@ -39,5 +41,6 @@ pub use isolation_forest::{FittedIsolationForest, IsolationForest};
 pub use knn::{FittedKnn, Knn, KnnDistance};
 pub use lof::{FittedLof, Lof};
 pub use neighbours::{Metric, NeighbourIndex, Neighbours};
+pub use one_class_svm::{FittedOneClassSvm, OneClassSvm};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};
