@@ -11,6 +11,7 @@
 //! | [`RobustZ`] | median of a window or column | median absolute deviation | data with outliers |
 //! | [`Iqr`] | median of a window or column | interquartile range | skewed data |
 //! | [`Gesd`] | mean or median of a column without its outliers | standard deviation or MAD | a bounded number of outliers |
+//! | [`Cusum`] | a target, given or learned, that moves after a shift | standard deviation | small shifts that last |
 //! | [`Ewma`] | level and slope, learned point by point | exponentially weighted deviation | live metrics |
 //!
 //! Each configuration checks its domain, each stream is plain data that can be saved and continued
@@ -30,9 +31,12 @@
 //! ```
 
 mod check;
+pub mod cusum;
 pub mod ewma;
 pub mod gesd;
+pub mod hypothesis;
 pub mod iqr;
+mod level;
 mod moments;
 pub mod robust;
 pub mod robust_z;
@@ -40,6 +44,7 @@ mod sorted_window;
 mod special;
 pub mod zscore;
 
+pub use cusum::{Cusum, CusumStream};
 pub use ewma::{Ewma, EwmaStream};
 pub use gesd::{FittedGesd, Gesd};
 pub use iqr::{FittedIqr, Iqr, IqrStream};

@@ -10,6 +10,10 @@
 use bongsu_core::{Detector, Direction, ErrorKind, FitDetector, Rows, ndarray::Array2};
 use bongsu_stats::Gesd;
 use bongsu_stats::gesd::grubbs;
+use bongsu_stats::hypothesis::{
+    Adf, Alternative, KpssLags, KpssTrend, LagChoice, PValue, Trend, energy_distance, energy_test,
+    jarque_bera, kpss, ks_2samp, ljung_box, mann_whitney, welch,
+};
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -161,4 +165,233 @@ fn outlier_tests_name_what_is_wrong() {
         Gesd::new().fit(table.view()).unwrap_err().kind(),
         ErrorKind::Shape
     );
+}
+
+/// Close to the reference; probabilities that are tiny may differ by as much as their own size.
+fn assert_all_near(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    for (i, (&a, &b)) in ours.iter().zip(theirs).enumerate() {
+        if b.abs() < 1e-290 {
+            assert!(a.abs() < 1e-280, "{what}[{i}]: {a} instead of {b}");
+        } else {
+            assert_near(&format!("{what}[{i}]"), a, b, tolerance);
+        }
+    }
+}
+
+#[test]
+fn two_sample_tests_equal_scipy() {
+    let golden: Value =
+        serde_json::from_str(include_str!("golden/hypothesis_two_samples.json")).unwrap();
+    let sides = [
+        ("two_sided", Alternative::TwoSided),
+        ("less", Alternative::Less),
+        ("greater", Alternative::Greater),
+    ];
+    let methods = [
+        ("auto", PValue::Auto),
+        ("exact", PValue::Exact),
+        ("asymptotic", PValue::Asymptotic),
+    ];
+    let mut compared = 0;
+    for (name, case) in golden.as_object().unwrap() {
+        if name == "kolmogorov" {
+            continue;
+        }
+        let (a, b) = (numbers(&case["a"]), numbers(&case["b"]));
+        let energy = numbers(&case["energy"])[0];
+        assert_near(name, energy_distance(&a, &b).unwrap(), energy, 1e-9);
+        let p = energy_test(&a, &b).unwrap().p_value;
+        assert!((0.0..=1.0).contains(&p));
+        for (side, alternative) in sides {
+            let test = welch(&a, &b, alternative).unwrap();
+            let ours = [test.statistic, test.p_value, test.freedom];
+            let key = format!("welch_{side}");
+            assert_all_near(&format!("{name}/{key}"), &ours, &numbers(&case[&key]), 1e-9);
+            for (method, choice) in methods {
+                let key = format!("mann_whitney_{side}_{method}");
+                if let Some(expected) = case.get(&key) {
+                    let test = mann_whitney(&a, &b, alternative, choice).unwrap();
+                    let ours = [test.statistic, test.p_value];
+                    assert_all_near(&format!("{name}/{key}"), &ours, &numbers(expected), 1e-9);
+                    compared += 1;
+                }
+                let key = format!("ks_{side}_{method}");
+                if let Some(expected) = case.get(&key) {
+                    let test = ks_2samp(&a, &b, alternative, choice).unwrap();
+                    let ours = [test.statistic, test.p_value];
+                    assert_all_near(&format!("{name}/{key}"), &ours, &numbers(expected), 1e-9);
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 150, "{compared}");
+}
+
+#[test]
+fn series_tests_equal_statsmodels() {
+    let golden: Value =
+        serde_json::from_str(include_str!("golden/hypothesis_series.json")).unwrap();
+    for (name, case) in golden.as_object().unwrap() {
+        let x = numbers(&case["x"]);
+        let check = |key: &str, ours: &[f64]| {
+            assert_all_near(&format!("{name}/{key}"), ours, &numbers(&case[key]), 1e-9);
+        };
+        let jb = jarque_bera(&x).unwrap();
+        check(
+            "jarque_bera",
+            &[jb.statistic, jb.p_value, jb.skewness, jb.kurtosis],
+        );
+
+        let lags = 10.min(x.len() - 1);
+        let tests = ljung_box(&x, lags, 2).unwrap();
+        let columns: [(&str, Vec<f64>); 4] = [
+            ("lb_stat", tests.iter().map(|t| t.statistic).collect()),
+            ("lb_pvalue", tests.iter().map(|t| t.p_value).collect()),
+            ("bp_stat", tests.iter().map(|t| t.box_pierce).collect()),
+            (
+                "bp_pvalue",
+                tests.iter().map(|t| t.box_pierce_p_value).collect(),
+            ),
+        ];
+        for (column, ours) in columns {
+            let expected = numbers(&case["ljung_box"][column]);
+            assert_all_near(&format!("{name}/{column}"), &ours, &expected, 1e-9);
+        }
+
+        for (trend_name, trend) in [("c", KpssTrend::Constant), ("ct", KpssTrend::Linear)] {
+            for (lags_name, lags) in [
+                ("auto", KpssLags::Auto),
+                ("legacy", KpssLags::Legacy),
+                ("3", KpssLags::Count(3)),
+            ] {
+                let test = kpss(&x, trend, lags).unwrap();
+                let mut ours = vec![test.statistic, test.p_value, test.lags as f64];
+                ours.extend(test.critical_values);
+                check(&format!("kpss_{trend_name}_{lags_name}"), &ours);
+            }
+        }
+
+        for (trend_name, trend) in [
+            ("n", Trend::None),
+            ("c", Trend::Constant),
+            ("ct", Trend::Linear),
+            ("ctt", Trend::Quadratic),
+        ] {
+            for (choice_name, choice) in [
+                ("AIC", LagChoice::Aic),
+                ("BIC", LagChoice::Bic),
+                ("t-stat", LagChoice::TStat),
+                ("None", LagChoice::Fixed),
+            ] {
+                let key = format!("adf_{trend_name}_{choice_name}");
+                if name == "short" && trend == Trend::None {
+                    continue;
+                }
+                let scaled = name == "tiny" || name == "huge";
+                let test = Adf::new().trend(trend).choice(choice).test(&x).unwrap();
+                let mut ours = vec![
+                    test.statistic,
+                    test.p_value,
+                    test.lags as f64,
+                    test.observations as f64,
+                ];
+                ours.extend(test.critical_values);
+                ours.push(test.criterion.unwrap_or(f64::NAN));
+                if scaled {
+                    // All but the criterion, which depends on the unit.
+                    let expected = numbers(&golden["autoregression"][&key]);
+                    assert_all_near(&format!("{name}/{key}"), &ours[..7], &expected[..7], 1e-9);
+                } else {
+                    check(&key, &ours);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tests_take_any_finite_samples() {
+    let samples = [
+        vec![1.0, 1.0, 1.0],
+        vec![f64::MAX, -f64::MAX, 0.0],
+        vec![5e-324, 0.0, -5e-324, 1e-310],
+        vec![1e308, 1.0, 1e-308, 0.0],
+        vec![-0.0, 0.0, -0.0, 0.0],
+    ];
+    for a in &samples {
+        for b in &samples {
+            let energy = energy_test(a, b).unwrap();
+            let mut p_values = vec![energy.p_value];
+            assert!(energy.distance >= 0.0);
+            for side in [
+                Alternative::TwoSided,
+                Alternative::Less,
+                Alternative::Greater,
+            ] {
+                p_values.push(welch(a, b, side).unwrap().p_value);
+                for method in [PValue::Auto, PValue::Exact, PValue::Asymptotic] {
+                    p_values.push(ks_2samp(a, b, side, method).unwrap().p_value);
+                    p_values.push(mann_whitney(a, b, side, method).unwrap().p_value);
+                }
+            }
+            assert!(
+                p_values.iter().all(|p| (0.0..=1.0).contains(p)),
+                "{a:?} {b:?} {p_values:?}"
+            );
+        }
+    }
+    let long: Vec<Vec<f64>> = samples.iter().map(|s| s.repeat(8)).collect();
+    for x in &long[1..4] {
+        let jb = jarque_bera(x).unwrap();
+        assert!((0.0..=1.0).contains(&jb.p_value), "{x:?}: {jb:?}");
+        let lb = ljung_box(x, 5, 0).unwrap();
+        assert!(
+            lb.iter().all(|t| (0.0..=1.0).contains(&t.p_value)),
+            "{x:?}: {lb:?}"
+        );
+        for lags in [KpssLags::Auto, KpssLags::Legacy, KpssLags::Count(0)] {
+            let test = kpss(x, KpssTrend::Linear, lags).unwrap();
+            assert!((0.0..=1.0).contains(&test.p_value), "{x:?}: {test:?}");
+        }
+        for trend in [
+            Trend::None,
+            Trend::Constant,
+            Trend::Linear,
+            Trend::Quadratic,
+        ] {
+            // A series that repeats itself leaves no noise: refused or a number, never NaN.
+            if let Ok(test) = Adf::new().trend(trend).test(x) {
+                assert!((0.0..=1.0).contains(&test.p_value), "{x:?}: {test:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tests_name_what_is_wrong() {
+    let side = Alternative::TwoSided;
+    let missing = [1.0, f64::NAN];
+    assert!(welch(&[1.0], &[1.0, 2.0], side).is_err());
+    assert!(welch(&missing, &[1.0, 2.0], side).is_err());
+    assert!(ks_2samp(&[], &[1.0], side, PValue::Auto).is_err());
+    assert!(ks_2samp(&vec![0.0; 10_001], &[1.0], side, PValue::Exact).is_err());
+    assert!(mann_whitney(&[1.0], &missing, side, PValue::Auto).is_err());
+    assert!(mann_whitney(&[0.0; 2_000], &[0.0; 2_000], side, PValue::Exact).is_err());
+    assert!(energy_distance(&[1.0], &[f64::INFINITY]).is_err());
+    let constant = [2.5; 40];
+    let line: Vec<f64> = (0..40).map(f64::from).collect();
+    assert!(jarque_bera(&constant).is_err());
+    assert!(ljung_box(&constant, 3, 0).is_err());
+    assert!(ljung_box(&line, 0, 0).is_err());
+    assert!(ljung_box(&line, 40, 0).is_err());
+    assert!(kpss(&constant, KpssTrend::Constant, KpssLags::Auto).is_err());
+    assert!(kpss(&line, KpssTrend::Linear, KpssLags::Auto).is_err());
+    assert!(kpss(&line, KpssTrend::Constant, KpssLags::Count(40)).is_err());
+    assert!(Adf::new().test(&constant).is_err());
+    assert!(Adf::new().test(&line).is_err());
+    assert!(Adf::new().max_lags(19).test(&line).is_err());
+    assert!(Adf::new().max_lags(usize::MAX).test(&line).is_err());
+    assert!(Adf::new().test(&[1.0, 2.0]).is_err());
 }

@@ -10,8 +10,8 @@
 
 use std::path::Path;
 
-use bongsu_core::{Snapshot, snapshot};
-use bongsu_stats::Gesd;
+use bongsu_core::{Snapshot, StreamDetector as _, snapshot};
+use bongsu_stats::{Cusum, Gesd};
 
 fn points() -> Vec<f64> {
     (0..40)
@@ -47,4 +47,9 @@ fn check<T: Snapshot>(state: &T, most_bytes: usize) {
 #[test]
 fn every_snapshot_kind_loads() {
     check(&Gesd::new().fit_column(&points()).unwrap(), 120);
+    let mut cusum = Cusum::new().warmup(20).unwrap().build().unwrap();
+    for x in points() {
+        cusum.learn(&[x]).unwrap();
+    }
+    check(&cusum, 230);
 }

@@ -7,6 +7,7 @@ use super::estimates::{Classic, Estimates as _, Robust};
 use super::test::{critical, prediction_limit};
 use super::{Gesd, GesdTest};
 use crate::check;
+use crate::level::Level;
 
 /// What a column without its outliers is like; see [`Gesd`].
 ///
@@ -23,11 +24,7 @@ use crate::check;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedGesd {
     config: Gesd,
-    /// A value `x` is judged by `(x * unit - shift - center) / scale`.
-    unit: f64,
-    shift: f64,
-    center: f64,
-    scale: f64,
+    level: Level,
     limit: f64,
     /// The values that are not outliers.
     clean: u64,
@@ -57,10 +54,12 @@ impl FittedGesd {
         };
         let fitted = Self {
             config,
-            unit: ends.scale,
-            shift: ends.shift,
-            center: estimate.center,
-            scale: estimate.scale,
+            level: Level {
+                unit: ends.scale,
+                shift: ends.shift,
+                center: estimate.center,
+                scale: estimate.scale,
+            },
             limit,
             clean: n as u64,
         };
@@ -73,26 +72,25 @@ impl FittedGesd {
     /// The centre of the values that are not outliers: their mean, hybrid their median.
     #[must_use]
     pub fn center(&self) -> f64 {
-        (self.shift + self.center) / self.unit
+        self.level.at(0.0)
     }
 
     /// The scale of the values that are not outliers: their standard deviation, hybrid 1.4826 times
     /// their median absolute deviation.
     #[must_use]
     pub fn scale(&self) -> f64 {
-        self.scale / self.unit
+        self.level.scale / self.level.unit
     }
 
     /// The raw score of one finite value.
     #[must_use]
     pub fn score_value(&self, x: f64) -> f64 {
-        let deviation = x * self.unit - self.shift - self.center;
-        let counted = match self.config.direction {
-            Direction::Up => deviation.max(0.0),
-            Direction::Down => (-deviation).max(0.0),
-            Direction::Both => deviation.abs(),
-        };
-        check::ratio(counted, self.scale)
+        let z = self.level.standardize(x);
+        match self.config.direction {
+            Direction::Up => z.max(0.0),
+            Direction::Down => (-z).max(0.0),
+            Direction::Both => z.abs(),
+        }
     }
 
     /// The threshold.
@@ -115,9 +113,7 @@ impl Detector for FittedGesd {
     }
 
     fn expectation(&self) -> Option<Expectation> {
-        let reach = self.limit * self.scale;
-        let at = |deviation: f64| (self.shift + deviation) / self.unit;
-        let (lower, upper) = (at(self.center - reach), at(self.center + reach));
+        let (lower, upper) = (self.level.at(-self.limit), self.level.at(self.limit));
         Some(Expectation {
             expected: self.center(),
             lower: if self.config.direction == Direction::Up {
@@ -140,9 +136,8 @@ impl Snapshot for FittedGesd {
 
     fn validate(&self) -> Result<()> {
         self.config.validate()?;
-        let numbers = [self.unit, self.shift, self.center, self.scale, self.limit];
-        let finite = numbers.iter().all(|x| x.is_finite()) && self.center().is_finite();
-        if finite && self.unit > 0.0 && self.scale >= 0.0 && self.limit > 0.0 && self.clean >= 2 {
+        let limit = self.limit.is_finite() && self.limit > 0.0;
+        if self.level.is_valid() && limit && self.clean >= 2 {
             Ok(())
         } else {
             Err(Error::snapshot(

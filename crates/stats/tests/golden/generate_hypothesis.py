@@ -14,11 +14,15 @@ digits as it takes to be exact. The test for outliers runs in 40 digits with mpm
 """
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 from mpmath import mp, mpf
 from scipy import stats
+from statsmodels.stats.diagnostic import acorr_ljungbox
+from statsmodels.stats.stattools import jarque_bera
+from statsmodels.tsa.stattools import adfuller, kpss
 
 HERE = Path(__file__).parent
 mp.dps = 40
@@ -106,8 +110,144 @@ def gesd_cases():
     return cases
 
 
+def pairs():
+    rng = np.random.default_rng(1947)
+    a, b = rng.normal(size=40), rng.normal(0.4, 1.5, size=55)
+    return {
+        "noise": (a, b),
+        "same_size": (a, b[:40]),
+        "multiple": (a, b[:20]),
+        "small": (a[:5], b[:7]),
+        "least": (a[:2], b[:2]),
+        "distinct": (a[:8], b[:30] + 9),
+        "far": (a, b + 30),
+        "equal": (a, a),
+        "counts": (rng.poisson(4, size=50).astype(float), rng.poisson(5, size=35).astype(float)),
+        "one_outlier": (np.r_[a, 1e6], b),
+        "tiny": (a * 1e-12, b * 1e-12),
+        "huge": (a * 1e12, b * 1e12),
+        "large": (rng.normal(size=400), rng.normal(0.3, 1, size=300)),
+    }
+
+
+SIDES = {"two_sided": "two-sided", "less": "less", "greater": "greater"}
+
+
+def two_sample_cases():
+    cases = {}
+    for name, (a, b) in pairs().items():
+        case = {"a": encode(a), "b": encode(b), "energy": repr(float(stats.energy_distance(a, b)))}
+        for side, alternative in SIDES.items():
+            t = stats.ttest_ind(a, b, equal_var=False, alternative=alternative)
+            case[f"welch_{side}"] = encode([t.statistic, t.pvalue, t.df])
+            for method in ("auto", "exact", "asymptotic"):
+                if method != "exact" or len(a) * len(b) < 10_000:
+                    u = stats.mannwhitneyu(a, b, alternative=alternative, method=method)
+                    case[f"mann_whitney_{side}_{method}"] = encode([u.statistic, u.pvalue])
+                ks_method = "asymp" if method == "asymptotic" else method
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    ks = stats.ks_2samp(a, b, alternative=alternative, method=ks_method)
+                if not caught:  # else it fell back to the asymptotic p-value
+                    case[f"ks_{side}_{method}"] = encode([ks.statistic, ks.pvalue])
+        cases[name] = case
+    return cases
+
+
+def kolmogorov_cases():
+    """The distribution behind asymptotic p-values, one row for each method that finds it."""
+    sizes = [5, 60, 139, 141, 900, 5_200, 40_000, 120_000, 900_000]
+    rows = []
+    for n in sizes:
+        for z in (0.3, 0.5, 0.8, 1.2, 1.45, 1.6, 2.5, 5.0, 12.0):
+            d = z / np.sqrt(n)
+            rows.append([n, d, stats.kstwo.sf(d, n)])
+    return encode(rows)
+
+
+def series_cases():
+    rng = np.random.default_rng(1979)
+    noise = rng.normal(size=120)
+    ar = np.zeros(150)
+    for i in range(1, 150):
+        ar[i] = 0.6 * ar[i - 1] + rng.normal()
+    inputs = {
+        "noise": noise,
+        "autoregression": ar,
+        "walk": np.cumsum(noise),
+        "trend": 0.05 * np.arange(120) + noise,
+        "short": noise[:12],
+        "counts": rng.poisson(3, size=90).astype(float),
+        "one_outlier": np.r_[noise[:60], 1e3, noise[60:]],
+        "tiny": ar * 1e-12,
+        "huge": ar * 1e12,
+        "offset": ar + 100,
+    }
+    cases = {}
+    warnings.simplefilter("ignore")
+    for name, x in inputs.items():
+        lags = min(len(x) - 1, 10)
+        lb = acorr_ljungbox(x, lags=lags, boxpierce=True, model_df=2)
+        case = {
+            "x": encode(x),
+            "jarque_bera": encode(jarque_bera(x)),
+            "ljung_box": {c: encode(lb[c]) for c in lb.columns},
+        }
+        for trend in ("c", "ct"):
+            for lags in ("auto", "legacy", 3):
+                stat, p, used, critical = kpss(x, trend, lags, result_object=False)
+                case[f"kpss_{trend}_{lags}"] = encode([stat, p, used, *critical.values()])
+        # Beside a column of ones statsmodels' pseudoinverse loses digits of huge values; the Rust
+        # test holds the results for them against those for "autoregression".
+        for trend in ("n", "c", "ct", "ctt") if name not in ("tiny", "huge") else ():
+            if name == "short" and trend == "n":
+                continue  # The regression has as many columns as observations.
+            for choice in ("AIC", "BIC", "t-stat", None):
+                r = adfuller(x, regression=trend, autolag=choice, result_object=True)
+                best = np.nan if r.icbest is None else r.icbest
+                case[f"adf_{trend}_{choice}"] = encode(
+                    [r.statistic, r.pvalue, r.lags, r.nobs, *r.critical_values.values(), best]
+                )
+        cases[name] = case
+    return cases
+
+
+def cusum(x, target, scale, slack):
+    up, down, sums = 0.0, 0.0, []
+    for v in x:
+        z = (v - target) / scale
+        up, down = max(0.0, up + z - slack), max(0.0, down - z - slack)
+        sums.append((up, down))
+    return np.array(sums).T
+
+
+def cusum_cases():
+    rng = np.random.default_rng(1954)
+    noise = rng.normal(size=100)
+    inputs = {
+        "noise": (noise, 0.0, 1.0),
+        "shift": (np.r_[noise, noise[:50] + 2], 0.1, 1.3),
+        "drop": (np.r_[noise[:30], noise - 3], 0.0, 1.0),
+        "short": (noise[:9], 0.0, 1.0),
+        "one_outlier": (np.r_[noise[:20], 1e6, noise[20:]], 0.0, 1.0),
+        "tiny": (noise * 1e-12, 0.0, 1e-12),
+        "huge": (noise * 1e12, 0.0, 1e12),
+        "counts": (rng.poisson(4, size=70).astype(float), 4.0, 2.0),
+        "constant": (np.full(40, 3.7), 3.7, 0.5),
+    }
+    cases = {}
+    for name, (x, target, scale) in inputs.items():
+        up, down = cusum(x, target, scale, 0.5)
+        cases[name] = {"x": encode(x), "target": target, "scale": scale,
+                       "up": encode(up), "down": encode(down)}
+    return cases
+
+
 def main():
+    write("cusum", cusum_cases())
     write("gesd", gesd_cases())
+    write("two_samples", two_sample_cases() | {"kolmogorov": kolmogorov_cases()})
+    write("series", series_cases())
 
 
 if __name__ == "__main__":
