@@ -1,6 +1,7 @@
 //! A detector fitted on rows, with the scale on which its scores are read.
 
 use bongsu_core::{Calibration, Calibrator, Detector, Expectation, FitDetectorDyn, Result, Rows};
+use bongsu_stats::robust::quantile;
 
 /// The share of training rows beyond the bound of a method that has no bound of its own.
 const CONTAMINATION: f64 = 0.1;
@@ -14,13 +15,25 @@ pub(crate) struct Fitted {
 }
 
 impl Fitted {
-    pub(crate) fn new(config: &dyn FitDetectorDyn, rows: &Rows<'_>) -> Result<Self> {
+    /// Fits on `rows`. With a `max_alarm_share` at most this share of them lies beyond the bound of a
+    /// method that expects no band.
+    pub(crate) fn new(
+        config: &dyn FitDetectorDyn,
+        rows: &Rows<'_>,
+        max_alarm_share: Option<f64>,
+    ) -> Result<Self> {
         let (detector, training_scores) = config.fit_score_boxed(rows)?;
         let banded = detector.expectations(rows)?.is_some();
         let calibrator = match detector.threshold() {
             // The distance from what is expected: 0 is as expected.
             Some(bound) if banded && bound > 0.0 => Calibrator::threshold(bound)?,
-            Some(bound) => Calibrator::between(center(&training_scores, bound), bound)?,
+            Some(bound) => {
+                let bound = match max_alarm_share {
+                    Some(share) => bound.max(quantile(&training_scores, 1.0 - share)),
+                    None => bound,
+                };
+                Calibrator::between(center(&training_scores, bound), bound)?
+            }
             None => Calibration::Contamination(CONTAMINATION).fit(&training_scores)?,
         };
         Ok(Self {
@@ -38,13 +51,10 @@ impl Fitted {
 /// The score that is as expected: the median of the training scores, or, where half of them lie
 /// beyond the bound, the lowest.
 fn center(scores: &[f64], bound: f64) -> f64 {
-    let mut sorted: Vec<f64> = scores.iter().copied().filter(|s| s.is_finite()).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(bound);
-    let lowest = sorted.first().copied().unwrap_or(bound);
+    let median = quantile(scores, 0.5);
     if median < bound {
         median
     } else {
-        lowest.min(bound)
+        quantile(scores, 0.0).min(bound)
     }
 }

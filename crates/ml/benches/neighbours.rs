@@ -20,7 +20,7 @@ fn table(rows: usize, columns: usize) -> Array2<f64> {
 }
 
 fn searches(c: &mut Criterion) {
-    let mut group = c.benchmark_group("neighbours");
+    let mut group = c.benchmark_group("neighbors");
     let rows = 2_000;
     group.throughput(Throughput::Elements(rows as u64));
     for columns in [3, 10, 30] {

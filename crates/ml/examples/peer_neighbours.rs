@@ -15,8 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let job = peer::Job::from_arguments()?;
     let table = job.inputs.first().ok_or("an input is missing")?;
     let rows = Rows::untimed(table.view());
-    let neighbours = job.parameter("neighbours")?;
-    let lof = Lof::new().neighbours(neighbours)?;
+    let neighbours = job.parameter("neighbors")?;
+    let lof = Lof::new().neighbors(neighbours)?;
     job.run(|| {
         Ok(match job.method.as_str() {
             "nearest" => {
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let new = job.inputs.get(1).ok_or("a second input is missing")?;
                 lof.fit(table.view())?.score(new.view())?
             }
-            "knn" => Knn::new().neighbours(neighbours)?.fit_score(&rows)?.1,
+            "knn" => Knn::new().neighbors(neighbours)?.fit_score(&rows)?.1,
             other => return Err(format!("no method `{other}`").into()),
         })
     })

@@ -68,7 +68,7 @@ fn scores_equal_the_references() {
         for expected in case["lof"].as_array().unwrap() {
             let k = expected["k"].as_u64().unwrap() as usize;
             let metric: Metric = expected["metric"].as_str().unwrap().parse().unwrap();
-            let mut lof = Lof::new().neighbours(k).unwrap().metric(metric);
+            let mut lof = Lof::new().neighbors(k).unwrap().metric(metric);
             if let Some(share) = expected["contamination"].as_f64() {
                 lof = lof.contamination(share).unwrap();
             }
@@ -79,7 +79,7 @@ fn scores_equal_the_references() {
             let k = expected["k"].as_u64().unwrap() as usize;
             let metric = expected["metric"].as_str().unwrap().parse().unwrap();
             let distance: KnnDistance = expected["method"].as_str().unwrap().parse().unwrap();
-            let knn = Knn::new().neighbours(k).unwrap().metric(metric);
+            let knn = Knn::new().neighbors(k).unwrap().metric(metric);
             let knn = knn.distance(distance).contamination(0.2).unwrap();
             let (fitted, scores) = knn.fit_score(&Rows::untimed(x.view())).unwrap();
             check(&format!("{name} knn {k}"), expected, &fitted, &scores);
@@ -268,8 +268,8 @@ fn planted_outliers_score_above_all_others() {
 
 #[test]
 fn parameters_and_inputs_outside_their_domain_are_refused() {
-    assert!(Lof::new().neighbours(0).is_err());
-    assert!(Lof::new().neighbours(usize::MAX).is_err());
+    assert!(Lof::new().neighbors(0).is_err());
+    assert!(Lof::new().neighbors(usize::MAX).is_err());
     assert!(Lof::new().contamination(0.6).is_err());
     assert!(Knn::new().contamination(f64::NAN).is_err());
     assert!(
@@ -295,7 +295,7 @@ fn parameters_and_inputs_outside_their_domain_are_refused() {
         ErrorKind::InvalidInput
     );
     let fitted = Lof::new().fit(noise(5, 2).view()).unwrap();
-    assert_eq!(fitted.neighbours(), 4);
+    assert_eq!(fitted.neighbors(), 4);
     let score = |x: ArrayView2<'_, f64>| fitted.score(x).unwrap_err().kind();
     assert_eq!(score(array![[1.0]].view()), ErrorKind::Shape);
     assert_eq!(

@@ -32,6 +32,6 @@ fn every_snapshot_kind_loads() {
     let x = Array2::from_shape_fn((40, 2), |(row, column)| {
         ((row * row + 3 * column) % 17) as f64 + if row == 23 { 100.5 } else { 0.25 }
     });
-    check(&Lof::new().neighbours(5).unwrap().fit(x.view()).unwrap());
+    check(&Lof::new().neighbors(5).unwrap().fit(x.view()).unwrap());
     check(&Knn::new().fit(x.view()).unwrap());
 }

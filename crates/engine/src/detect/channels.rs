@@ -132,7 +132,7 @@ impl<'a> Channels<'a> {
         places: &[usize],
     ) -> Result<Vec<Found>, Error> {
         let learned = rows.first(train);
-        let fitted = Fitted::new(config, &learned)?;
+        let fitted = Fitted::new(config, &learned, None)?;
         let mut scores = fitted.training_scores.clone();
         if train < rows.len() {
             let all = fitted.detector.score_rows(rows)?;

@@ -74,6 +74,12 @@ pub const REFIT_PARAMETERS: &[ParameterSpec] = &[
         "8 to 1048576",
         "points before the first fit",
     ),
+    parameter(
+        "max_alarm_share",
+        "0.01",
+        "none or in (0, 0.5]",
+        "the largest share of the latest points beyond the bound of a detector that expects no band; `none` leaves the bound to the detector",
+    ),
 ];
 
 /// The parameters given for one detector, checked against its table.

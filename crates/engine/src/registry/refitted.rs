@@ -29,6 +29,7 @@ pub struct Refitted {
     history: usize,
     refit: usize,
     min_points: usize,
+    max_alarm_share: Option<f64>,
     features: usize,
     /// The latest points, oldest first, the features of a point together: the `history` that the
     /// model was fitted on, and those learned since.
@@ -51,6 +52,7 @@ impl PartialEq for Refitted {
             && self.parameters == other.parameters
             && (self.history, self.refit, self.min_points)
                 == (other.history, other.refit, other.min_points)
+            && self.max_alarm_share == other.max_alarm_share
             && self.features == other.features
             && self.points == other.points
             && self.times == other.times
@@ -71,6 +73,7 @@ impl Refitted {
             history: parameters.integer("history")?,
             refit: parameters.integer("refit")?,
             min_points: parameters.integer("min_points")?,
+            max_alarm_share: parameters.unless("max_alarm_share", "none")?,
             features: 0,
             points: VecDeque::new(),
             times: VecDeque::new(),
@@ -96,7 +99,14 @@ impl Refitted {
                 return Err(CoreError::parameter(name, value, domain));
             }
         }
-        Ok(())
+        match self.max_alarm_share {
+            Some(share) if !(share > 0.0 && share <= 0.5) => Err(CoreError::parameter(
+                "max_alarm_share",
+                share,
+                "in (0, 0.5]",
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn spec(&self) -> CoreResult<&'static DetectorSpec> {
@@ -151,7 +161,7 @@ impl Refitted {
         let to = self.times.len() - self.since_fit.unwrap_or(0);
         let (times, values) = self.gather(to.saturating_sub(self.history), to, &[])?;
         self.with_rows(&times, &values.view(), |rows, _| {
-            self.with_config(|config| Fitted::new(config, rows))
+            self.with_config(|config| Fitted::new(config, rows, self.max_alarm_share))
         })
     }
 

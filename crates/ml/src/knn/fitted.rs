@@ -14,7 +14,7 @@ use crate::neighbours::{MAX_NEIGHBOURS, NeighbourIndex};
 /// ```
 /// use bongsu_core::{Detector as _, FitDetector as _, ndarray::array};
 /// let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
-/// let fitted = bongsu_ml::Knn::new().neighbours(1)?.fit(x.view())?;
+/// let fitted = bongsu_ml::Knn::new().neighbors(1)?.fit(x.view())?;
 /// assert_eq!(fitted.score(array![[1.0, 3.0]].view())?, [2.0]);
 /// assert_eq!(fitted.contributions(&[1.0, 3.0])?, Some(vec![0.0, 4.0]));
 /// # Ok::<(), bongsu_core::Error>(())
@@ -119,7 +119,7 @@ impl Snapshot for FittedKnn {
     fn validate(&self) -> Result<()> {
         let others = self.index.len() - 1;
         let most = others.min(MAX_NEIGHBOURS);
-        check::count("neighbours", self.neighbours, 1, most)?;
+        check::count("neighbors", self.neighbours, 1, most)?;
         if self.threshold.is_finite() && self.threshold >= 0.0 {
             Ok(())
         } else {

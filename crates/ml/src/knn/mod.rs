@@ -79,7 +79,7 @@ impl std::str::FromStr for KnnDistance {
 /// ```
 /// use bongsu_core::{FitDetector as _, Rows, ndarray::array};
 /// let x = array![[0.0], [1.0], [2.0], [9.0]];
-/// let (_, scores) = bongsu_ml::Knn::new().neighbours(2)?.fit_score(&Rows::untimed(x.view()))?;
+/// let (_, scores) = bongsu_ml::Knn::new().neighbors(2)?.fit_score(&Rows::untimed(x.view()))?;
 /// assert_eq!(scores, [2.0, 1.0, 2.0, 8.0]);
 /// # Ok::<(), bongsu_core::Error>(())
 /// ```
@@ -114,8 +114,8 @@ impl Knn {
     ///
     /// # Errors
     /// When outside the domain.
-    pub fn neighbours(mut self, neighbours: usize) -> Result<Self> {
-        self.neighbours = check::count("neighbours", neighbours, 1, MAX_NEIGHBOURS)?;
+    pub fn neighbors(mut self, neighbours: usize) -> Result<Self> {
+        self.neighbours = check::count("neighbors", neighbours, 1, MAX_NEIGHBOURS)?;
         Ok(self)
     }
 
@@ -148,7 +148,7 @@ impl Knn {
     /// # Errors
     /// When a parameter is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        check::count("neighbours", self.neighbours, 1, MAX_NEIGHBOURS)?;
+        check::count("neighbors", self.neighbours, 1, MAX_NEIGHBOURS)?;
         check::contamination(self.contamination)?;
         Ok(())
     }

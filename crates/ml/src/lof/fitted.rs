@@ -20,7 +20,7 @@ const THRESHOLD: f64 = 1.5;
 /// ```
 /// use bongsu_core::{Detector as _, FitDetector as _, ndarray::array};
 /// let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.5, 0.5]];
-/// let fitted = bongsu_ml::Lof::new().neighbours(3)?.fit(x.view())?;
+/// let fitted = bongsu_ml::Lof::new().neighbors(3)?.fit(x.view())?;
 /// let scores = fitted.score(array![[0.5, 0.4], [0.5, 9.0]].view())?;
 /// assert!(scores[0] < 1.5 && scores[1] > 8.0);
 /// let of = fitted.contributions(&[0.5, 9.0])?.unwrap();
@@ -157,7 +157,7 @@ impl Snapshot for FittedLof {
     fn validate(&self) -> Result<()> {
         let rows = self.index.len();
         let most = (rows - 1).min(MAX_NEIGHBOURS);
-        check::count("neighbours", self.neighbours, 1, most)?;
+        check::count("neighbors", self.neighbours, 1, most)?;
         if !(self.threshold.is_finite() && self.threshold >= 0.0) {
             return Err(Error::snapshot(
                 "the threshold is not a number of at least 0",

@@ -48,7 +48,7 @@ pub use fitted::FittedLof;
 /// ```
 /// use bongsu_core::{FitDetector as _, Rows, ndarray::array};
 /// let x = array![[-1.1], [0.2], [101.1], [0.3]];
-/// let (_, scores) = bongsu_ml::Lof::new().neighbours(2)?.fit_score(&Rows::untimed(x.view()))?;
+/// let (_, scores) = bongsu_ml::Lof::new().neighbors(2)?.fit_score(&Rows::untimed(x.view()))?;
 /// assert!((scores[2] - 73.3697).abs() < 1e-4 && scores[0] < 1.04);
 /// # Ok::<(), bongsu_core::Error>(())
 /// ```
@@ -81,8 +81,8 @@ impl Lof {
     ///
     /// # Errors
     /// When outside the domain.
-    pub fn neighbours(mut self, neighbours: usize) -> Result<Self> {
-        self.neighbours = check::count("neighbours", neighbours, 1, MAX_NEIGHBOURS)?;
+    pub fn neighbors(mut self, neighbours: usize) -> Result<Self> {
+        self.neighbours = check::count("neighbors", neighbours, 1, MAX_NEIGHBOURS)?;
         Ok(self)
     }
 
@@ -108,7 +108,7 @@ impl Lof {
     /// # Errors
     /// When a parameter is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        check::count("neighbours", self.neighbours, 1, MAX_NEIGHBOURS)?;
+        check::count("neighbors", self.neighbours, 1, MAX_NEIGHBOURS)?;
         self.contamination.map(check::contamination).transpose()?;
         Ok(())
     }

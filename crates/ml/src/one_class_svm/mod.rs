@@ -147,7 +147,7 @@ impl OneClassSvm {
     /// # Errors
     /// When outside the domain.
     pub fn tolerance(mut self, tolerance: f64) -> Result<Self> {
-        self.tolerance = check::positive("tolerance", tolerance)?;
+        self.tolerance = check::positive("tol", tolerance)?;
         Ok(self)
     }
 
