@@ -12,6 +12,7 @@
 //! | [`Iqr`] | median of a window or column | interquartile range | skewed data |
 //! | [`Gesd`] | mean or median of a column without its outliers | standard deviation or MAD | a bounded number of outliers |
 //! | [`Cusum`] | a target, given or learned, that moves after a shift | standard deviation | small shifts that last |
+//! | [`TwoWindow`] | recent points like those before them | probability by a two-sample test | changes of level, spread or shape |
 //! | [`Ewma`] | level and slope, learned point by point | exponentially weighted deviation | live metrics |
 //!
 //! Each configuration checks its domain, each stream is plain data that can be saved and continued
@@ -40,8 +41,10 @@ mod level;
 mod moments;
 pub mod robust;
 pub mod robust_z;
+pub mod rolling;
 mod sorted_window;
 mod special;
+pub mod two_window;
 pub mod zscore;
 
 pub use cusum::{Cusum, CusumStream};
@@ -49,4 +52,5 @@ pub use ewma::{Ewma, EwmaStream};
 pub use gesd::{FittedGesd, Gesd};
 pub use iqr::{FittedIqr, Iqr, IqrStream};
 pub use robust_z::{FittedRobustZ, RobustZ, RobustZStream};
+pub use two_window::{TwoWindow, TwoWindowStream};
 pub use zscore::{ZScore, ZScoreStream};

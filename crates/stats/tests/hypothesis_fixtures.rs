@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use bongsu_core::{Snapshot, StreamDetector as _, snapshot};
-use bongsu_stats::{Cusum, Gesd};
+use bongsu_stats::{Cusum, Gesd, TwoWindow};
 
 fn points() -> Vec<f64> {
     (0..40)
@@ -48,8 +48,12 @@ fn check<T: Snapshot>(state: &T, most_bytes: usize) {
 fn every_snapshot_kind_loads() {
     check(&Gesd::new().fit_column(&points()).unwrap(), 120);
     let mut cusum = Cusum::new().warmup(20).unwrap().build().unwrap();
+    let two_window = TwoWindow::new().reference(20).unwrap().recent(10).unwrap();
+    let mut two_window = two_window.build().unwrap();
     for x in points() {
         cusum.learn(&[x]).unwrap();
+        two_window.learn(&[x]).unwrap();
     }
     check(&cusum, 230);
+    check(&two_window, 8 * 30 + 100);
 }

@@ -64,7 +64,7 @@ pub fn energy_test(a: &[f64], b: &[f64]) -> Result<EnergyTest> {
 }
 
 /// [`energy_test`] of sorted samples, neither empty; O(n).
-fn energy_of_sorted(a: &[f64], b: &[f64]) -> EnergyTest {
+pub(crate) fn energy_of_sorted(a: &[f64], b: &[f64]) -> EnergyTest {
     let (n_a, n_b) = (a.len() as f64, b.len() as f64);
     let n = n_a + n_b;
     let (mut i, mut j) = (0, 0);

@@ -62,7 +62,12 @@ pub fn ks_2samp(a: &[f64], b: &[f64], alternative: Alternative, method: PValue) 
 }
 
 /// [`ks_2samp`] of sorted samples, neither empty.
-fn ks_of_sorted(a: &[f64], b: &[f64], alternative: Alternative, method: PValue) -> KsTest {
+pub(crate) fn ks_of_sorted(
+    a: &[f64],
+    b: &[f64],
+    alternative: Alternative,
+    method: PValue,
+) -> KsTest {
     let (n_a, n_b) = (a.len(), b.len());
     let [above, below] = distances(a, b);
     let first_above = match alternative {

@@ -67,7 +67,7 @@ pub fn mann_whitney(
 }
 
 /// [`mann_whitney`] of sorted samples, neither empty; O(n).
-fn mann_whitney_of_sorted(
+pub(crate) fn mann_whitney_of_sorted(
     a: &[f64],
     b: &[f64],
     alternative: Alternative,

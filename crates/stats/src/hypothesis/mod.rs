@@ -29,6 +29,10 @@ pub use ljung_box::{LjungBox, ljung_box};
 pub use mann_whitney::{MannWhitney, mann_whitney};
 pub use welch::{WelchTest, welch};
 
+pub(crate) use energy::energy_of_sorted;
+pub(crate) use ks::ks_of_sorted;
+pub(crate) use mann_whitney::mann_whitney_of_sorted;
+
 /// What holds where the null hypothesis does not, about a first and a second sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

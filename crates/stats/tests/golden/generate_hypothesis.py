@@ -18,8 +18,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from mpmath import mp, mpf
 from scipy import stats
+from statsmodels.robust.scale import Huber, qn_scale
 from statsmodels.stats.diagnostic import acorr_ljungbox
 from statsmodels.stats.stattools import jarque_bera
 from statsmodels.tsa.stattools import adfuller, kpss
@@ -243,7 +245,79 @@ def cusum_cases():
     return cases
 
 
+def rolling_cases():
+    rng = np.random.default_rng(2014)
+    noise = rng.normal(size=60)
+    missing = noise.copy()
+    missing[[0, 20, 21, 47]] = np.nan
+    inputs = {
+        "noise": noise,
+        "missing": missing,
+        "counts": rng.poisson(3, size=60).astype(float),
+        "constant": np.full(30, 3.7),
+        "short": noise[:7],
+        "tiny": noise * 1e-12,
+        "huge": noise * 1e12,
+        "one_outlier": np.r_[noise[:30], 1e6, noise[30:50]],
+    }
+    cases = {}
+    for name, x in inputs.items():
+        case = {"x": encode(x)}
+        for window in (1, 2, 7, 16):
+            for q in (0.0, 0.25, 0.5, 0.9, 1.0):
+                case[f"{window} {q}"] = encode(pd.Series(x).rolling(window).quantile(q))
+        cases[name] = case
+    return cases
+
+
+def sn_scale(x):
+    """The definition of Rousseeuw and Croux 1993, not corrected for few values."""
+    n = len(x)
+    inner = np.sort(np.abs(x[:, None] - x), axis=1)[:, n // 2]
+    return 1.1926 * np.sort(inner)[(n + 1) // 2 - 1]
+
+
+def robust_cases():
+    rng = np.random.default_rng(1993)
+    noise = rng.normal(size=60)
+    inputs = {
+        "noise": noise,
+        "odd": noise[:41],
+        "two": noise[:2],
+        "three": noise[:3],
+        "counts": rng.poisson(4, size=70).astype(float),
+        "one_outlier": np.r_[noise[:30], 1e6],
+        "tiny": noise * 1e-12,
+        "huge": noise * 1e12,
+        "offset": 1e9 + 1e-3 * np.round(noise, 3),
+        "skewed": rng.lognormal(size=300),
+    }
+    cases = {}
+    for name, x in inputs.items():
+        case = {"x": encode(x), "qn": repr(qn_scale(x)), "sn": repr(float(sn_scale(x)))}
+        if len(x) > 3 and name != "offset":  # NumPy's sums lose its digits
+            location, scale = Huber(maxiter=1000)(x)
+            case["huber"] = encode([location, scale])
+        cases[name] = case
+    t = np.arange(60.0)
+    lines = {
+        "line": (t, 3 + 0.5 * t + noise),
+        "ties": (np.round(t / 3), np.round(0.2 * t + noise)),
+        "two": (t[:2], noise[:2]),
+        "outliers": (rng.normal(size=60), np.r_[noise[:50], 1e6 * noise[50:]]),
+        "many": (rng.normal(size=700), rng.normal(size=700)),
+        "many_ties": (rng.poisson(9, size=650).astype(float), rng.poisson(5, size=650).astype(float)),
+    }
+    for name, (x, y) in lines.items():
+        cases[f"line_{name}"] = {
+            "x": encode(x), "y": encode(y), "line": encode(stats.theilslopes(y, x, 0.9))
+        }
+    return cases
+
+
 def main():
+    write("robust", robust_cases())
+    write("rolling", rolling_cases())
     write("cusum", cusum_cases())
     write("gesd", gesd_cases())
     write("two_samples", two_sample_cases() | {"kolmogorov": kolmogorov_cases()})

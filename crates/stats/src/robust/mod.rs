@@ -1,7 +1,18 @@
 //! Order statistics that outliers do not move: median, quantiles, median absolute deviation.
 //!
-//! All are pure, return NaN when there are no values or one of them is NaN, and do not overflow for
+//! Beside these: the scales of Rousseeuw and Croux, Huber's location and scale, and the line of Theil
+//! and Sen.
+//!
+//! Order statistics and scales return NaN when there are no values or one of them is NaN, and do not overflow for
 //! finite values as long as the result itself is finite.
+
+mod huber;
+mod pairwise;
+mod theil_sen;
+
+pub use huber::{HuberEstimate, huber};
+pub use pairwise::{qn, sn};
+pub use theil_sen::{TheilSen, theil_sen};
 
 /// The standard deviation of a normal distribution over its median absolute deviation,
 /// `1 / Phi^-1(3/4)`. Its inverse is the 0.6745 of the literature.
@@ -91,6 +102,16 @@ impl Place {
             low,
             share: position - low as f64,
         })
+    }
+
+    /// How many of the sorted values lie before it.
+    pub(crate) const fn rank(self) -> usize {
+        self.low
+    }
+
+    /// How far it is from the value of that rank to the next one.
+    pub(crate) const fn share(self) -> f64 {
+        self.share
     }
 
     pub(crate) fn of(self, sorted: &[f64]) -> f64 {
@@ -200,7 +221,7 @@ pub(crate) fn select_quantile(values: &mut [f64], q: f64) -> f64 {
 }
 
 /// From `low` to `high`, rounded as NumPy rounds it.
-fn interpolate(low: f64, high: f64, share: f64) -> f64 {
+pub(crate) fn interpolate(low: f64, high: f64, share: f64) -> f64 {
     let span = high - low;
     if span.is_infinite() {
         low * (1.0 - share) + high * share
