@@ -12,6 +12,7 @@
 //! | [`Hbos`] | density of each column's histogram | many rows, features of several modes |
 //! | [`IsolationForest`] | rows that random splits isolate early | many features and rows, no assumption on shape; fast |
 //! | [`Knn`] | distance to the nearest rows | features on a common scale, any shape of the normal rows |
+//! | [`LinearRegression`] | least squares and ridge, with errors of the coefficients and intervals | relations between metrics, trends |
 //! | [`Lof`] | density compared with that of the neighbours | normal rows in clusters of different density |
 //! | [`OneClassSvm`] | a surface that keeps a chosen share of the rows inside | data that are mostly normal |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
@@ -28,6 +29,7 @@ pub mod ecod;
 pub mod hbos;
 pub mod isolation_forest;
 pub mod knn;
+pub mod linear;
 pub mod lof;
 pub mod neighbours;
 pub mod one_class_svm;
@@ -39,6 +41,7 @@ pub use ecod::{Ecod, FittedEcod};
 pub use hbos::{FittedHbos, Hbos, HbosBins};
 pub use isolation_forest::{FittedIsolationForest, IsolationForest};
 pub use knn::{FittedKnn, Knn, KnnDistance};
+pub use linear::{FittedLinearRegression, LinearRegression};
 pub use lof::{FittedLof, Lof};
 pub use neighbours::{Metric, NeighbourIndex, Neighbours};
 pub use one_class_svm::{FittedOneClassSvm, OneClassSvm};
