@@ -13,7 +13,7 @@ use std::path::Path;
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{FitDetector, Snapshot, snapshot};
 use bongsu_ml::one_class_svm::Kernel;
-use bongsu_ml::{OneClassSvm, Scaled, Scaler};
+use bongsu_ml::{LinearRegression, OneClassSvm, Scaled, Scaler};
 
 fn table() -> Array2<f64> {
     Array2::from_shape_fn((40, 2), |(i, j)| ((i * i + 3 * j * i) % 17) as f64 + 0.25)
@@ -47,4 +47,6 @@ fn every_snapshot_kind_loads() {
         "",
         &Scaled::new(Scaler::Standard, config).fit(x.view()).unwrap(),
     );
+    let y: Vec<f64> = (0..40).map(|i| f64::from(i * 5 % 13)).collect();
+    check("", &LinearRegression::new().fit(x.view(), &y).unwrap());
 }
