@@ -43,12 +43,8 @@ pub mod robust;
 pub mod robust_z;
 pub mod rolling;
 mod sorted_window;
-<<<<<<< HEAD
-mod special;
-pub mod two_window;
-=======
 pub mod special;
->>>>>>> 1f379c5 (Open the upper quantile of Student's t to other crates)
+pub mod two_window;
 pub mod zscore;
 
 pub use cusum::{Cusum, CusumStream};
