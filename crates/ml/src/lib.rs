@@ -17,6 +17,7 @@
 //! | [`OneClassSvm`] | a surface that keeps a chosen share of the rows inside | data that are mostly normal |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
+//! | [`Subsequences`] | any detector over windows of a series: Sub-PCA, KMeansAD and others | shapes of stretches of a series |
 
 mod check;
 mod float;
@@ -35,6 +36,7 @@ pub mod neighbours;
 pub mod one_class_svm;
 pub mod pca;
 pub mod scaler;
+pub mod subsequence;
 
 pub use copod::{Copod, FittedCopod};
 pub use ecod::{Ecod, FittedEcod};
@@ -47,3 +49,4 @@ pub use neighbours::{Metric, NeighbourIndex, Neighbours};
 pub use one_class_svm::{FittedOneClassSvm, OneClassSvm};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};
+pub use subsequence::{FittedSubsequences, Subsequences, WindowScaling};
