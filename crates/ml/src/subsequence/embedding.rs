@@ -14,6 +14,9 @@ const MOST_VALUES: usize = 1 << 30;
 /// The share of a column's standard deviation below which that of a window is not believed.
 const FLOOR: f64 = 1e-3;
 
+/// Writes the scores of a table of windows.
+type ScoreWindows<'a> = dyn Fn(ArrayView2<'_, f64>, &mut [f64]) -> Result<()> + 'a;
+
 /// A series of `columns` columns, row after row, and how it is cut.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Embedding<'a> {
@@ -70,10 +73,7 @@ impl Embedding<'_> {
     }
 
     /// Scores every regular window with `score`, a block at a time.
-    pub(super) fn score(
-        &self,
-        score: &dyn Fn(ArrayView2<'_, f64>, &mut [f64]) -> Result<()>,
-    ) -> Result<Vec<f64>> {
+    pub(super) fn score(&self, score: &ScoreWindows<'_>) -> Result<Vec<f64>> {
         let view = self.view(0, self.regular())?;
         let mut scores = vec![0.0; view.nrows()];
         if self.shape.scaling == WindowScaling::None {
@@ -93,10 +93,7 @@ impl Embedding<'_> {
 
     /// The score of the window that ends with the series, when no regular one does and points are
     /// judged by windows that end after them.
-    pub(super) fn score_last(
-        &self,
-        score: &dyn Fn(ArrayView2<'_, f64>, &mut [f64]) -> Result<()>,
-    ) -> Result<Option<f64>> {
+    pub(super) fn score_last(&self, score: &ScoreWindows<'_>) -> Result<Option<f64>> {
         let Some(start) = self.last_start().filter(|_| !self.shape.causal) else {
             return Ok(None);
         };
@@ -183,7 +180,10 @@ fn mean_and_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
         return (origin + mean, 0.0);
     }
     let squares = values.map(|x| ((x - origin - mean) / largest).powi(2));
-    (origin + mean, (squares.sum::<f64>() / count).sqrt() * largest)
+    (
+        origin + mean,
+        (squares.sum::<f64>() / count).sqrt() * largest,
+    )
 }
 
 /// Sums over ranges whose ends only move forward. Nothing is subtracted, so that a huge score

@@ -115,9 +115,8 @@ impl<D: Detector> Detector for FittedSubsequences<D> {
         }
         let series = x.as_standard_layout();
         let embedding = self.cut.embedding(series.as_slice().unwrap_or_default());
-        let score = |windows: ArrayView2<'_, f64>, out: &mut [f64]| {
-            self.inner.score_into(windows, out)
-        };
+        let score =
+            |windows: ArrayView2<'_, f64>, out: &mut [f64]| self.inner.score_into(windows, out);
         let windows = embedding.score(&score)?;
         let last = embedding.score_last(&score)?;
         embedding.points(&windows, last, self.cut.neutral, out);
