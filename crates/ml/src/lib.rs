@@ -7,10 +7,12 @@
 //!
 //! | method | what it does | for |
 //! |---|---|---|
+//! | [`Cblof`] | distance to the nearest large cluster of k-means | groups of rows, and rows in none |
 //! | [`Copod`] | tails of each column, the longer one first | many features, nothing to tune |
 //! | [`Ecod`] | the rarer tail of each column | many features, nothing to tune |
 //! | [`Hbos`] | density of each column's histogram | many rows, features of several modes |
 //! | [`IsolationForest`] | rows that random splits isolate early | many features and rows, no assumption on shape; fast |
+//! | [`KMeans`] | distance to the nearest of k centres | states that a system returns to |
 //! | [`Knn`] | distance to the nearest rows | features on a common scale, any shape of the normal rows |
 //! | [`LinearRegression`] | least squares and ridge, with errors of the coefficients and intervals | relations between metrics, trends |
 //! | [`Lof`] | density compared with that of the neighbours | normal rows in clusters of different density |
@@ -25,10 +27,12 @@ mod random;
 mod tails;
 mod tree;
 
+pub mod cblof;
 pub mod copod;
 pub mod ecod;
 pub mod hbos;
 pub mod isolation_forest;
+pub mod kmeans;
 pub mod knn;
 pub mod linear;
 pub mod lof;
@@ -38,10 +42,12 @@ pub mod pca;
 pub mod scaler;
 pub mod subsequence;
 
+pub use cblof::{Cblof, FittedCblof};
 pub use copod::{Copod, FittedCopod};
 pub use ecod::{Ecod, FittedEcod};
 pub use hbos::{FittedHbos, Hbos, HbosBins};
 pub use isolation_forest::{FittedIsolationForest, IsolationForest};
+pub use kmeans::{FittedKMeans, KMeans};
 pub use knn::{FittedKnn, Knn, KnnDistance};
 pub use linear::{FittedLinearRegression, LinearRegression};
 pub use lof::{FittedLof, Lof};

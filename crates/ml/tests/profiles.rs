@@ -7,9 +7,9 @@
     reason = "a failure in a test is a panic"
 )]
 
-use bongsu_core::ndarray::{Array2, ArrayView2};
+use bongsu_core::ndarray::{Array2, ArrayView2, Axis, Slice};
 use bongsu_core::{Detector, FitDetector, Rows};
-use bongsu_ml::{Copod, Ecod, Hbos, HbosBins, Pca, PcaComponents, PcaScore};
+use bongsu_ml::{Cblof, Copod, Ecod, Hbos, HbosBins, KMeans, Pca, PcaComponents, PcaScore};
 use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-9;
@@ -138,6 +138,72 @@ fn tail_scores_equal_pyod() {
         assert_equal(&case, "ecod", &Ecod::new());
         assert_equal(&case, "copod", &Copod::new());
     }
+}
+
+#[test]
+fn clusters_equal_the_references() {
+    for case in cases() {
+        let expected = &case.expected["cblof"];
+        let k = expected["k"].as_u64().unwrap() as usize;
+        let centers = numbers(&expected["centers"]);
+        let centers = Array2::from_shape_vec((k, case.x.ncols()), centers).unwrap();
+        let kmeans = KMeans::new().clusters(k).unwrap();
+        let given = kmeans.fit_around(centers.view(), case.x.view()).unwrap();
+        let inertia = numbers(&expected["inertia"])[0];
+        let off = (given.inertia() - inertia).abs();
+        assert!(off <= 1e-9 * (inertia + 1e-15), "{}: {off}", case.name);
+        let labels = given.nearest(case.x.view()).unwrap();
+        let labels: Vec<f64> = labels.iter().map(|(label, _)| *label as f64).collect();
+        assert_same(&case.name, &labels, &numbers(&expected["labels"]));
+        // Ours are at least as good as Lloyd's iterations from arbitrary rows.
+        let best = kmeans.n_init(10).unwrap().fit(case.x.view()).unwrap();
+        assert!(best.inertia() <= inertia * (1.0 + 1e-9), "{}", case.name);
+        for (key, weights) in [("plain", false), ("weighted", true)] {
+            let Some(train) = expected.get(format!("{key}_train")) else {
+                continue;
+            };
+            let cblof = Cblof::new().use_weights(weights);
+            let (fitted, scores) = cblof.fit_around(centers.view(), case.x.view()).unwrap();
+            // Distances are of the size of the data.
+            let size = case.x.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+            let scaled = |scores: Vec<f64>| -> Vec<f64> {
+                scores.into_iter().map(|s| s / size).collect()
+            };
+            let what = format!("{}/{key}", case.name);
+            assert_same(&what, &scaled(scores), &scaled(numbers(train)));
+            let new = fitted.score(case.new.view()).unwrap();
+            let theirs = numbers(&expected[format!("{key}_new")]);
+            assert_same(&what, &scaled(new), &scaled(theirs));
+            let large: Vec<f64> = (0..k)
+                .filter(|&i| fitted.is_large()[i])
+                .map(|i| i as f64)
+                .collect();
+            assert_same(&what, &large, &numbers(&expected["large"]));
+        }
+    }
+}
+
+/// The numbers of a seed stay those of this version, whatever the number of threads.
+#[test]
+fn value_stability() {
+    let x = Array2::from_shape_fn((300, 3), |(i, j)| {
+        ((i * i + 7 * i * j) % 101) as f64 + (i % 3 * 200) as f64
+    });
+    let fitted = KMeans::new().clusters(5).unwrap().seed(7).fit(x.view()).unwrap();
+    let centers: Vec<f64> = fitted.centers().column(0).to_vec();
+    let other = KMeans::new().clusters(5).unwrap().seed(8).n_init(1).unwrap();
+    let other = other.fit(x.view()).unwrap().inertia();
+    println!("{centers:?} {} {other}", fitted.inertia());
+}
+
+#[test]
+fn clusters_are_found_whatever_the_duplicates() {
+    let x = Array2::from_shape_fn((3000, 2), |(i, _)| (i % 3) as f64);
+    let fitted = KMeans::new().fit(x.view()).unwrap();
+    assert_eq!(fitted.n_clusters(), 3);
+    assert!(fitted.inertia() < 1e-12);
+    let too_many = KMeans::new().clusters(10).unwrap().fit(x.slice_axis(Axis(0), Slice::from(..4)));
+    assert!(too_many.unwrap_err().to_string().contains("`clusters`"));
 }
 
 /// Windows of a series as a view without a copy.

@@ -132,6 +132,15 @@ impl Pca {
         Self::default()
     }
 
+    /// Mahalanobis scores along the components that explain 0.999999 of the variance.
+    pub(crate) fn whitening() -> Self {
+        Self {
+            components: PcaComponents::Variance(0.999_999),
+            score: PcaScore::Mahalanobis,
+            ..Self::default()
+        }
+    }
+
     /// The components to keep. Domain: a count of at least 1 (below the number of columns for
     /// scores of residuals), or a share in (0, 1). Default: 0.98 of the variance.
     ///

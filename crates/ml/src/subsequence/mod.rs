@@ -8,6 +8,8 @@ use bongsu_core::{FitDetector, Result, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::check;
+use crate::kmeans::KMeans;
+use crate::pca::Pca;
 
 pub use fitted::FittedSubsequences;
 
@@ -68,6 +70,27 @@ pub struct Subsequences<C> {
     inner: C,
     shape: Shape,
     contamination: f64,
+}
+
+impl Subsequences<Pca> {
+    /// Sub-PCA: the Mahalanobis score of standardised windows of 100 rows along the principal
+    /// components that explain 0.999999 of the variance. What remains is rounding in smooth series.
+    ///
+    /// On labelled series this finds far more than the weighted distance of `PyOD` or a
+    /// reconstruction error do, because a change of shape lies along components of small variance.
+    #[must_use]
+    pub fn sub_pca() -> Self {
+        Self::new(Pca::whitening())
+    }
+}
+
+impl Subsequences<KMeans> {
+    /// `KMeansAD`: the distance of windows of 100 rows, each without its mean, to the nearest of 50
+    /// centres.
+    #[must_use]
+    pub fn kmeans_ad() -> Self {
+        Self::new(KMeans::for_windows()).scaling(WindowScaling::Center)
+    }
 }
 
 /// How windows are cut, scaled and mapped back to points.
