@@ -27,7 +27,7 @@ from pathlib import Path
 import peer
 
 # A module of this folder for each area; each has a list CASES.
-AREAS = ["rolling", "forest", "neighbours", "svm"]
+AREAS = ["rolling", "forest", "neighbours", "svm", "profiles"]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
 

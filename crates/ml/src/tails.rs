@@ -58,8 +58,13 @@ impl Tails {
         let learned: Vec<(Column, Vec<f64>)> = columns
             .into_par_iter()
             .map(|column| {
-                let mut sorted: Vec<(f64, u32)> = column.iter().copied().zip(0..last).collect();
-                sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+                let mut order: Vec<(i64, u32)> =
+                    column.iter().map(|x| key(*x)).zip(0..last).collect();
+                order.sort_unstable_by_key(|(key, _)| *key);
+                let sorted: Vec<(f64, u32)> = order
+                    .into_iter()
+                    .map(|(key, row)| (value(key), row))
+                    .collect();
                 Column::learn(&sorted, &rarity, combine)
             })
             .collect();
@@ -114,6 +119,19 @@ impl Tails {
             ))
         }
     }
+}
+
+/// A whole number that is ordered as `x` is: cheaper to compare.
+const fn key(x: f64) -> i64 {
+    let bits = x.to_bits().cast_signed();
+    // Negative numbers have their magnitude's bits in reverse order.
+    bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
+}
+
+/// The number of which `key` is the [`key`].
+const fn value(key: i64) -> f64 {
+    let bits = key ^ ((key >> 63).cast_unsigned() >> 1).cast_signed();
+    f64::from_bits(bits.cast_unsigned())
 }
 
 impl Column {

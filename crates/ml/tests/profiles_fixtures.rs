@@ -13,7 +13,7 @@ use std::path::Path;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{FitDetector, Snapshot, snapshot};
-use bongsu_ml::{Copod, Ecod, Hbos, Pca};
+use bongsu_ml::{Cblof, Copod, Ecod, Hbos, KMeans, Pca, Subsequences};
 
 fn table(rows: usize, columns: usize) -> Array2<f64> {
     Array2::from_shape_fn((rows, columns), |(i, j)| {
@@ -46,6 +46,10 @@ fn every_snapshot_kind_loads() {
     check(&Hbos::new().fit(x.view()).unwrap());
     check(&Ecod::new().fit(x.view()).unwrap());
     check(&Copod::new().fit(x.view()).unwrap());
+    check(&KMeans::new().fit(x.view()).unwrap());
+    check(&Cblof::new().fit(x.view()).unwrap());
+    let windows = Subsequences::sub_pca().window(6).unwrap();
+    check(&windows.fit(x.view()).unwrap());
 }
 
 fn size<C: FitDetector<Fitted: Snapshot>>(config: &C, x: &Array2<f64>) -> usize {
@@ -60,6 +64,10 @@ fn models_are_as_small_as_they_say() {
     assert!(pca <= 8 * (6 * 7 + 4 * 6) + 200, "{pca}");
     let hbos = size(&Hbos::new(), &long);
     assert!(hbos <= 6 * (16 * 10 + 60) + 200, "{hbos}");
+    let kmeans = size(&KMeans::new(), &long);
+    assert!(kmeans <= 8 * (8 + 1) * 6 + 200, "{kmeans}");
+    let cblof = size(&Cblof::new(), &long);
+    assert!(cblof <= 8 * (8 + 1) * (6 + 1) + 200, "{cblof}");
     for (rows, x) in [(100, short), (10_000, long)] {
         let (ecod, copod) = (size(&Ecod::new(), &x), size(&Copod::new(), &x));
         assert!(ecod <= 8 * rows * 6 + 200, "{ecod}");

@@ -8,7 +8,9 @@
 
 use bongsu_core::ndarray::{Array2, Axis};
 use bongsu_core::{Detector, FitDetector, FitDetectorDyn, Rows, Snapshot, snapshot};
-use bongsu_ml::{Copod, Ecod, Hbos, HbosBins, Pca, PcaComponents, PcaScaling, PcaScore};
+use bongsu_ml::{
+    Cblof, Copod, Ecod, Hbos, HbosBins, KMeans, Pca, PcaComponents, PcaScaling, PcaScore,
+};
 use proptest::prelude::*;
 
 fn pca(score: PcaScore) -> Pca {
@@ -44,6 +46,8 @@ fn all() -> Vec<(&'static str, Box<dyn FitDetectorDyn>)> {
         ),
         ("ecod", Box::new(Ecod::new())),
         ("copod", Box::new(Copod::new())),
+        ("k-means", Box::new(KMeans::new().clusters(3).unwrap())),
+        ("cblof", Box::new(Cblof::new().clusters(3).unwrap())),
     ]
 }
 
@@ -135,6 +139,8 @@ proptest! {
         same_after_loading(&Hbos::new(), &x);
         same_after_loading(&Ecod::new(), &x);
         same_after_loading(&Copod::new(), &x);
+        same_after_loading(&KMeans::new().clusters(2).unwrap(), &x);
+        same_after_loading(&Cblof::new().clusters(2).unwrap(), &x);
     }
 }
 
@@ -182,6 +188,8 @@ fn parameters_outside_their_domain_are_named() {
             Hbos::new().contamination(bad).unwrap_err(),
             Ecod::new().contamination(bad).unwrap_err(),
             Copod::new().contamination(bad).unwrap_err(),
+            KMeans::new().contamination(bad).unwrap_err(),
+            Cblof::new().contamination(bad).unwrap_err(),
         ];
         assert!(
             errors
@@ -193,6 +201,10 @@ fn parameters_outside_their_domain_are_named() {
     assert!(Pca::new().components(PcaComponents::Variance(1.0)).is_err());
     assert!(Hbos::new().bins(HbosBins::Fixed(1)).is_err());
     assert!(Hbos::new().bins(HbosBins::Fixed(usize::MAX)).is_err());
+    assert!(KMeans::new().clusters(0).is_err() && Cblof::new().clusters(0).is_err());
+    assert!(KMeans::new().n_init(0).is_err() && KMeans::new().max_iterations(0).is_err());
+    assert!(KMeans::new().tolerance(-1.0).is_err());
+    assert!(Cblof::new().alpha(1.0).is_err() && Cblof::new().beta(1.0).is_err());
     assert!(Hbos::new().alpha(1.0).is_err() && Hbos::new().tolerance(0.0).is_err());
     let read: Pca = serde_json::from_str(r#"{"components": {"variance": 2.0}}"#).unwrap();
     assert!(read.fit(Array2::zeros((5, 2)).view()).is_err());

@@ -2,6 +2,7 @@
 
 use bongsu_core::ndarray::linalg::general_mat_mul;
 use bongsu_core::ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, Slice};
+use bongsu_core::{Error, Result};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,7 @@ pub(super) struct Nearest {
 
 impl Normal {
     /// Of the finite values of `x`.
-    pub(super) fn of(x: &ArrayView2<'_, f64>) -> Self {
+    pub(super) fn of(x: &ArrayView2<'_, f64>) -> Result<Self> {
         let largest = x.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         let rough = power_of_two(largest);
         let count = x.nrows() as f64;
@@ -38,28 +39,33 @@ impl Normal {
             column.iter().map(|v| v / rough).sum::<f64>() / count * rough
         };
         let origin: Vec<f64> = x.columns().into_iter().map(mean).collect();
-        // Halves, so that the difference of the largest floats does not overflow.
         let widest = x.rows().into_iter().fold(0.0_f64, |m, row| {
             let deviations = row.into_iter().zip(&origin);
-            deviations.fold(m, |m, (v, o)| m.max((v * 0.5 - o * 0.5).abs()))
+            deviations.fold(m, |m, (v, o)| m.max((v - o).abs()))
         });
-        Self {
-            origin,
-            unit: power_of_two(widest),
+        if widest.is_infinite() {
+            return Err(Error::input(
+                "a column spans more than the largest float; scale the values down first",
+            ));
         }
+        let unit = power_of_two(widest);
+        Ok(Self { origin, unit })
     }
 
     /// Writes `row` to `out`; new rows that are absurdly far are held where squares are finite.
     #[inline]
     pub(super) fn write(&self, row: &ArrayView1<'_, f64>, out: &mut [f64]) {
-        for ((slot, x), origin) in out.iter_mut().zip(*row).zip(&self.origin) {
-            let deviation = x - origin;
-            let z = if deviation.is_infinite() {
-                x / self.unit - origin / self.unit
-            } else {
-                deviation / self.unit
-            };
-            *slot = z.clamp(-1e140, 1e140);
+        // The unit is a power of two: so is its inverse, and nothing is rounded.
+        let inverse = 1.0 / self.unit;
+        let scale = |x: &f64, origin: &f64| ((x - origin) * inverse).clamp(-1e140, 1e140);
+        if let Some(row) = row.as_slice() {
+            for ((slot, x), origin) in out.iter_mut().zip(row).zip(&self.origin) {
+                *slot = scale(x, origin);
+            }
+        } else {
+            for ((slot, x), origin) in out.iter_mut().zip(row).zip(&self.origin) {
+                *slot = scale(x, origin);
+            }
         }
     }
 
@@ -68,6 +74,7 @@ impl Normal {
             && self.origin.iter().all(|o| o.is_finite())
             && self.unit.is_finite()
             && self.unit > 0.0
+            && self.unit == power_of_two(self.unit)
     }
 }
 
@@ -175,9 +182,8 @@ pub(super) fn for_rows<T: Send>(
             &norms,
             |place, row, distances| {
                 let mut nearest = nearest(distances);
-                if let Some(center) = centers.rows().into_iter().nth(nearest.center as usize) {
-                    nearest.first = distance(row, center);
-                }
+                let center = centers.index_axis(Axis(0), nearest.center as usize);
+                nearest.first = distance(row, center);
                 if let Some(slot) = out.get_mut(place) {
                     *slot = judge(row, nearest);
                 }

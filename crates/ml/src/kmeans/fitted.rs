@@ -51,7 +51,7 @@ impl FittedKMeans {
         if u32::try_from(x.nrows()).is_err() {
             return Err(Error::input("k-means takes at most 2^32 - 1 rows"));
         }
-        let normal = Normal::of(x);
+        let normal = Normal::of(x)?;
         let variance = variance(&normal, x);
         let mut best: Option<(f64, Array2<f64>)> = None;
         for run in 0..config.n_init {
@@ -82,7 +82,7 @@ impl FittedKMeans {
             ));
         }
         check::count("clusters", centers.nrows(), 1, MOST_CLUSTERS)?;
-        let normal = Normal::of(x);
+        let normal = Normal::of(x)?;
         let mut normalised = Array2::zeros(centers.dim());
         for (center, mut slot) in centers.rows().into_iter().zip(normalised.rows_mut()) {
             normal.write(&center, slot.as_slice_mut().unwrap_or_default());
@@ -202,7 +202,9 @@ fn variance(normal: &Normal, x: &ArrayView2<'_, f64>) -> f64 {
 
 fn inertia(normal: &Normal, centers: &Array2<f64>, x: &ArrayView2<'_, f64>) -> f64 {
     let mut distances = vec![0.0; x.nrows()];
-    for_rows(normal, centers, x, &mut distances, |_, nearest| nearest.first);
+    for_rows(normal, centers, x, &mut distances, |_, nearest| {
+        nearest.first
+    });
     distances.iter().map(|d| d * d).sum()
 }
 

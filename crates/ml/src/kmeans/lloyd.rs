@@ -89,10 +89,9 @@ impl Clusters {
     /// Adds a row to a cluster, or with `sign` -1 takes it out.
     fn add(&mut self, center: u32, values: &[f64], sign: f64) {
         let center = center as usize;
-        if let Some(sum) = self.sums.rows_mut().into_iter().nth(center) {
-            for (sum, value) in sum.into_iter().zip(values) {
-                *sum += sign * value;
-            }
+        let mut sum = self.sums.index_axis_mut(Axis(0), center);
+        for (sum, value) in sum.iter_mut().zip(values) {
+            *sum += sign * value;
         }
         if let Some(size) = self.sizes.get_mut(center) {
             *size = if sign > 0.0 {

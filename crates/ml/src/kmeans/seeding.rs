@@ -98,20 +98,19 @@ fn potentials(
                 }
                 let mut trials = vec![Vec::with_capacity(rows.nrows()); tried.nrows()];
                 let mut old = potential.iter();
-                scratch.distances(
-                    rows.nrows(),
-                    &tried.view(),
-                    &norms,
-                    |_, row, distances| {
-                        let old = old.next().copied().unwrap_or(0.0);
-                        // Equal rows are at no distance, whatever rounding says.
-                        let rounding = 1e-14 * row.iter().map(|v| v * v).sum::<f64>();
-                        for (trial, distance) in trials.iter_mut().zip(distances) {
-                            let distance = if *distance <= rounding { 0.0 } else { *distance };
-                            trial.push(distance.min(old));
-                        }
-                    },
-                );
+                scratch.distances(rows.nrows(), &tried.view(), &norms, |_, row, distances| {
+                    let old = old.next().copied().unwrap_or(0.0);
+                    // Equal rows are at no distance, whatever rounding says.
+                    let rounding = 1e-14 * row.iter().map(|v| v * v).sum::<f64>();
+                    for (trial, distance) in trials.iter_mut().zip(distances) {
+                        let distance = if *distance <= rounding {
+                            0.0
+                        } else {
+                            *distance
+                        };
+                        trial.push(distance.min(old));
+                    }
+                });
                 trials
             },
         )
