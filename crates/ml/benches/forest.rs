@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bongsu_core::ndarray::{Array2, Axis, Slice};
 use bongsu_core::{Detector as _, FitDetector as _};
-use bongsu_ml::IsolationForest;
+use bongsu_ml::{IsolationForest, RandomForest};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Deterministic noise.
@@ -44,5 +44,28 @@ fn isolation_forest(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, isolation_forest);
+fn random_forest(c: &mut Criterion) {
+    let x = table(720, 9);
+    let y: Vec<f64> = x.rows().into_iter().map(|row| row.sum().sin()).collect();
+    let mut group = c.benchmark_group("random-forest");
+    group.sample_size(20);
+    let config = RandomForest::new();
+    group.bench_function("fit 100 trees", |b| {
+        b.iter(|| config.fit(black_box(x.view()), &y));
+    });
+    let Ok(forest) = config.fit(x.view(), &y) else {
+        return;
+    };
+    for rows in [1, 720] {
+        let part = x.slice_axis(Axis(0), Slice::from(..rows));
+        let mut out = vec![0.0; rows];
+        group.throughput(Throughput::Elements(rows as u64));
+        group.bench_with_input(BenchmarkId::new("predict", rows), &rows, |b, _| {
+            b.iter(|| forest.predict_into(black_box(part), &mut out));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, isolation_forest, random_forest);
 criterion_main!(benches);

@@ -10,7 +10,8 @@ use std::error::Error;
 
 use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{Detector as _, FitDetector as _};
-use bongsu_ml::IsolationForest;
+use bongsu_ml::random_forest::OutOfBag;
+use bongsu_ml::{IsolationForest, RandomForest};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let job = peer::Job::from_arguments()?;
@@ -38,6 +39,22 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
                 Ok(scores)
             })
+        }
+        "random-forest-fit" => {
+            let targets: Vec<f64> = input(1)?.iter().copied().collect();
+            let config = RandomForest::new()
+                .seed(job.parameter("seed")?)
+                .out_of_bag(job.parameter("out_of_bag")?);
+            job.run(|| {
+                let forest = config.fit(train, &targets)?;
+                Ok(vec![forest.out_of_bag().map_or(0.0, OutOfBag::r2)])
+            })
+        }
+        "random-forest-predict" => {
+            let targets: Vec<f64> = input(1)?.iter().copied().collect();
+            let forest = RandomForest::new().fit(train, &targets)?;
+            let rows = input(2)?;
+            job.run(|| Ok(forest.predict(rows)?))
         }
         other => Err(format!("no method `{other}`").into()),
     }

@@ -18,6 +18,7 @@
 //! | [`Lof`] | density compared with that of the neighbours | normal rows in clusters of different density |
 //! | [`OneClassSvm`] | a surface that keeps a chosen share of the rows inside | data that are mostly normal |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
+//! | [`RandomForest`] | predicts a number from the other columns by the mean of many trees | load, cost or capacity that depends on features in any shape |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
 //! | [`Subsequences`] | any detector over windows of a series: Sub-PCA, KMeansAD and others | shapes of stretches of a series |
 
@@ -39,6 +40,7 @@ pub mod lof;
 pub mod neighbours;
 pub mod one_class_svm;
 pub mod pca;
+pub mod random_forest;
 pub mod scaler;
 pub mod subsequence;
 
@@ -54,5 +56,6 @@ pub use lof::{FittedLof, Lof};
 pub use neighbours::{Metric, NeighbourIndex, Neighbours};
 pub use one_class_svm::{FittedOneClassSvm, OneClassSvm};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
+pub use random_forest::{FittedRandomForest, RandomForest};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};
 pub use subsequence::{FittedSubsequences, Subsequences, WindowScaling};

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{Detector, FitDetector, Snapshot, snapshot};
-use bongsu_ml::IsolationForest;
+use bongsu_ml::{IsolationForest, RandomForest};
 
 fn table() -> Array2<f64> {
     Array2::from_shape_fn((40, 3), |(i, j)| ((i * i + 3 * j * i) % 17) as f64 + 0.25)
@@ -46,4 +46,14 @@ fn isolation_forests_load() {
     // The thresholds of splits are sums and products, the same everywhere.
     assert_eq!(loaded.score(table().view()).unwrap().len(), 40);
     assert_eq!(loaded.n_nodes(), forest.n_nodes());
+}
+
+#[test]
+fn random_forests_load() {
+    let y: Vec<f64> = table().column(0).iter().map(|v| v * 0.5).collect();
+    let config = RandomForest::new().trees(4).unwrap();
+    let forest = config.fit(table().view(), &y).unwrap();
+    let loaded = check(&forest);
+    assert_eq!(loaded.n_nodes(), forest.n_nodes());
+    assert_eq!(loaded.predict(table().view()).unwrap().len(), 40);
 }

@@ -57,8 +57,7 @@ impl Trees {
             }
             return;
         }
-        let lanes = (BLOCK_VALUES / self.features.max(1)).clamp(LANES, BLOCK_ROWS) / LANES;
-        let block_rows = lanes * LANES;
+        let block_rows = self.block_rows();
         let block = |scratch: &mut Scratch, (number, sums): (usize, &mut [f64])| {
             let start = number * block_rows;
             let rows = x.slice_axis(Axis(0), Slice::from(start..start + sums.len()));
@@ -75,6 +74,47 @@ impl Trees {
                 .enumerate()
                 .for_each_init(Scratch::default, block);
         }
+    }
+
+    /// For each row of `x`, the sum of what `values` holds for the leaves it reaches in the trees
+    /// that `wanted(tree, row)` names, first to last, and their number.
+    pub(crate) fn sum_where(
+        &self,
+        x: &ArrayView2<'_, f64>,
+        values: &[f64],
+        wanted: impl Fn(usize, usize) -> bool + Sync,
+    ) -> Vec<(f64, u32)> {
+        let block_rows = self.block_rows();
+        let mut sums = vec![(0.0, 0_u32); x.nrows()];
+        let block = |scratch: &mut Scratch, (number, sums): (usize, &mut [(f64, u32)])| {
+            let start = number * block_rows;
+            let rows = x.slice_axis(Axis(0), Slice::from(start..start + sums.len()));
+            scratch.fill(&rows, Inputs::Double);
+            for (tree, root) in self.roots.iter().enumerate() {
+                let groups = scratch.keys.chunks_exact(self.features.max(1));
+                let mut row = start;
+                for (sums, rows) in sums.chunks_mut(LANES).zip(groups) {
+                    let leaves = descend(&self.thresholds, &self.links, *root, rows);
+                    for ((sum, trees), leaf) in sums.iter_mut().zip(leaves) {
+                        if wanted(tree, row) {
+                            *sum += values.get(leaf as usize).copied().unwrap_or_default();
+                            *trees += 1;
+                        }
+                        row += 1;
+                    }
+                }
+            }
+        };
+        sums.par_chunks_mut(block_rows)
+            .enumerate()
+            .for_each_init(Scratch::default, block);
+        sums
+    }
+
+    /// How many rows are worked on together.
+    fn block_rows(&self) -> usize {
+        let groups = (BLOCK_VALUES / self.features.max(1)).clamp(LANES, BLOCK_ROWS) / LANES;
+        groups * LANES
     }
 
     fn sum_block(&self, scratch: &Scratch, values: &[f64], sums: &mut [f64]) {

@@ -5,7 +5,7 @@ const SIGN: u64 = 1 << 63;
 
 /// A whole number for each float, in the same order; both zeros have the same.
 #[inline]
-pub(super) fn of(x: f64) -> u64 {
+pub(crate) fn of(x: f64) -> u64 {
     let bits = (x + 0.0).to_bits();
     // The magnitudes of negative numbers count down.
     let negative = (bits as i64 >> 63) as u64;

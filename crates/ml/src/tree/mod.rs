@@ -7,7 +7,7 @@
 //! shorter instructions.
 
 mod descend;
-mod key;
+pub(crate) mod key;
 
 use bongsu_core::{Error, Result};
 use serde::{Deserialize, Serialize};

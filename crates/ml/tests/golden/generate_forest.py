@@ -1,11 +1,14 @@
-"""Writes forest.json beside this script: trees that scikit-learn grew, and the scores it gives.
+"""Writes forest.json and random_forest.json beside this script.
+
+The first has isolation trees that scikit-learn grew, and the scores it gives; the second tables,
+and what its random forests make of them.
 
 Requirements (pinned):
     numpy==2.4.6
     scikit-learn==1.9.1
 
 Run: python generate_forest.py
-The Rust tests read the file and never need Python. Lists of numbers are text with as many digits
+The Rust tests read the files and never need Python. Lists of numbers are text with as many digits
 as it takes to be exact.
 """
 
@@ -13,7 +16,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from sklearn.ensemble import IsolationForest
+from sklearn.ensemble import IsolationForest, RandomForestRegressor
+from sklearn.inspection import permutation_importance
 
 HERE = Path(__file__).parent
 
@@ -89,11 +93,71 @@ def case(x, parameters):
     }
 
 
+def regressions():
+    rng = np.random.default_rng(20240301)
+    # Multiples of 2^-10: single precision, in which scikit-learn compares, then loses nothing.
+    x = np.round(rng.uniform(size=(180, 7)) * 1024) / 1024
+    friedman1 = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
+    friedman1 += 10 * x[:, 3] + 5 * x[:, 4] + rng.normal(size=180)
+    a, b, c, d = 100 * x[:, 0], 40 * np.pi + 520 * np.pi * x[:, 1], x[:, 2], 1 + 10 * x[:, 3]
+    friedman2 = np.hypot(a, b * c - 1 / (b * d)) + 100 * rng.normal(size=180)
+    friedman3 = np.arctan((b * c - 1 / (b * d)) / (a + 1)) + 0.2 * rng.normal(size=180)
+    counts = rng.poisson(3, size=(180, 4)).astype(float)
+    counts[:, 3] = 5.0
+    per_count = 2 * counts[:, 0] + (counts[:, 1] > 3) + rng.normal(size=180)
+    return {
+        "friedman1": (x, friedman1),
+        "friedman2": (x, friedman2),
+        "friedman3": (x, friedman3),
+        "counts": (counts, per_count),
+        "few_rows": (x[:30], friedman1[:30]),
+        "noise": (x[:, :3], rng.normal(size=180)),
+        "huge": (x * 2.0**40, friedman1 * 1e12),
+        "tiny_target": (x, friedman1 * 1e-6 + 5e-4),
+    }
+
+
+def regression(x, y):
+    y = np.array([float(f"{value:.9g}") for value in y])
+    seeds = range(40)
+    out_of_bag, importances, roots = [], [], []
+    for seed in seeds:
+        forest = RandomForestRegressor(random_state=seed, oob_score=True).fit(x, y)
+        out_of_bag.append(forest.oob_score_)
+        importances.append(forest.feature_importances_)
+        forest.set_params(max_features="sqrt").fit(x, y)
+        roots.append(forest.oob_score_)
+    # Without chance: one tree on all rows, with leaves so large that no two splits tie.
+    tree = RandomForestRegressor(1, bootstrap=False, min_samples_leaf=8, random_state=0)
+    tree.fit(x, y)
+    shuffled = permutation_importance(tree, x, y, n_repeats=30, random_state=0)
+    probes = np.round((x[:40] * 0.9 + x[::-1][:40] * 0.1) * 1024) / 1024
+    return {
+        "columns": x.shape[1],
+        "x": encode(x),
+        "y": encode(y),
+        "out_of_bag": float(np.mean(out_of_bag)),
+        "out_of_bag_sqrt": float(np.mean(roots)),
+        "importances": encode(np.mean(importances, axis=0)),
+        "tree": {
+            "probes": encode(probes),
+            "predictions": encode(tree.predict(probes)),
+            "importances": encode(tree.feature_importances_),
+            "permutation": encode(shuffled.importances_mean),
+        },
+    }
+
+
+def write(name, content):
+    path = HERE / name
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"{path}: {path.stat().st_size:,} bytes")
+
+
 def main():
     cases = {name: case(*table) for name, table in tables().items()}
-    path = HERE / "forest.json"
-    path.write_text(json.dumps({"isolation_forest": cases}, indent=1) + "\n")
-    print(f"{path}: {path.stat().st_size:,} bytes")
+    write("forest.json", {"isolation_forest": cases})
+    write("random_forest.json", {name: regression(*t) for name, t in regressions().items()})
 
 
 if __name__ == "__main__":
