@@ -201,6 +201,22 @@ impl Calibrator {
             Mapping::Conformal { .. } => None,
         }
     }
+
+    /// The raw score that is as expected and calibrates to 0; `None` for the conformal mapping.
+    ///
+    /// ```
+    /// use bongsu_core::Calibrator;
+    /// assert_eq!(Calibrator::between(-2.0, -1.0)?.center(), Some(-2.0));
+    /// # Ok::<(), bongsu_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn center(&self) -> Option<f64> {
+        match &self.0 {
+            &Mapping::Linear { center, .. } => Some(center),
+            Mapping::Peaks(peaks) => Some(peaks.center()),
+            Mapping::Conformal { .. } => None,
+        }
+    }
 }
 
 impl Snapshot for Calibrator {
