@@ -8,6 +8,7 @@ Requirements (pinned):
     scikit-learn==1.9.1
     stumpy==1.14.1
     pyod==3.6.7
+    ruptures==1.1.10
 
 Run: python benches/peers/compare.py [--only AREA_OR_NAME]... [--rounds 5] [--write]
 
@@ -21,20 +22,27 @@ import importlib
 import platform
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import peer
 
 # A module of this folder for each area; each has a list CASES.
-AREAS = ["rolling", "forest", "neighbours", "svm", "profiles"]
+AREAS = ["rolling", "forest", "neighbours", "svm", "profiles", "changepoints"]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
 
 
+def installed(name):
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return None  # the cases that need it are left out
+
+
 def environment():
-    names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod"]
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod", "ruptures"]
+    versions = ", ".join(filter(None, map(installed, names)))
     command = ["rustc", "--version"]
     rustc = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1]
     return f"CPython {platform.python_version()}, {versions}, rustc {rustc}"

@@ -14,6 +14,10 @@
 //! | [`Cusum`] | a target, given or learned, that moves after a shift | standard deviation | small shifts that last |
 //! | [`TwoWindow`] | recent points like those before them | probability by a two-sample test | changes of level, spread or shape |
 //! | [`Ewma`] | level and slope, learned point by point | exponentially weighted deviation | live metrics |
+//! | [`SpectralResidual`] | a regular spectrum | mean saliency | spikes and breaks of a rhythm |
+//! | [`Spot`] | values within extreme quantiles | excesses over a high level | a stated rate of false alarms |
+//! | [`Bocpd`] | what the present run predicts | tail probability | changes, as they happen |
+//! | [`Changepoints`] | segments of a whole series | noise of the differences | when did it change |
 //!
 //! Each configuration checks its domain, each stream is plain data that can be saved and continued
 //! bit for bit, and every score is free of NaN for any finite input.
@@ -31,6 +35,7 @@
 //! # Ok::<(), bongsu_core::Error>(())
 //! ```
 
+pub mod changepoint;
 mod check;
 pub mod cusum;
 pub mod ewma;
@@ -44,13 +49,20 @@ pub mod robust_z;
 pub mod rolling;
 mod sorted_window;
 pub mod special;
+pub mod spectral_residual;
+pub mod spot;
 pub mod two_window;
 pub mod zscore;
 
+pub use changepoint::{
+    Bocpd, BocpdStream, Changepoints, Cost, Penalty, RunModel, Search, Segment, Segmentation, Shift,
+};
 pub use cusum::{Cusum, CusumStream};
 pub use ewma::{Ewma, EwmaStream};
 pub use gesd::{FittedGesd, Gesd};
 pub use iqr::{FittedIqr, Iqr, IqrStream};
 pub use robust_z::{FittedRobustZ, RobustZ, RobustZStream};
+pub use spectral_residual::{FittedSpectralResidual, SpectralResidual, SpectralResidualStream};
+pub use spot::{Spot, SpotStream};
 pub use two_window::{TwoWindow, TwoWindowStream};
 pub use zscore::{ZScore, ZScoreStream};
