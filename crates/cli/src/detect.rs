@@ -20,6 +20,7 @@ pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
         raw: args.raw,
         explain: args.explain,
     };
+    request.validate()?;
     let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
     let table = Table::open(&args.input)?;
     progress.set_message(format!("judging {} rows", table.timestamps.len()));

@@ -26,6 +26,19 @@ pub struct DetectRequest {
     pub explain: bool,
 }
 
+impl DetectRequest {
+    /// Checks the detector and its parameters, before a table is read.
+    ///
+    /// # Errors
+    /// When one is unknown or outside its domain.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut parameters = self.parameters.clone();
+        registry::take_filter(&mut parameters)?;
+        registry::runner(&self.detector, &parameters)?;
+        Ok(())
+    }
+}
+
 /// What was found in one row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DetectedRow {

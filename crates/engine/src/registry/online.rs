@@ -1,5 +1,6 @@
 use bongsu_core::Result as CoreResult;
-use bongsu_stats::{Ewma, Iqr, RobustZ, ZScore};
+use bongsu_stats::cusum::AfterAlarm;
+use bongsu_stats::{Cusum, Ewma, Iqr, RobustZ, ZScore};
 
 use super::parameter::{ParameterSpec, Parameters, parameter};
 use super::{DetectorSpec, Input, Method, StreamState};
@@ -144,6 +145,69 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
             Ok(StreamState::Ewma(config.build()?))
         }),
     },
+    DetectorSpec {
+        name: "cusum",
+        summary: "Cumulative sums: small lasting shifts of the mean.",
+        parameters: &[
+            parameter(
+                "slack",
+                "0.5",
+                "finite, at least 0",
+                "half the shift that matters, in standard deviations",
+            ),
+            parameter(
+                "threshold",
+                "5",
+                "finite, above 0",
+                "the sum at the bound, in standard deviations",
+            ),
+            parameter(
+                "target",
+                "auto",
+                "auto or finite",
+                "the mean while nothing is wrong; `auto` learns it from the warm-up",
+            ),
+            parameter(
+                "scale",
+                "auto",
+                "auto or finite, above 0",
+                "the standard deviation while nothing is wrong; `auto` learns it from the warm-up",
+            ),
+            parameter(
+                "warmup",
+                "100",
+                "2 to 1048576",
+                "points that mean and standard deviation are learned from",
+            ),
+            parameter(
+                "after_alarm",
+                "settle",
+                "continue, reset or settle",
+                "what follows an alarm: the sum goes on, starts again, or the new mean is learned",
+            ),
+        ],
+        input: Input::Column,
+        method: Method::Stream(|p| {
+            let mut config = Cusum::new()
+                .slack(p.number("slack")?)?
+                .threshold(p.number("threshold")?)?
+                .warmup(p.integer("warmup")?)?
+                .after_alarm(p.choice("after_alarm", &AFTER_ALARM)?);
+            if let Some(target) = p.unless("target", "auto")? {
+                config = config.target(target)?;
+            }
+            if let Some(scale) = p.unless("scale", "auto")? {
+                config = config.scale(scale)?;
+            }
+            Ok(StreamState::Cusum(config.build()?))
+        }),
+    },
+];
+
+const AFTER_ALARM: [(&str, AfterAlarm); 3] = [
+    ("continue", AfterAlarm::Continue),
+    ("reset", AfterAlarm::Reset),
+    ("settle", AfterAlarm::Settle),
 ];
 
 fn robust_z(p: &Parameters<'_>) -> CoreResult<RobustZ> {

@@ -1,5 +1,5 @@
 use bongsu_core::{Result as CoreResult, Score, StreamDetector, Timestamp};
-use bongsu_stats::{EwmaStream, IqrStream, RobustZStream, ZScoreStream};
+use bongsu_stats::{CusumStream, EwmaStream, IqrStream, RobustZStream, ZScoreStream};
 use serde::{Deserialize, Serialize};
 
 use super::Refitted;
@@ -16,6 +16,8 @@ pub enum StreamState {
     Iqr(IqrStream),
     /// `ewma`
     Ewma(EwmaStream),
+    /// `cusum`
+    Cusum(CusumStream),
     /// Any detector that is fitted on many rows.
     Refitted(Box<Refitted>),
 }
@@ -27,6 +29,7 @@ macro_rules! each {
             StreamState::RobustZ($detector) => $call,
             StreamState::Iqr($detector) => $call,
             StreamState::Ewma($detector) => $call,
+            StreamState::Cusum($detector) => $call,
             StreamState::Refitted($detector) => $call,
         }
     };
