@@ -184,3 +184,25 @@ impl Snapshot for FittedCblof {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_clusters_hold_enough_and_are_followed_by_a_gap() {
+        let count = |alpha: f64, sizes: &[u32]| {
+            let config = Cblof::new().alpha(alpha).unwrap();
+            let rows = sizes.iter().sum::<u32>() as usize;
+            let large = large(&config, sizes, rows);
+            large.into_iter().filter(|large| *large).count()
+        };
+        // Two hold 90 %, but only after the third is there a gap of five times.
+        assert_eq!(count(0.9, &[7, 60, 1, 32]), 3);
+        assert_eq!(count(0.9, &[60, 32, 4, 4]), 2);
+        // Enough without a gap, a gap without enough, neither.
+        assert_eq!(count(0.7, &[40, 35, 25]), 2);
+        assert_eq!(count(0.999, &[50, 45, 5]), 2);
+        assert_eq!(count(0.9, &[50, 50]), 2);
+    }
+}
