@@ -1,6 +1,7 @@
-"""The one-class support vector machine, against scikit-learn."""
+"""The one-class support vector machine and window features, against scikit-learn and pandas."""
 
 import numpy as np
+import pandas as pd
 from sklearn.svm import OneClassSVM
 
 from peer import Case
@@ -69,8 +70,40 @@ def svm(method, function, n):
     )
 
 
+def series(n):
+    return [20 + np.random.default_rng(1).normal(size=n)]
+
+
+def window_features(x, window):
+    """Those that pandas has; ours also computes slope, spikiness, autocorrelation and the rest."""
+    rolling = pd.Series(x).rolling(window)
+    columns = [rolling.count(), rolling.mean(), rolling.std(), rolling.min()]
+    columns += [rolling.quantile(q) for q in (0.25, 0.5, 0.75)]
+    columns.append(rolling.max())
+    return np.column_stack(columns)[window - 1 :]
+
+
+def shared_features(ours, theirs):
+    """The largest difference of the features that both have."""
+    ours = ours.reshape(-1, 13)[:, :8].ravel()
+    return float(np.max(np.abs(ours - theirs) / (1 + np.abs(theirs))))
+
+
 CASES = [
     svm(method, function(), n)
     for n in SIZES
     for method, function in (("fit", Fitter), ("score", Scorer))
+] + [
+    Case(
+        name="window-features",
+        reference="pandas `rolling()`, 8 of our 13 features",
+        size="200,000 points, w=100",
+        inputs=lambda: series(200_000),
+        theirs=lambda x: window_features(x, 100),
+        crate="bongsu-ml",
+        example="peer_svm",
+        method="window-features",
+        parameters=dict(window=100),
+        difference=shared_features,
+    )
 ]

@@ -1,19 +1,23 @@
-//! Times the one-class support vector machine for `benches/peers/svm.py`.
+//! Times the one-class support vector machine and window features for `benches/peers/svm.py`.
 
 // xtask: skip benches/peers/compare.py runs it, on the files that it writes
 
-#[allow(dead_code, reason = "each of these examples needs a part of it")]
 #[path = "../../stats/examples/peer/mod.rs"]
 mod peer;
 
 use std::error::Error;
 
 use bongsu_core::{Detector, FitDetector};
-use bongsu_ml::OneClassSvm;
+use bongsu_ml::{OneClassSvm, WindowFeatures};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let job = peer::Job::from_arguments()?;
     let table = job.inputs.first().ok_or("no input")?;
+    if job.method == "window-features" {
+        let config = WindowFeatures::new().window(job.parameter("window")?)?;
+        let values = job.column();
+        return job.run(|| Ok(config.extract(&values)?.into_raw_vec_and_offset().0));
+    }
     let config = OneClassSvm::new()
         .nu(job.parameter("nu")?)?
         .tolerance(job.parameter("tolerance")?)?;

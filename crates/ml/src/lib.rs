@@ -18,9 +18,11 @@
 //! | [`Lof`] | density compared with that of the neighbours | normal rows in clusters of different density |
 //! | [`OneClassSvm`] | a surface that keeps a chosen share of the rows inside | data that are mostly normal |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
+//! | [`Poly`] | how far a value is from a polynomial through the values before it | smooth series with sudden changes |
 //! | [`RandomForest`] | predicts a number from the other columns by the mean of many trees | load, cost or capacity that depends on features in any shape |
 //! | [`Scaler`], [`Scaled`] | brings columns to a common scale, as part of the fitted model | features of different units |
 //! | [`Subsequences`] | any detector over windows of a series: Sub-PCA, KMeansAD and others | shapes of stretches of a series |
+//! | [`WindowFeatures`] | statistics of a sliding window in one pass | turning a series into rows |
 
 mod check;
 mod float;
@@ -31,6 +33,7 @@ mod tree;
 pub mod cblof;
 pub mod copod;
 pub mod ecod;
+pub mod features;
 pub mod hbos;
 pub mod isolation_forest;
 pub mod kmeans;
@@ -40,6 +43,7 @@ pub mod lof;
 pub mod neighbours;
 pub mod one_class_svm;
 pub mod pca;
+pub mod poly;
 pub mod random_forest;
 pub mod scaler;
 pub mod subsequence;
@@ -47,6 +51,7 @@ pub mod subsequence;
 pub use cblof::{Cblof, FittedCblof};
 pub use copod::{Copod, FittedCopod};
 pub use ecod::{Ecod, FittedEcod};
+pub use features::{FeatureStream, WindowFeatures};
 pub use hbos::{FittedHbos, Hbos, HbosBins};
 pub use isolation_forest::{FittedIsolationForest, IsolationForest};
 pub use kmeans::{FittedKMeans, KMeans};
@@ -56,6 +61,7 @@ pub use lof::{FittedLof, Lof};
 pub use neighbours::{Metric, NeighbourIndex, Neighbours};
 pub use one_class_svm::{FittedOneClassSvm, OneClassSvm};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};
+pub use poly::{FittedPoly, Poly};
 pub use random_forest::{FittedRandomForest, RandomForest};
 pub use scaler::{FittedScaled, FittedScaler, Scaled, Scaler};
 pub use subsequence::{FittedSubsequences, Subsequences, WindowScaling};

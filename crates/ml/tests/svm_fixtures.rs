@@ -10,10 +10,10 @@
 
 use std::path::Path;
 
-use bongsu_core::ndarray::Array2;
+use bongsu_core::ndarray::{Array2, Axis};
 use bongsu_core::{FitDetector, Snapshot, snapshot};
 use bongsu_ml::one_class_svm::Kernel;
-use bongsu_ml::{LinearRegression, OneClassSvm, Scaled, Scaler};
+use bongsu_ml::{LinearRegression, OneClassSvm, Poly, Scaled, Scaler, WindowFeatures};
 
 fn table() -> Array2<f64> {
     Array2::from_shape_fn((40, 2), |(i, j)| ((i * i + 3 * j * i) % 17) as f64 + 0.25)
@@ -49,4 +49,11 @@ fn every_snapshot_kind_loads() {
     );
     let y: Vec<f64> = (0..40).map(|i| f64::from(i * 5 % 13)).collect();
     check("", &LinearRegression::new().fit(x.view(), &y).unwrap());
+    let x = table().select(Axis(1), &[0]);
+    check("", &Poly::new().window(12).unwrap().fit(x.view()).unwrap());
+    let mut features = WindowFeatures::new().window(9).unwrap().build().unwrap();
+    for x in y {
+        features.push(x).unwrap();
+    }
+    check("", &features);
 }
