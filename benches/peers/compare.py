@@ -9,6 +9,7 @@ Requirements (pinned):
     stumpy==1.14.1
     pyod==3.6.7
     ruptures==1.1.10
+    river==0.26.0 (for the areas drift and trees; needs Python 3.12)
 
 Run: python benches/peers/compare.py [--only AREA_OR_NAME]... [--rounds 5] [--write]
 
@@ -28,7 +29,7 @@ from pathlib import Path
 import peer
 
 # A module of this folder for each area; each has a list CASES.
-AREAS = ["rolling", "forest", "neighbours", "svm", "profiles", "changepoints"]
+AREAS = ["rolling", "forest", "neighbours", "svm", "profiles", "changepoints", "drift"]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
 
@@ -41,7 +42,8 @@ def installed(name):
 
 
 def environment():
-    names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod", "ruptures"]
+    names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod"]
+    names += ["ruptures", "river"]
     versions = ", ".join(filter(None, map(installed, names)))
     command = ["rustc", "--version"]
     rustc = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1]

@@ -4,3 +4,22 @@
 //! Use it when points come one by one and never twice, when memory a series must stay bounded, or
 //! when a model has to notice that the world has changed. To judge a file of history, the detectors
 //! of `bongsu-stats` and `bongsu-ml` see the whole of it and so know more.
+//!
+//! | method | what it does | for |
+//! |---|---|---|
+//! | [`Adwin`] | keeps a window for as long as its mean does not change | scores, bounded metrics |
+//! | [`PageHinkley`] | sums deviations from the mean | shifts of a known size |
+//! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
+//! | [`Ddm`], [`Eddm`] | watch the rate of errors and the gaps between them | errors of a model |
+//! | [`HddmA`], [`HddmW`] | bound averages of errors | errors of a model, with a stated risk |
+//! | [`DriftMonitor`] | adds hysteresis to any of these | alarms that must not flap |
+
+mod check;
+pub mod drift;
+mod random;
+
+pub use drift::{
+    Adwin, AdwinDetector, Ddm, DdmDetector, DriftMethod, DriftMonitor, DriftState, Eddm,
+    EddmDetector, HddmA, HddmADetector, HddmW, HddmWDetector, Kswin, KswinDetector, PageHinkley,
+    PageHinkleyDetector,
+};

@@ -1,0 +1,109 @@
+//! Checks that every method shares; messages name the parameter, its value and its domain.
+
+use bongsu_core::{Error, Result};
+
+/// The largest magnitude of a value whose squares are summed: sums of 2^53 of them stay finite.
+const MAX_MAGNITUDE: f64 = 1e100;
+
+/// A whole number in [`least`, `most`].
+pub(crate) fn count(name: &str, value: usize, least: usize, most: usize) -> Result<usize> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(Error::parameter(
+            name,
+            value,
+            format!("in [{least}, {most}]"),
+        ))
+    }
+}
+
+/// A finite number above 0.
+pub(crate) fn positive(name: &str, value: f64) -> Result<f64> {
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(Error::parameter(name, value, "finite and above 0"))
+    }
+}
+
+/// A finite number of at least 0.
+pub(crate) fn non_negative(name: &str, value: f64) -> Result<f64> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(value)
+    } else {
+        Err(Error::parameter(name, value, "finite and at least 0"))
+    }
+}
+
+/// A number in (0, 1).
+pub(crate) fn open_unit(name: &str, value: f64) -> Result<f64> {
+    if value > 0.0 && value < 1.0 {
+        Ok(value)
+    } else {
+        Err(Error::parameter(name, value, "in (0, 1)"))
+    }
+}
+
+/// A number in (0, 1].
+pub(crate) fn half_open_unit(name: &str, value: f64) -> Result<f64> {
+    if value > 0.0 && value <= 1.0 {
+        Ok(value)
+    } else {
+        Err(Error::parameter(name, value, "in (0, 1]"))
+    }
+}
+
+/// A finite value.
+pub(crate) fn finite(x: f64) -> Result<f64> {
+    if x.is_finite() {
+        Ok(x)
+    } else {
+        Err(Error::non_finite("the value", x))
+    }
+}
+
+/// A value whose squares can be summed.
+pub(crate) fn summable(x: f64) -> Result<f64> {
+    if x.abs() <= MAX_MAGNITUDE {
+        Ok(x)
+    } else {
+        finite(x)?;
+        Err(Error::input(format!(
+            "the value is {x:e}, but must be in [-{MAX_MAGNITUDE:e}, {MAX_MAGNITUDE:e}]"
+        )))
+    }
+}
+
+/// A value in [0, 1], such as an error or a loss that is bounded.
+pub(crate) fn fraction(x: f64) -> Result<f64> {
+    if (0.0..=1.0).contains(&x) {
+        Ok(x)
+    } else {
+        finite(x)?;
+        Err(Error::input(format!(
+            "the value is {x}, but must be in [0, 1]"
+        )))
+    }
+}
+
+/// Whether a value that is 0 or 1 is 1.
+pub(crate) fn bit(x: f64) -> Result<bool> {
+    if x == 0.0 || x == 1.0 {
+        Ok(x > 0.5)
+    } else {
+        finite(x)?;
+        Err(Error::input(format!(
+            "the value is {x}, but must be 0 or 1"
+        )))
+    }
+}
+
+/// What a saved state promises; `message` says what is broken.
+pub(crate) fn saved(holds: bool, message: &str) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::snapshot(message))
+    }
+}

@@ -1,0 +1,90 @@
+//! Draws that every random method shares: PCG64 generators, one for each part of a model, so that
+//! a result depends on the seed alone.
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_pcg::Pcg64;
+use serde::{Deserialize, Serialize};
+
+/// A PCG64 generator (`rand_pcg::Pcg64`) that can be saved and goes on where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Position", into = "Position")]
+pub(crate) struct Random(Pcg64);
+
+/// What is saved: 32 bytes.
+#[derive(Serialize, Deserialize)]
+struct Position {
+    state: u128,
+    stream: u128,
+}
+
+impl From<Position> for Random {
+    fn from(position: Position) -> Self {
+        Self(Pcg64::from_state(position.state, position.stream))
+    }
+}
+
+impl From<Random> for Position {
+    fn from(random: Random) -> Self {
+        Self {
+            state: random.0.state(),
+            stream: random.0.stream(),
+        }
+    }
+}
+
+impl Random {
+    /// The generator of part `index` of a model with this `seed`: seeded by the `index`-th number
+    /// that `SplitMix64` gives from `seed` (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).
+    pub(crate) fn new(seed: u64, index: usize) -> Self {
+        let steps = (index as u64).wrapping_add(1);
+        let mut z = seed.wrapping_add(steps.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self(Pcg64::seed_from_u64(z ^ (z >> 31)))
+    }
+
+    /// A uniform number in [0, 1), a multiple of 2^-53.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+    }
+
+    /// A uniform whole number below `n`, which is at least 1 (Lemire 2019, doi 10.1145/3230636).
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        let n = (n as u64).max(1);
+        loop {
+            let product = u128::from(self.0.next_u64()) * u128::from(n);
+            // The first `2^64 mod n` values of the low half would favour some numbers.
+            let low = product as u64;
+            if low >= n || low >= n.wrapping_neg() % n {
+                return (product >> 64) as usize;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_are_uniform_and_repeatable() {
+        let mut random = Random::new(7, 3);
+        let mut counts = [0_u32; 6];
+        let mut sum = 0.0;
+        for _ in 0..60_000 {
+            counts[random.below(6)] += 1;
+            sum += random.unit();
+        }
+        assert!(
+            counts.iter().all(|&c| (9_600..10_400).contains(&c)),
+            "{counts:?}"
+        );
+        assert!((sum / 60_000.0 - 0.5).abs() < 0.005);
+        assert_eq!(random.below(1), 0);
+        let first = |seed, index| Random::new(seed, index).unit();
+        assert_eq!(first(7, 3), first(7, 3));
+        assert!(first(7, 3) != first(7, 4) && first(7, 3) != first(8, 3));
+        let position = Position::from(random.clone());
+        assert_eq!(Random::from(position).unit(), random.unit());
+    }
+}
