@@ -1,8 +1,9 @@
-"""Nearest neighbours, local outlier factor and neighbour distance, against scikit-learn and PyOD."""
+"""Neighbours of rows and of subsequences, against scikit-learn, PyOD and stumpy."""
 
 from functools import partial
 
 import numpy as np
+import stumpy
 from pyod.models.knn import KNN
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
@@ -31,6 +32,32 @@ def knn(x, neighbours):
     return KNN(n_neighbors=neighbours).fit(x).decision_scores_
 
 
+def wave(n):
+    rng = np.random.default_rng(3)
+    return [np.sin(np.arange(n) / 15) + np.cumsum(0.02 * rng.normal(size=n)) + 0.1 * rng.normal(size=n)]
+
+
+def matrix_profile(x, window):
+    return stumpy.stump(x, window)[:, 0].astype(float)
+
+
+def profile_case(n, window):
+    return Case(
+        name="matrix-profile",
+        reference="stumpy `stump`",
+        size=f"{n:,} points, m={window}",
+        inputs=partial(wave, n),
+        theirs=partial(matrix_profile, window=window),
+        crate="bongsu-ml",
+        example="peer_neighbours",
+        method="matrix-profile",
+        parameters={"window": window},
+        goal=1,
+        tolerance=1e-6,
+        repeats=2,
+    )
+
+
 def case(name, reference, function, n, d, neighbours, goal=None, inputs=normal):
     return Case(
         name=name,
@@ -41,7 +68,7 @@ def case(name, reference, function, n, d, neighbours, goal=None, inputs=normal):
         crate="bongsu-ml",
         example="peer_neighbours",
         method=name,
-        parameters={"neighbours": neighbours},
+        parameters={"neighbors": neighbours},
         goal=goal,
     )
 
@@ -56,4 +83,6 @@ CASES = [
     case("nearest", SKLEARN_NEAREST, nearest, 10_000, 3, 20),
     case("nearest", SKLEARN_NEAREST, nearest, 10_000, 30, 20),
     case("nearest", SKLEARN_NEAREST, nearest, 10_000, 100, 20),
+    profile_case(16_384, 100),
+    profile_case(65_536, 100),
 ]

@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{Detector as _, FitDetector as _, Rows};
+use bongsu_ml::matrix_profile::{DiscordSearch, self_join};
 use bongsu_ml::{Knn, Lof, Metric, NeighbourIndex};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -55,5 +56,26 @@ fn detectors(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, searches, detectors);
+fn profiles(c: &mut Criterion) {
+    let series: Vec<f64> = table(4_096, 1).into_iter().collect();
+    let mut group = c.benchmark_group("matrix-profile");
+    group.throughput(Throughput::Elements(
+        (series.len() * series.len() / 2) as u64,
+    ));
+    for window in [25, 100, 400] {
+        group.bench_with_input(BenchmarkId::new("self-join", window), &window, |b, &m| {
+            b.iter(|| self_join(black_box(&series), m));
+        });
+    }
+    group.finish();
+    c.bench_function("left discord", |b| {
+        b.iter(|| {
+            let mut search = DiscordSearch::new(black_box(&series), 100, 400)?;
+            while search.advance(u64::MAX)? {}
+            Ok::<_, bongsu_core::Error>(search.discord())
+        });
+    });
+}
+
+criterion_group!(benches, searches, detectors, profiles);
 criterion_main!(benches);

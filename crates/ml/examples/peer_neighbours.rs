@@ -1,20 +1,24 @@
-//! Times the methods of nearest neighbours for `benches/peers/neighbours.py`.
+//! Times the methods of neighbours for `benches/peers/neighbours.py`.
 
 // xtask: skip benches/peers/compare.py runs it, on the files that it writes
 
-#[allow(dead_code, reason = "shared with examples that read a column")]
 #[path = "../../stats/examples/peer/mod.rs"]
 mod peer;
 
 use std::error::Error;
 
 use bongsu_core::{Detector as _, FitDetector as _, Rows};
+use bongsu_ml::matrix_profile::self_join;
 use bongsu_ml::{Knn, Lof, Metric, NeighbourIndex};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let job = peer::Job::from_arguments()?;
     let table = job.inputs.first().ok_or("an input is missing")?;
     let rows = Rows::untimed(table.view());
+    if job.method == "matrix-profile" {
+        let (series, window) = (job.column(), job.parameter("window")?);
+        return job.run(|| Ok(self_join(&series, window)?.both().distances));
+    }
     let neighbours = job.parameter("neighbors")?;
     let lof = Lof::new().neighbors(neighbours)?;
     job.run(|| {

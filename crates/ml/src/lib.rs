@@ -16,6 +16,7 @@
 //! | [`Knn`] | distance to the nearest rows | features on a common scale, any shape of the normal rows |
 //! | [`LinearRegression`] | least squares and ridge, with errors of the coefficients and intervals | relations between metrics, trends |
 //! | [`Lof`] | density compared with that of the neighbours | normal rows in clusters of different density |
+//! | [`MatrixProfile`] | distance of each subsequence to the most similar other one | a metric whose shapes repeat |
 //! | [`OneClassSvm`] | a surface that keeps a chosen share of the rows inside | data that are mostly normal |
 //! | [`Pca`] | what the principal components leave over | features that move together, such as those of a server |
 //! | [`Poly`] | how far a value is from a polynomial through the values before it | smooth series with sudden changes |
@@ -40,6 +41,7 @@ pub mod kmeans;
 pub mod knn;
 pub mod linear;
 pub mod lof;
+pub mod matrix_profile;
 pub mod neighbours;
 pub mod one_class_svm;
 pub mod pca;
@@ -58,6 +60,7 @@ pub use kmeans::{FittedKMeans, KMeans};
 pub use knn::{FittedKnn, Knn, KnnDistance};
 pub use linear::{FittedLinearRegression, LinearRegression};
 pub use lof::{FittedLof, Lof};
+pub use matrix_profile::{FittedMatrixProfile, MatrixProfile};
 pub use neighbours::{Metric, NeighbourIndex, Neighbours};
 pub use one_class_svm::{FittedOneClassSvm, OneClassSvm};
 pub use pca::{FittedPca, Pca, PcaComponents, PcaScaling, PcaScore};

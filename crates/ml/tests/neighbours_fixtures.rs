@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use bongsu_core::ndarray::Array2;
+use bongsu_core::ndarray::{Array2, Axis, Slice};
 use bongsu_core::{FitDetector as _, Snapshot, snapshot};
-use bongsu_ml::{Knn, Lof};
+use bongsu_ml::{Knn, Lof, MatrixProfile};
 
 fn check<T: Snapshot>(state: &T) {
     let name = format!("{}-v{}.bngs", T::KIND, T::VERSION);
@@ -34,4 +34,7 @@ fn every_snapshot_kind_loads() {
     });
     check(&Lof::new().neighbors(5).unwrap().fit(x.view()).unwrap());
     check(&Knn::new().fit(x.view()).unwrap());
+    let series = x.slice_axis(Axis(1), Slice::from(0..1));
+    let profile = MatrixProfile::new().windows(vec![5, 8]).unwrap();
+    check(&profile.fit(series).unwrap());
 }

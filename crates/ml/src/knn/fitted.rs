@@ -31,7 +31,7 @@ impl FittedKnn {
     pub(super) fn learn(config: &Knn, x: &ArrayView2<'_, f64>) -> Result<(Self, Vec<f64>)> {
         check::table("a distance to neighbours", x, 2)?;
         let index = NeighbourIndex::new(x, config.metric)?;
-        let k = config.neighbours.min(index.len() - 1);
+        let k = config.neighbors.min(index.len() - 1);
         let all = index.nearest_others(k)?;
         let judge =
             |(_, distances): (_, &[f64])| summary(config.distance, distances.iter().copied());
@@ -47,7 +47,7 @@ impl FittedKnn {
 
     /// The number of neighbours: at most the training rows less one.
     #[must_use]
-    pub const fn neighbours(&self) -> usize {
+    pub const fn neighbors(&self) -> usize {
         self.neighbours
     }
 }

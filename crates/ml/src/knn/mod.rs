@@ -62,7 +62,7 @@ impl std::str::FromStr for KnnDistance {
 /// `d_1 ... d_k`. In the unit of the features, which count by their magnitude: bring them to a
 /// common scale first.
 ///
-/// - `neighbours` (k): domain [1, 10000], default 5; with fewer rows than that, all others.
+/// - `neighbors` (k): domain [1, 10000], default 5; with fewer rows than that, all others.
 /// - `distance`: largest (default), mean or median.
 /// - `metric`: euclidean (default), manhattan or chebyshev.
 /// - `contamination`: the share of training rows above the threshold, domain (0, 0.5], default 0.1.
@@ -86,7 +86,7 @@ impl std::str::FromStr for KnnDistance {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Knn {
-    neighbours: usize,
+    neighbors: usize,
     distance: KnnDistance,
     metric: Metric,
     contamination: f64,
@@ -95,7 +95,7 @@ pub struct Knn {
 impl Default for Knn {
     fn default() -> Self {
         Self {
-            neighbours: 5,
+            neighbors: 5,
             distance: KnnDistance::Largest,
             metric: Metric::Euclidean,
             contamination: 0.1,
@@ -114,8 +114,8 @@ impl Knn {
     ///
     /// # Errors
     /// When outside the domain.
-    pub fn neighbors(mut self, neighbours: usize) -> Result<Self> {
-        self.neighbours = check::count("neighbors", neighbours, 1, MAX_NEIGHBOURS)?;
+    pub fn neighbors(mut self, neighbors: usize) -> Result<Self> {
+        self.neighbors = check::count("neighbors", neighbors, 1, MAX_NEIGHBOURS)?;
         Ok(self)
     }
 
@@ -148,7 +148,7 @@ impl Knn {
     /// # Errors
     /// When a parameter is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        check::count("neighbors", self.neighbours, 1, MAX_NEIGHBOURS)?;
+        check::count("neighbors", self.neighbors, 1, MAX_NEIGHBOURS)?;
         check::contamination(self.contamination)?;
         Ok(())
     }

@@ -42,7 +42,7 @@ impl FittedLof {
     pub(super) fn learn(config: &Lof, x: &ArrayView2<'_, f64>) -> Result<(Self, Vec<f64>)> {
         check::table("a local outlier factor", x, 2)?;
         let index = NeighbourIndex::new(x, config.metric)?;
-        let k = config.neighbours.min(index.len() - 1);
+        let k = config.neighbors.min(index.len() - 1);
         let all = index.nearest_others(k)?;
         let last = |(_, distances): (_, &[f64])| distances.last().copied().unwrap_or_default();
         let reaches: Vec<f64> = all.iter().map(last).collect();
@@ -73,7 +73,7 @@ impl FittedLof {
 
     /// The number of neighbours: at most the training rows less one.
     #[must_use]
-    pub const fn neighbours(&self) -> usize {
+    pub const fn neighbors(&self) -> usize {
         self.neighbours
     }
 

@@ -25,7 +25,7 @@ pub use fitted::FittedLof;
 /// About 1 where a row lies as densely as its neighbours, more where it lies sparser. Features count
 /// by their magnitude: bring them to a common scale first.
 ///
-/// - `neighbours` (k): domain [1, 10000], default 20; with fewer rows than that, all others.
+/// - `neighbors` (k): domain [1, 10000], default 20; with fewer rows than that, all others.
 /// - `metric`: euclidean (default), manhattan or chebyshev.
 /// - `contamination`: the share of training rows above the threshold, domain (0, 0.5]; the default
 ///   is none, and the threshold 1.5.
@@ -36,7 +36,7 @@ pub use fitted::FittedLof;
 ///
 /// Of rows at the same distance the earlier one is the neighbour. Where more than k rows are
 /// identical, their density is 1e10 of the unit, and rows just outside score up to that ratio: raise
-/// `neighbours` above the number of duplicates. Equal to scikit-learn 1.9, which leaves the choice
+/// `neighbors` above the number of duplicates. Equal to scikit-learn 1.9, which leaves the choice
 /// among ties open; its score is the negative of this one.
 ///
 /// Cost: two passes over the neighbours of all rows; see
@@ -55,7 +55,7 @@ pub use fitted::FittedLof;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lof {
-    neighbours: usize,
+    neighbors: usize,
     metric: Metric,
     contamination: Option<f64>,
 }
@@ -63,7 +63,7 @@ pub struct Lof {
 impl Default for Lof {
     fn default() -> Self {
         Self {
-            neighbours: 20,
+            neighbors: 20,
             metric: Metric::Euclidean,
             contamination: None,
         }
@@ -81,8 +81,8 @@ impl Lof {
     ///
     /// # Errors
     /// When outside the domain.
-    pub fn neighbors(mut self, neighbours: usize) -> Result<Self> {
-        self.neighbours = check::count("neighbors", neighbours, 1, MAX_NEIGHBOURS)?;
+    pub fn neighbors(mut self, neighbors: usize) -> Result<Self> {
+        self.neighbors = check::count("neighbors", neighbors, 1, MAX_NEIGHBOURS)?;
         Ok(self)
     }
 
@@ -108,7 +108,7 @@ impl Lof {
     /// # Errors
     /// When a parameter is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        check::count("neighbors", self.neighbours, 1, MAX_NEIGHBOURS)?;
+        check::count("neighbors", self.neighbors, 1, MAX_NEIGHBOURS)?;
         self.contamination.map(check::contamination).transpose()?;
         Ok(())
     }
