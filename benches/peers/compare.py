@@ -29,7 +29,16 @@ from pathlib import Path
 import peer
 
 # A module of this folder for each area; each has a list CASES.
-AREAS = ["rolling", "forest", "neighbours", "svm", "profiles", "changepoints", "drift"]
+AREAS = [
+    "rolling",
+    "forest",
+    "neighbours",
+    "svm",
+    "profiles",
+    "changepoints",
+    "drift",
+    "hypothesis",
+]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
 

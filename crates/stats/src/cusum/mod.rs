@@ -189,6 +189,12 @@ impl Cusum {
     pub fn score(&self, values: &[f64]) -> Result<Vec<f64>> {
         let mut stream = self.build()?;
         check::no_infinity(values)?;
+        if let (Some(target), Some(scale), AfterAlarm::Continue) =
+            (self.target, self.scale, self.after_alarm)
+            && !values.iter().any(|x| x.is_nan())
+        {
+            return path::cusum_score(values, (target, scale, self.slack), self.direction);
+        }
         let mut score = |x: f64| {
             if x.is_nan() {
                 return Ok(f64::NAN);
