@@ -105,7 +105,7 @@ pub(crate) fn student_sf(t: f64, freedom: f64) -> f64 {
 ///
 /// ```
 /// let t = bongsu_stats::special::student_isf(0.025, 10.0);
-/// assert!((t - 2.228_138_851_964_939).abs() < 1e-12);
+/// assert!((t - 2.228_138_851_986_274).abs() < 1e-12);
 /// ```
 #[must_use]
 pub fn student_isf(p: f64, freedom: f64) -> f64 {
