@@ -1,5 +1,4 @@
 use super::quantile_sorted;
-use crate::moments::inverse_power;
 
 /// The standard deviation of a normal distribution over its [`qn`] before scaling,
 /// `1 / (sqrt(2) Phi^-1(5/8))`.
@@ -100,13 +99,14 @@ pub fn sn(values: &[f64], correct: bool) -> f64 {
     SN_TO_STD * factor * median / unit
 }
 
-/// Sorted values times a power of two that keeps their distances finite, and that; none without
+/// Sorted values times a factor that keeps their distances finite, and that; none without
 /// values or with NaN.
 fn prepared(values: &[f64]) -> Option<(Vec<f64>, f64)> {
     if values.is_empty() || values.iter().any(|x| x.is_nan()) {
         return None;
     }
-    let unit = inverse_power(values.iter().fold(0.0_f64, |m, x| m.max(x.abs())));
+    let huge = values.iter().any(|x| x.abs() > 0.25 * f64::MAX);
+    let unit = if huge { 0.25 } else { 1.0 };
     let mut sorted: Vec<f64> = values.iter().map(|x| x * unit).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     Some((sorted, unit))
