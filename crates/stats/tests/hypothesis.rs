@@ -14,6 +14,7 @@ use bongsu_stats::hypothesis::{
     Adf, Alternative, KpssLags, KpssTrend, LagChoice, PValue, Trend, energy_distance, energy_test,
     jarque_bera, kpss, ks_2samp, ljung_box, mann_whitney, welch,
 };
+use proptest::prelude::*;
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -394,4 +395,33 @@ fn tests_name_what_is_wrong() {
     assert!(Adf::new().max_lags(19).test(&line).is_err());
     assert!(Adf::new().max_lags(usize::MAX).test(&line).is_err());
     assert!(Adf::new().test(&[1.0, 2.0]).is_err());
+}
+
+/// Mostly close together, with outliers on both sides, some of them equal.
+fn with_outliers() -> impl Strategy<Value = Vec<f64>> {
+    let value = prop_oneof![
+        8 => -1.0..1.0_f64,
+        3 => (-2..3_i32).prop_map(f64::from),
+        2 => (1..8_u32).prop_map(|i| f64::from(i) * 4.0),
+        1 => Just(-6.0),
+    ];
+    prop::collection::vec(value, 5..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn rows_above_the_threshold_are_the_outliers_of_the_test(
+        x in with_outliers(), share in 0.05..0.5_f64, alpha in 0.001..0.5_f64, hybrid: bool
+    ) {
+        let config = Gesd::new().max_share(share).unwrap().alpha(alpha).unwrap().hybrid(hybrid);
+        let mut found = config.test(&x).unwrap().outliers();
+        found.sort_unstable();
+        let table = column(&x);
+        let (fitted, scores) = config.fit_score(&Rows::untimed(table.view())).unwrap();
+        let threshold = fitted.threshold().unwrap();
+        let flagged: Vec<usize> = (0..x.len()).filter(|&i| scores[i] > threshold).collect();
+        prop_assert_eq!(flagged, found);
+    }
 }
