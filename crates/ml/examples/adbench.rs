@@ -45,7 +45,7 @@ fn detectors(rows: usize) -> Result<Detectors, Box<dyn Error>> {
         all.push(("lof", vec![scaled(Lof::new())]));
     }
     if rows <= 8_000 {
-        all.push(("one-class-svm", vec![scaled(OneClassSvm::new())]));
+        all.push(("one-class-svm", vec![scaled(OneClassSvm::new().nu(0.5)?)]));
     }
     Ok(all)
 }

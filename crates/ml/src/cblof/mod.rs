@@ -13,7 +13,7 @@ pub use fitted::FittedCblof;
 
 /// Configuration of the cluster-based local outlier factor.
 ///
-/// k-means makes clusters, which are sorted by size, `n_1 >= n_2 >= ...`. The first `b` are large:
+/// One run of k-means makes clusters, which are sorted by size, `n_1 >= n_2 >= ...`. The first `b` are large:
 /// `b` is the least number that satisfies `n_1 + ... + n_b >= alpha n` and `n_b >= beta n_(b+1)`,
 /// else the least that satisfies the first, else the least that satisfies the second, else all.
 /// The score of a row of a large cluster is its distance to the cluster's centre, that of any
@@ -134,6 +134,7 @@ impl Cblof {
     fn kmeans(&self) -> Result<KMeans> {
         KMeans::new()
             .clusters(self.clusters)?
+            .n_init(1)?
             .seed(self.seed)
             .contamination(self.contamination)
     }
