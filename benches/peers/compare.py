@@ -38,6 +38,7 @@ AREAS = [
     "changepoints",
     "drift",
     "hypothesis",
+    "trees",
 ]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"

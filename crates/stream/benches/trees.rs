@@ -1,3 +1,44 @@
-//! Filled in by the methods it times.
+//! Cost of a point for detectors made of trees.
 
-fn main() {}
+use std::hint::black_box;
+
+use bongsu_core::StreamDetector;
+use bongsu_stream::HalfSpaceTrees;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+/// Points of ten features in the middle of the unit cube.
+fn points(n: usize) -> Vec<[f64; 10]> {
+    let mut state = 1_u64;
+    let mut value = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        0.3 + 0.4 * (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    (0..n).map(|_| std::array::from_fn(|_| value())).collect()
+}
+
+fn score_then_learn(c: &mut Criterion) {
+    let points = points(2_000);
+    let mut group = c.benchmark_group("score_then_learn");
+    group.throughput(Throughput::Elements(points.len() as u64));
+    for (name, config) in [
+        ("half-space trees", HalfSpaceTrees::new()),
+        ("half-space trees, small", HalfSpaceTrees::small()),
+    ] {
+        let Ok(mut stream) = config.build(10) else {
+            continue;
+        };
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                for x in &points {
+                    let _ = black_box(stream.score_then_learn(black_box(x)));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, score_then_learn);
+criterion_main!(benches);

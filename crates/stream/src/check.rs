@@ -107,3 +107,17 @@ pub(crate) fn saved(holds: bool, message: &str) -> Result<()> {
         Err(Error::snapshot(message))
     }
 }
+
+/// A point to judge has `features` finite values.
+pub(crate) fn point(x: &[f64], features: usize) -> Result<()> {
+    if x.len() != features {
+        return Err(Error::shape("number of features", x.len(), features));
+    }
+    match x.iter().position(|value| !value.is_finite()) {
+        Some(feature) => Err(Error::non_finite(
+            format!("the value of feature {feature}"),
+            x.get(feature).copied().unwrap_or(f64::NAN),
+        )),
+        None => Ok(()),
+    }
+}

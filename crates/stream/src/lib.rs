@@ -7,6 +7,7 @@
 //!
 //! | method | what it does | for |
 //! |---|---|---|
+//! | [`HalfSpaceTrees`] | counts points in random parts of the space | several features, very cheaply |
 //! | [`Adwin`] | keeps a window for as long as its mean does not change | scores, bounded metrics |
 //! | [`PageHinkley`] | sums deviations from the mean | shifts of a known size |
 //! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
@@ -16,6 +17,7 @@
 
 mod check;
 pub mod drift;
+pub mod half_space_trees;
 mod random;
 
 pub use drift::{
@@ -23,3 +25,4 @@ pub use drift::{
     EddmDetector, HddmA, HddmADetector, HddmW, HddmWDetector, Kswin, KswinDetector, PageHinkley,
     PageHinkleyDetector,
 };
+pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesStream};
