@@ -108,3 +108,9 @@ pub(crate) fn ratio(deviation: f64, scale: f64) -> f64 {
         deviation / scale
     }
 }
+
+/// A scale that is no smaller than the rounding of values up to `largest`: residuals of a metric
+/// that is met exactly are rounding alone, and must not be judged.
+pub(crate) fn floored(scale: f64, largest: f64) -> f64 {
+    scale.max(1e-10 * largest)
+}

@@ -13,6 +13,9 @@
 //! | [`Gesd`] | mean or median of a column without its outliers | standard deviation or MAD | a bounded number of outliers |
 //! | [`Cusum`] | a target, given or learned, that moves after a shift | standard deviation | small shifts that last |
 //! | [`TwoWindow`] | recent points like those before them | probability by a two-sample test | changes of level, spread or shape |
+//! | [`Profile`] | median of an hour, day or minute of the local calendar | median absolute deviation | people's hours |
+//! | [`Seasonal`] | season and trend of a decomposition | of its residuals | metrics that repeat |
+//! | [`Shesd`] | season and median | median absolute deviation, in a test | a batch with seasons and outliers |
 //! | [`Ewma`] | level and slope, learned point by point | exponentially weighted deviation | live metrics |
 //! | [`SpectralResidual`] | a regular spectrum | mean saliency | spikes and breaks of a rhythm |
 //! | [`Spot`] | values within extreme quantiles | excesses over a high level | a stated rate of false alarms |
@@ -35,14 +38,15 @@
 //! # Ok::<(), bongsu_core::Error>(())
 //! ```
 
+pub mod calendar;
 pub mod changepoint;
 mod check;
 pub mod cusum;
+pub mod decompose;
 pub mod ewma;
+mod fourier;
 pub mod gesd;
 pub mod hypothesis;
-pub mod decompose;
-mod fourier;
 pub mod iqr;
 mod level;
 mod moments;
@@ -50,6 +54,8 @@ pub mod period;
 pub mod robust;
 pub mod robust_z;
 pub mod rolling;
+pub mod seasonal;
+pub mod shesd;
 mod sorted_window;
 pub mod special;
 pub mod spectral_residual;
@@ -57,6 +63,7 @@ pub mod spot;
 pub mod two_window;
 pub mod zscore;
 
+pub use calendar::{FittedProfile, Profile};
 pub use changepoint::{
     Bocpd, BocpdStream, Changepoints, Cost, Penalty, RunModel, Search, Segment, Segmentation, Shift,
 };
@@ -65,6 +72,8 @@ pub use ewma::{Ewma, EwmaStream};
 pub use gesd::{FittedGesd, Gesd};
 pub use iqr::{FittedIqr, Iqr, IqrStream};
 pub use robust_z::{FittedRobustZ, RobustZ, RobustZStream};
+pub use seasonal::{FittedSeasonal, Seasonal};
+pub use shesd::{FittedShesd, Shesd};
 pub use spectral_residual::{FittedSpectralResidual, SpectralResidual, SpectralResidualStream};
 pub use spot::{Spot, SpotStream};
 pub use two_window::{TwoWindow, TwoWindowStream};

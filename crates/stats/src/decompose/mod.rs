@@ -14,6 +14,7 @@ mod stl;
 
 use bongsu_core::{Error, Result};
 
+pub(crate) use classical::extrapolate;
 pub use classical::{Classical, Extrapolation, Model};
 pub use mstl::{BoxCox, Mstl, MultiDecomposition};
 pub use stl::Stl;

@@ -150,6 +150,36 @@ impl Mstl {
         self
     }
 
+    /// Whether each smoother fits constants (0) or lines (1): of seasons, trend and low-pass
+    /// filters. Default: 1 each.
+    ///
+    /// # Errors
+    /// When one is neither 0 nor 1.
+    pub fn degrees(mut self, seasonal: u8, trend: u8, low_pass: u8) -> Result<Self> {
+        self.smoothing.set_degrees(seasonal, trend, low_pass)?;
+        Ok(self)
+    }
+
+    /// The passes of the inner loop of each decomposition. Domain: [1, 1000]. Default: 2 when
+    /// robust, otherwise 5.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn inner_iter(mut self, count: usize) -> Result<Self> {
+        self.smoothing.set_inner(count)?;
+        Ok(self)
+    }
+
+    /// The passes of the outer loop of each decomposition. Domain: [0, 1000]. Default: 15 when
+    /// robust, otherwise 0.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn outer_iter(mut self, count: usize) -> Result<Self> {
+        self.smoothing.set_outer(count)?;
+        Ok(self)
+    }
+
     /// Checks every parameter, for configurations that were read from a file.
     ///
     /// # Errors

@@ -289,7 +289,7 @@ fn prepared(values: &[f64], deviations: f64) -> Option<Vec<f64>> {
 }
 
 /// Missing values replaced by the line between their neighbours, or the nearest value at an end.
-fn interpolated(values: &[f64]) -> Vec<f64> {
+pub(crate) fn interpolated(values: &[f64]) -> Vec<f64> {
     let mut filled = values.to_vec();
     let mut last: Option<(usize, f64)> = None;
     for (i, &x) in values.iter().enumerate() {
@@ -376,11 +376,10 @@ fn periodogram_peaks(series: &[f64]) -> Result<Vec<(usize, usize)>> {
     Ok(peaks.into_iter().map(|(_, bin)| (bin, length)).collect())
 }
 
-/// The best period within a fiftieth of `points`, with its strength.
+/// The best period within a point of `points`, with its strength.
 fn refined(series: &[f64], points: usize) -> Period {
     let smooth = without_slower(series, points);
-    let reach = (points / 50).max(1);
-    let judged = (points.saturating_sub(reach).max(2)..=points + reach)
+    let judged = (points.saturating_sub(1).max(2)..=points.saturating_add(1))
         .filter(|&p| 2 * p <= series.len())
         .map(|p| Period {
             points: p,

@@ -4,4 +4,5 @@ mod acf;
 mod detect;
 
 pub use acf::acf;
+pub(crate) use detect::interpolated;
 pub use detect::{Period, PeriodSearch};

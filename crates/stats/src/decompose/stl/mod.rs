@@ -98,6 +98,23 @@ impl Smoothing {
         Ok(())
     }
 
+    pub(super) fn set_degrees(&mut self, seasonal: u8, trend: u8, low_pass: u8) -> Result<()> {
+        self.seasonal.degree = degree("seasonal", seasonal)?;
+        self.trend.degree = degree("trend", trend)?;
+        self.low_pass.degree = degree("low_pass", low_pass)?;
+        Ok(())
+    }
+
+    pub(super) fn set_inner(&mut self, count: usize) -> Result<()> {
+        self.inner = Some(passes("inner_iter", count, 1)?);
+        Ok(())
+    }
+
+    pub(super) fn set_outer(&mut self, count: usize) -> Result<()> {
+        self.outer = Some(passes("outer_iter", count, 0)?);
+        Ok(())
+    }
+
     pub(super) const fn set_robust(&mut self, robust: bool) {
         self.robust = robust;
     }
@@ -207,9 +224,7 @@ impl Stl {
     /// # Errors
     /// When one is neither 0 nor 1.
     pub fn degrees(mut self, seasonal: u8, trend: u8, low_pass: u8) -> Result<Self> {
-        self.smoothing.seasonal.degree = degree("seasonal", seasonal)?;
-        self.smoothing.trend.degree = degree("trend", trend)?;
-        self.smoothing.low_pass.degree = degree("low_pass", low_pass)?;
+        self.smoothing.set_degrees(seasonal, trend, low_pass)?;
         Ok(self)
     }
 
@@ -231,7 +246,7 @@ impl Stl {
     /// # Errors
     /// When outside the domain.
     pub fn inner_iter(mut self, count: usize) -> Result<Self> {
-        self.smoothing.inner = Some(passes("inner_iter", count, 1)?);
+        self.smoothing.set_inner(count)?;
         Ok(self)
     }
 
@@ -241,7 +256,7 @@ impl Stl {
     /// # Errors
     /// When outside the domain.
     pub fn outer_iter(mut self, count: usize) -> Result<Self> {
-        self.smoothing.outer = Some(passes("outer_iter", count, 0)?);
+        self.smoothing.set_outer(count)?;
         Ok(self)
     }
 
