@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use realfft::num_complex::Complex;
@@ -8,11 +9,45 @@ use super::LOOKBACK;
 /// The least amplitude, as a share of the largest.
 const FLOOR: f64 = 1e-8;
 
+/// The longest series whose plan is kept: a few megabytes.
+const MOST_KEPT: usize = 1 << 17;
+
+thread_local! {
+    /// The plan of the latest length. To plan takes longer than to transform, and the metrics of a
+    /// service are as long as each other.
+    static LATEST: RefCell<Option<Plan>> = const { RefCell::new(None) };
+}
+
+/// How series of one length are transformed.
+#[derive(Clone)]
+struct Plan {
+    forward: Arc<dyn RealToComplex<f64>>,
+    backward: Arc<dyn ComplexToReal<f64>>,
+}
+
+impl Plan {
+    fn of(length: usize) -> Self {
+        LATEST.with_borrow_mut(|latest| {
+            if let Some(plan) = latest.as_ref().filter(|p| p.forward.len() == length) {
+                return plan.clone();
+            }
+            let mut planner = RealFftPlanner::new();
+            let plan = Self {
+                forward: planner.plan_fft_forward(length),
+                backward: planner.plan_fft_inverse(length),
+            };
+            if length <= MOST_KEPT {
+                *latest = Some(plan.clone());
+            }
+            plan
+        })
+    }
+}
+
 /// The Fourier transforms of series of one length, and the memory that they work in.
 #[derive(Clone)]
 pub(super) struct Transform {
-    forward: Arc<dyn RealToComplex<f64>>,
-    backward: Arc<dyn ComplexToReal<f64>>,
+    plan: Plan,
     /// The number of values, without the estimated ones.
     n: usize,
     series: Vec<f64>,
@@ -31,9 +66,8 @@ impl std::fmt::Debug for Transform {
 impl Transform {
     /// Of series of `n` values, lengthened by `extension` estimated ones.
     pub(super) fn new(n: usize, extension: usize) -> Self {
-        let mut planner = RealFftPlanner::new();
-        let forward = planner.plan_fft_forward(n + extension);
-        let backward = planner.plan_fft_inverse(n + extension);
+        let plan = Plan::of(n + extension);
+        let Plan { forward, backward } = &plan;
         let scratch = forward.get_scratch_len().max(backward.get_scratch_len());
         Self {
             n,
@@ -41,8 +75,7 @@ impl Transform {
             spectrum: forward.make_output_vec(),
             logs: Vec::new(),
             scratch: vec![Complex::default(); scratch],
-            forward,
-            backward,
+            plan,
         }
     }
 
@@ -93,7 +126,7 @@ impl Transform {
     fn transform(&mut self, smoothing: usize) {
         let length = self.series.len();
         // Both fail only on slices of other lengths than planned; these are the planned ones.
-        let done = self.forward.process_with_scratch(
+        let done = self.plan.forward.process_with_scratch(
             &mut self.series,
             &mut self.spectrum,
             &mut self.scratch,
@@ -116,7 +149,7 @@ impl Transform {
         {
             f.im = 0.0;
         }
-        let done = self.backward.process_with_scratch(
+        let done = self.plan.backward.process_with_scratch(
             &mut self.spectrum,
             &mut self.series,
             &mut self.scratch,

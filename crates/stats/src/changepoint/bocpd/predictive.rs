@@ -74,11 +74,12 @@ impl Prior {
                 strength, shape, ..
             } => {
                 let (k, a) = (strength + n, shape + 0.5 * n);
+                let share = 1.0 / (k + 1.0);
                 let d = x - known.center;
                 let before = known.ln_scale;
-                known.scale += 0.5 * k / (k + 1.0) * d * d;
+                known.scale += 0.5 * k * share * d * d;
                 known.ln_scale = known.scale.ln();
-                known.center += d / (k + 1.0);
+                known.center += d * share;
                 constant + a * before - (a + 0.5) * known.ln_scale
             }
             Self::KnownVariance { strength } => {

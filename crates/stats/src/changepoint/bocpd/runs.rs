@@ -14,6 +14,32 @@ pub(super) struct Runs {
     known: Vec<Known>,
 }
 
+/// The longest run of which the constant is kept in memory.
+const MOST_CONSTANTS: usize = 1 << 14;
+
+/// Memory to work in, which holds nothing that a result depends on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scratch {
+    /// The logarithm of the density that each run predicted for the latest value.
+    pub(super) densities: Vec<f64>,
+    /// [`Prior::constant`] of short runs, by length.
+    constants: Vec<f64>,
+}
+
+impl Scratch {
+    fn constant(&mut self, prior: Prior, length: u64) -> f64 {
+        let kept = usize::try_from(length).ok().filter(|&n| n < MOST_CONSTANTS);
+        let Some(place) = kept else {
+            return prior.constant(length as f64);
+        };
+        while self.constants.len() <= place {
+            self.constants
+                .push(prior.constant(self.constants.len() as f64));
+        }
+        self.constants.get(place).copied().unwrap_or(0.0)
+    }
+}
+
 /// The limits of what is kept, and how often runs end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -56,17 +82,19 @@ impl Runs {
 
     /// Takes in a value; returns the logarithm of the density that was predicted for it.
     ///
-    /// `densities`, as many as there were runs, are what each predicted. Every run then has grown by
-    /// one, and a run of length 0 has come last; [`Self::let_go`] drops the improbable ones.
-    pub(super) fn take_in(&mut self, x: f64, hazard: f64, densities: &mut Vec<f64>) -> f64 {
-        densities.clear();
+    /// Every run then has grown by one, and a run of length 0 has come last; [`Self::let_go`] drops
+    /// the improbable ones. `scratch` is always of the same runs; its densities are as many as there
+    /// were runs.
+    pub(super) fn take_in(&mut self, x: f64, hazard: f64, scratch: &mut Scratch) -> f64 {
         let prior = self.prior;
-        let runs = self.lengths.iter_mut().zip(&mut self.known);
-        densities.extend(runs.map(|(length, known)| {
-            let n = *length as f64;
+        scratch.densities.clear();
+        for (length, known) in self.lengths.iter_mut().zip(&mut self.known) {
+            let constant = scratch.constant(prior, *length);
+            let density = prior.take_in(known, *length as f64, constant, x);
+            scratch.densities.push(density);
             *length = length.saturating_add(1);
-            prior.take_in(known, n, prior.constant(n), x)
-        }));
+        }
+        let densities = &scratch.densities;
         // Relative to the largest: a value far from every run would round the weights away.
         let largest = densities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         for (weight, density) in self.weights.iter_mut().zip(densities.iter()) {
@@ -83,21 +111,23 @@ impl Runs {
         evidence + largest
     }
 
-    /// Drops the runs that are too improbable or too many; calls `dropped` with the place of each,
-    /// the last ones first.
+    /// Drops the runs that are too improbable or too many, and calls `dropped` with the place of
+    /// each, the last ones first.
     pub(super) fn let_go(&mut self, limits: Limits, mut dropped: impl FnMut(usize)) {
         let newest = self.len() - 1;
-        for place in (0..newest).rev() {
-            let improbable = self.weights.get(place).is_some_and(|&w| w < limits.least);
-            if improbable {
-                self.remove(place);
-                dropped(place);
+        let old = self.weights.get(..newest).unwrap_or_default();
+        if old.iter().any(|&weight| weight < limits.least) {
+            for place in (0..newest).rev() {
+                if self.weights.get(place).is_some_and(|&w| w < limits.least) {
+                    self.remove(place);
+                    dropped(place);
+                }
             }
         }
         while self.len() > limits.most {
             let newest = self.len() - 1;
-            let least = self.weights.iter().take(newest).enumerate();
-            let Some((place, _)) = least.min_by(|a, b| a.1.total_cmp(b.1)) else {
+            let old = self.weights.iter().take(newest).enumerate();
+            let Some((place, _)) = old.min_by(|a, b| a.1.total_cmp(b.1)) else {
                 return;
             };
             self.remove(place);
@@ -109,6 +139,17 @@ impl Runs {
         self.lengths.remove(place);
         self.weights.remove(place);
         self.known.remove(place);
+    }
+
+    /// The most probable length, the longest of equal ones.
+    pub(super) fn most_probable(&self) -> u64 {
+        let more = |a: (u64, f64), b: (u64, f64)| if b.1 > a.1 { b } else { a };
+        let runs = self
+            .lengths
+            .iter()
+            .copied()
+            .zip(self.weights.iter().copied());
+        runs.reduce(more).map_or(0, |(length, _)| length)
     }
 
     /// The mean that is predicted for the next value.

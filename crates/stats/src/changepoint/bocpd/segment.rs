@@ -1,6 +1,7 @@
 use bongsu_core::{Error, Result};
 
 use super::super::segmentation::{Segment, Segmentation};
+use super::runs::Scratch;
 use super::{Bocpd, Runs, Standard};
 use crate::check;
 
@@ -53,7 +54,7 @@ impl Bocpd {
         let limits = self.limits();
         let (grow, end) = ((-self.hazard).ln_1p(), self.hazard.ln());
         let mut runs = Runs::new(standard.prior);
-        let mut densities = Vec::new();
+        let mut scratch = Scratch::default();
         // Of each run the joint density of the best way to it, and when it began.
         let mut ways = vec![(0.0, 0_usize)];
         // When the best last run before each point began.
@@ -62,8 +63,8 @@ impl Bocpd {
         let mut best = (0.0, 0);
         for (i, &x) in values.iter().enumerate() {
             origins.push(best.1);
-            runs.take_in(standard.apply(x), self.hazard, &mut densities);
-            for (way, density) in ways.iter_mut().zip(&densities) {
+            runs.take_in(standard.apply(x), self.hazard, &mut scratch);
+            for (way, density) in ways.iter_mut().zip(&scratch.densities) {
                 way.0 += density;
             }
             best = ways.iter().copied().reduce(better).unwrap_or_default();

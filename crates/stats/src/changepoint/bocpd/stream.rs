@@ -1,6 +1,7 @@
 use bongsu_core::{Error, Expectation, Result, Score, Snapshot, StreamDetector};
 use serde::{Deserialize, Serialize};
 
+use super::runs::Scratch;
 use super::{Bocpd, RunModel, Runs, Standard, bound};
 use crate::check;
 
@@ -34,21 +35,18 @@ enum Phase {
     Running(Box<Running>),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Running {
     standard: Standard,
     runs: Runs,
     #[serde(skip)]
-    densities: Scratch,
+    scratch: Scratch,
 }
 
-/// Memory to work in, which holds nothing between two points.
-#[derive(Debug, Clone, Default)]
-struct Scratch(Vec<f64>);
-
-impl PartialEq for Scratch {
-    fn eq(&self, _: &Self) -> bool {
-        true
+/// What was learned is compared, not the memory to work in.
+impl PartialEq for Running {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.standard, &self.runs) == (&other.standard, &other.runs)
     }
 }
 
@@ -57,14 +55,14 @@ impl Running {
         Self {
             standard,
             runs: Runs::new(standard.prior),
-            densities: Scratch::default(),
+            scratch: Scratch::default(),
         }
     }
 
     fn learn(&mut self, config: &Bocpd, x: f64) {
         let limits = config.limits();
         let z = self.standard.apply(x);
-        self.runs.take_in(z, limits.hazard, &mut self.densities.0);
+        self.runs.take_in(z, limits.hazard, &mut self.scratch);
         self.runs.let_go(limits, |_| ());
     }
 }
@@ -124,9 +122,7 @@ impl BocpdStream {
     /// The most probable length of the present run, the longest of equal ones; 0 while warming up.
     #[must_use]
     pub fn most_probable_run(&self) -> u64 {
-        let more = |a: (u64, f64), b: (u64, f64)| if b.1 > a.1 { b } else { a };
-        let runs = self.runs().into_iter().flat_map(Runs::iter);
-        runs.reduce(more).map_or(0, |(length, _)| length)
+        self.runs().map_or(0, Runs::most_probable)
     }
 
     fn take_in(&mut self, x: f64) {
