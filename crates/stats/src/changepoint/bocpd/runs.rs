@@ -197,7 +197,8 @@ impl Runs {
             };
             let sum = !matches!(self.prior, Prior::Poisson { .. }) || k.center >= 0.0;
             let numbers = [k.center, k.scale, k.ln_scale];
-            scale && sum && numbers.iter().all(|x| x.is_finite())
+            // Far beyond what 2^64 values can add up to, and far below what would overflow.
+            scale && sum && numbers.iter().all(|x| x.abs() < 1e300)
         };
         let weights = self.weights.iter().all(|w| w.is_finite() && *w <= 1e-6);
         let total = self.total();
