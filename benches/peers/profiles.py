@@ -20,9 +20,10 @@ def mixed(n, d):
     return [rng.normal(size=(n, d)) * np.geomspace(3, 0.3, d) @ mixing]
 
 
-def grouped(n, d, groups):
+def grouped(n, d, shares):
     rng = np.random.default_rng(1)
-    return [rng.normal(size=(n, d)) + 6 * rng.normal(size=(groups, d))[rng.integers(0, groups, n)]]
+    group = rng.choice(len(shares), n, p=np.divide(shares, sum(shares)))
+    return [rng.normal(size=(n, d)) + 6 * rng.normal(size=(len(shares), d))[group]]
 
 
 def series(n):
@@ -80,7 +81,7 @@ CASES = [
     case(
         "kmeans",
         "scikit-learn `KMeans`, one run",
-        partial(grouped, 10_000, 20, 20),
+        partial(grouped, 10_000, 20, [1] * 20),
         partial(kmeans, clusters=20),
         TABLE + ", k=20",
         parameters={"clusters": 20},
@@ -91,7 +92,7 @@ CASES = [
     case(
         "cblof",
         "PyOD `CBLOF`",
-        partial(grouped, 10_000, 20, 8),
+        partial(grouped, 10_000, 20, [30, 25, 20, 20, 2, 1, 1, 1]),
         partial(fit, partial(CBLOF, random_state=0)),
         TABLE,
         difference=order,
