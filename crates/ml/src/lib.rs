@@ -10,6 +10,7 @@
 //! | [`Cblof`] | distance to the nearest large cluster of k-means | groups of rows, and rows in none |
 //! | [`Copod`] | tails of each column, the longer one first | many features, nothing to tune |
 //! | [`Ecod`] | the rarer tail of each column | many features, nothing to tune |
+//! | [`ExtendedIsolationForest`] | rows that slanted random splits isolate early | features that move together, of like scale |
 //! | [`Hbos`] | density of each column's histogram | many rows, features of several modes |
 //! | [`IsolationForest`] | rows that random splits isolate early | many features and rows, no assumption on shape; fast |
 //! | [`KMeans`] | distance to the nearest of k centres | states that a system returns to |
@@ -34,6 +35,7 @@ mod tree;
 pub mod cblof;
 pub mod copod;
 pub mod ecod;
+pub mod extended_isolation_forest;
 pub mod features;
 pub mod hbos;
 pub mod isolation_forest;
@@ -53,6 +55,7 @@ pub mod subsequence;
 pub use cblof::{Cblof, FittedCblof};
 pub use copod::{Copod, FittedCopod};
 pub use ecod::{Ecod, FittedEcod};
+pub use extended_isolation_forest::{ExtendedIsolationForest, FittedExtendedIsolationForest};
 pub use features::{FeatureStream, WindowFeatures};
 pub use hbos::{FittedHbos, Hbos, HbosBins};
 pub use isolation_forest::{FittedIsolationForest, IsolationForest};

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{Detector, FitDetector, Snapshot, snapshot};
-use bongsu_ml::{IsolationForest, RandomForest};
+use bongsu_ml::{ExtendedIsolationForest, IsolationForest, RandomForest};
 
 fn table() -> Array2<f64> {
     Array2::from_shape_fn((40, 3), |(i, j)| ((i * i + 3 * j * i) % 17) as f64 + 0.25)
@@ -56,4 +56,13 @@ fn random_forests_load() {
     let loaded = check(&forest);
     assert_eq!(loaded.n_nodes(), forest.n_nodes());
     assert_eq!(loaded.predict(table().view()).unwrap().len(), 40);
+}
+
+#[test]
+fn extended_isolation_forests_load() {
+    let config = ExtendedIsolationForest::new().trees(3).unwrap();
+    let forest = config.fit(table().view()).unwrap();
+    let loaded = check(&forest);
+    assert_eq!(loaded.n_nodes(), forest.n_nodes());
+    assert_eq!(loaded.score(table().view()).unwrap().len(), 40);
 }

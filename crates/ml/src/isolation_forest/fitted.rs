@@ -4,7 +4,7 @@ use bongsu_stats::robust::quantile;
 use serde::{Deserialize, Serialize};
 
 use super::import::{ImportedNode, InputPrecision, levels};
-use super::path_length::{average_path_length, score};
+use super::path_length::{average_path_length, expected_excess, score};
 use crate::check;
 use crate::tree::{Inputs, Record, Trees};
 
@@ -67,8 +67,9 @@ impl FittedIsolationForest {
         if samples.contains(&0) {
             return Err(Error::input("a leaf of the forest has no samples"));
         }
+        let usual = average_path_length(u64::from(subsample));
         Ok(Self {
-            excess: expected_excess(&linked, &samples, average_path_length(u64::from(subsample))),
+            excess: expected_excess(linked.n_nodes(), |at| linked.children(at), &samples, usual),
             trees: linked,
             samples,
             subsample,
@@ -187,41 +188,7 @@ impl FittedIsolationForest {
     }
 }
 
-/// The depth plus `c(n)` of each node, `n` being the rows of the leaves below it, less `usual`.
-fn expected_excess(trees: &Trees, samples: &[u32], usual: f64) -> Vec<f64> {
-    let nodes = trees.n_nodes();
-    let mut counts = vec![0_u64; nodes];
-    let mut depths = vec![0_u32; nodes];
-    let mut leaves = samples.iter();
-    for at in 0..nodes {
-        let depth = depths.get(at).copied().unwrap_or_default();
-        match trees.children(at) {
-            Some(left) => {
-                for child in depths.iter_mut().skip(left).take(2) {
-                    *child = depth + 1;
-                }
-            }
-            None => {
-                if let (Some(count), Some(&samples)) = (counts.get_mut(at), leaves.next()) {
-                    *count = u64::from(samples);
-                }
-            }
-        }
-    }
-    // Children come after their parents.
-    for at in (0..nodes).rev() {
-        if let Some(left) = trees.children(at) {
-            let below = counts.iter().skip(left).take(2).sum();
-            if let Some(count) = counts.get_mut(at) {
-                *count = below;
-            }
-        }
-    }
-    let excess = |(&depth, &count)| f64::from(depth) + (average_path_length(count) - usual);
-    depths.iter().zip(&counts).map(excess).collect()
-}
-
-fn score_threshold(threshold: f64) -> Result<f64> {
+pub(crate) fn score_threshold(threshold: f64) -> Result<f64> {
     if (0.0..=1.0).contains(&threshold) {
         Ok(threshold)
     } else {

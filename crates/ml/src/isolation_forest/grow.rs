@@ -2,6 +2,7 @@ use bongsu_core::ndarray::ArrayView2;
 use rand_pcg::Pcg64;
 use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
+use super::subsample::Subsampler;
 use super::{IsolationForest, part};
 use crate::random;
 use crate::tree::Record;
@@ -42,9 +43,7 @@ struct Open {
 
 /// Scratch memory that a thread keeps from tree to tree.
 struct Grower {
-    /// The numbers of all rows, in order between two draws.
-    population: Vec<usize>,
-    drawn: Vec<usize>,
+    drawn: Subsampler,
     /// The columns that a split may look at.
     candidates: Vec<usize>,
     /// The drawn rows' values of these columns, row by row.
@@ -57,8 +56,7 @@ struct Grower {
 impl Grower {
     fn new(rows: usize) -> Self {
         Self {
-            population: (0..rows).collect(),
-            drawn: Vec::new(),
+            drawn: Subsampler::new(rows),
             candidates: Vec::new(),
             values: Vec::new(),
             order: Vec::new(),
@@ -91,28 +89,9 @@ impl Grower {
         with_replacement: bool,
         rng: &mut Pcg64,
     ) {
-        let rows = self.population.len();
-        self.drawn.clear();
-        if with_replacement {
-            self.drawn
-                .extend((0..psi).map(|_| random::below(rng, rows)));
-        } else {
-            // A shuffle that stops after `psi` rows; undone at once, so that the next tree starts
-            // from the same order whichever thread grows it.
-            let swaps: Vec<usize> = (0..psi)
-                .map(|at| {
-                    let other = at + random::below(rng, rows - at);
-                    self.population.swap(at, other);
-                    other
-                })
-                .collect();
-            self.drawn.extend(self.population.iter().take(psi));
-            for (at, &other) in swaps.iter().enumerate().rev() {
-                self.population.swap(at, other);
-            }
-        }
+        self.drawn.draw(psi, with_replacement, rng);
         self.values.clear();
-        for &row in &self.drawn {
+        for &row in self.drawn.rows() {
             let row = x.row(row);
             let value = |&column: &usize| row.get(column).copied().unwrap_or_default();
             self.values.extend(self.candidates.iter().map(value));
@@ -122,14 +101,14 @@ impl Grower {
     /// Grows a tree level by level on the rows that were drawn.
     fn grow(&mut self, max_depth: u32, rng: &mut Pcg64) -> Vec<Record<u32>> {
         self.order.clear();
-        self.order.extend(0..self.drawn.len() as u32);
+        self.order.extend(0..self.drawn.rows().len() as u32);
         let width = self.candidates.len();
         let mut columns: Vec<usize> = (0..width).collect();
-        let mut records = Vec::with_capacity(2 * self.drawn.len());
+        let mut records = Vec::with_capacity(2 * self.drawn.rows().len());
         self.open.clear();
         self.open.push(Open {
             start: 0,
-            end: self.drawn.len(),
+            end: self.drawn.rows().len(),
             depth: 0,
         });
         // Children are appended while this runs: the list is the queue.

@@ -1,9 +1,10 @@
 //! Isolation forest: anomalies are few and different, so random splits isolate them early.
 
-mod fitted;
+pub(crate) mod fitted;
 mod grow;
 mod import;
 pub(crate) mod path_length;
+pub(crate) mod subsample;
 
 use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{Error, FitDetector, Result};

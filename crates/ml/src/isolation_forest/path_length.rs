@@ -24,6 +24,46 @@ pub(crate) fn score(excess: f64, usual: f64) -> f64 {
     }
 }
 
+/// The depth plus `c(n)` of each node, `n` being the rows of the leaves below it, less `usual`.
+/// `children` gives the first of the two children of a split, which come after it, and `samples`
+/// the rows of each leaf, in the order of the nodes.
+pub(crate) fn expected_excess(
+    nodes: usize,
+    children: impl Fn(usize) -> Option<usize>,
+    samples: &[u32],
+    usual: f64,
+) -> Vec<f64> {
+    let mut counts = vec![0_u64; nodes];
+    let mut depths = vec![0_u32; nodes];
+    let mut leaves = samples.iter();
+    for at in 0..nodes {
+        let depth = depths.get(at).copied().unwrap_or_default();
+        match children(at) {
+            Some(left) => {
+                for child in depths.iter_mut().skip(left).take(2) {
+                    *child = depth + 1;
+                }
+            }
+            None => {
+                if let (Some(count), Some(&samples)) = (counts.get_mut(at), leaves.next()) {
+                    *count = u64::from(samples);
+                }
+            }
+        }
+    }
+    // Children come after their parents.
+    for at in (0..nodes).rev() {
+        if let Some(left) = children(at) {
+            let below = counts.iter().skip(left).take(2).sum();
+            if let Some(count) = counts.get_mut(at) {
+                *count = below;
+            }
+        }
+    }
+    let excess = |(&depth, &count)| f64::from(depth) + (average_path_length(count) - usual);
+    depths.iter().zip(&counts).map(excess).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,11 +8,13 @@
 
 mod descend;
 pub(crate) mod key;
+mod levels;
 
 use bongsu_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use descend::Inputs;
+pub(crate) use levels::Levels;
 
 /// A node as it is grown, saved and loaded. The nodes of a tree are listed level by level: the
 /// children of the split with number k (from 0) are the nodes 2k + 1 and 2k + 2.
@@ -89,18 +91,11 @@ impl Trees {
     /// Appends a tree and returns its depth, or says what is wrong with it.
     fn push<L>(&mut self, records: &[Record<L>]) -> std::result::Result<u32, String> {
         let base = self.links.len();
-        let mut known = 1; // nodes that are the root or a child of a split so far
-        let mut level_end = 1;
-        let mut depth = 0;
+        let mut levels = Levels::default();
         for (at, record) in records.iter().enumerate() {
-            if at >= known {
-                return Err(format!("no split leads to node {at}"));
-            }
-            if at == level_end {
-                depth += 1;
-                level_end = known;
-            }
-            let (threshold, link) = match *record {
+            let left = levels.next(matches!(record, Record::Split { .. }))?;
+            let left = (base + left) as u32;
+            let (threshold, feature) = match *record {
                 Record::Split { feature, threshold } => {
                     if feature as usize >= self.features {
                         return Err(format!(
@@ -111,23 +106,14 @@ impl Trees {
                     if !threshold.is_finite() {
                         return Err(format!("the threshold of node {at} is {threshold}"));
                     }
-                    known += 2;
-                    let left = (base + known - 2) as u32;
-                    (key::of(threshold), Link { feature, left })
+                    (key::of(threshold), feature)
                 }
-                Record::Leaf(_) => {
-                    let left = (base + at) as u32;
-                    (key::BEYOND, Link { feature: 0, left })
-                }
+                Record::Leaf(_) => (key::BEYOND, 0),
             };
             self.thresholds.push(threshold);
-            self.links.push(link);
+            self.links.push(Link { feature, left });
         }
-        if known == records.len() {
-            Ok(depth)
-        } else {
-            Err(format!("it needs {known} nodes, but has {}", records.len()))
-        }
+        levels.depth()
     }
 
     /// The inverse of [`Self::link`]; `leaves` gives what each leaf holds, in order.
