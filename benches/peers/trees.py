@@ -1,4 +1,7 @@
-"""Detectors made of trees, against river, which is imported where it runs: it needs Python 3.12."""
+"""Detectors made of trees, against river and rrcf.
+
+Both are imported where they run: river needs Python 3.12, and rrcf 0.4.4 needs setuptools below 81.
+"""
 
 from functools import lru_cache, partial
 
@@ -44,6 +47,21 @@ def tables(n, features):
     return [x, np.array(out, dtype=float)]
 
 
+def rrcf_scores(x, trees, sample=256):
+    """Collusive displacements of rrcf over the last points, as its documentation streams them."""
+    import rrcf
+
+    forest = [rrcf.RCTree() for _ in range(trees)]
+    scores = np.zeros(len(x))
+    for i, row in enumerate(x):
+        for tree in forest:
+            if len(tree.leaves) >= sample:
+                tree.forget_point(i - sample)
+            tree.insert_point(row, index=i)
+            scores[i] += tree.codisp(i) / trees
+    return scores
+
+
 def case(name, n, features, inputs, tolerance):
     return Case(
         name=name,
@@ -65,4 +83,18 @@ CASES = [
     # The same trees: every score is the same.
     case("half-space-trees", 20_000, 10, partial(tables, 20_000, 10), 1e-12),
     case("half-space-trees-own", 20_000, 10, lambda: [points(20_000, 10)], None),
+    # Its sample is the last points where ours is one that fades, so that scores differ.
+    Case(
+        name="random-cut-forest",
+        reference="rrcf `RCTree`, 10 trees",
+        size="1,000 points x 10",
+        inputs=lambda: [points(1000, 10)],
+        theirs=partial(rrcf_scores, trees=10),
+        crate="bongsu-stream",
+        example="peer_trees",
+        method="random-cut-forest",
+        parameters={"trees": 10},
+        tolerance=None,
+        repeats=1,
+    ),
 ]

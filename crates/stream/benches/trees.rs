@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use bongsu_core::StreamDetector;
-use bongsu_stream::HalfSpaceTrees;
+use bongsu_stream::{HalfSpaceTrees, RandomCutForest};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Points of ten features in the middle of the unit cube.
@@ -22,13 +22,22 @@ fn score_then_learn(c: &mut Criterion) {
     let points = points(2_000);
     let mut group = c.benchmark_group("score_then_learn");
     group.throughput(Throughput::Elements(points.len() as u64));
-    for (name, config) in [
-        ("half-space trees", HalfSpaceTrees::new()),
-        ("half-space trees, small", HalfSpaceTrees::small()),
-    ] {
-        let Ok(mut stream) = config.build(10) else {
-            continue;
-        };
+    let built: [(&str, bongsu_core::Result<Box<dyn StreamDetector>>); 3] = [
+        (
+            "half-space trees",
+            HalfSpaceTrees::new().build(10).map(|s| Box::new(s) as _),
+        ),
+        (
+            "half-space trees, small",
+            HalfSpaceTrees::small().build(10).map(|s| Box::new(s) as _),
+        ),
+        (
+            "random cut forest",
+            RandomCutForest::new().build(10).map(|s| Box::new(s) as _),
+        ),
+    ];
+    for (name, stream) in built {
+        let Ok(mut stream) = stream else { continue };
         group.bench_function(name, |b| {
             b.iter(|| {
                 for x in &points {

@@ -10,8 +10,8 @@ use std::error::Error;
 
 use bongsu_core::StreamDetector;
 use bongsu_core::ndarray::Array2;
-use bongsu_stream::HalfSpaceTrees;
 use bongsu_stream::half_space_trees::HalfSpace;
+use bongsu_stream::{HalfSpaceTrees, RandomCutForest};
 
 /// The scores of a stream, 0 while there are none.
 fn scores(stream: &mut dyn StreamDetector, x: &Array2<f64>) -> Result<Vec<f64>, Box<dyn Error>> {
@@ -52,6 +52,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ("half-space-trees-own", []) => {
             let config = HalfSpaceTrees::new().height(job.parameter("height")?)?;
+            scores(&mut config.build(x.ncols())?, x)
+        }
+        ("random-cut-forest", []) => {
+            let config = RandomCutForest::new().trees(job.parameter("trees")?)?;
             scores(&mut config.build(x.ncols())?, x)
         }
         (other, _) => Err(format!("no method `{other}` of so many tables").into()),

@@ -8,6 +8,7 @@
 //! | method | what it does | for |
 //! |---|---|---|
 //! | [`HalfSpaceTrees`] | counts points in random parts of the space | several features, very cheaply |
+//! | [`RandomCutForest`] | cuts a forgetting sample apart at random | several features, or shapes in time |
 //! | [`Adwin`] | keeps a window for as long as its mean does not change | scores, bounded metrics |
 //! | [`PageHinkley`] | sums deviations from the mean | shifts of a known size |
 //! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
@@ -19,6 +20,7 @@ mod check;
 pub mod drift;
 pub mod half_space_trees;
 mod random;
+pub mod random_cut_forest;
 
 pub use drift::{
     Adwin, AdwinDetector, Ddm, DdmDetector, DriftMethod, DriftMonitor, DriftState, Eddm,
@@ -26,3 +28,4 @@ pub use drift::{
     PageHinkleyDetector,
 };
 pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesStream};
+pub use random_cut_forest::{RandomCutForest, RandomCutForestStream};

@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use bongsu_core::{Snapshot, StreamDetector, snapshot};
-use bongsu_stream::HalfSpaceTrees;
+use bongsu_stream::{HalfSpaceTrees, RandomCutForest};
 
 fn check<T: Snapshot>(state: &T) {
     let name = format!("{}-v{}.bngs", T::KIND, T::VERSION);
@@ -43,4 +43,7 @@ fn every_snapshot_kind_loads() {
     let trees = HalfSpaceTrees::small().trees(2).unwrap();
     let trees = trees.height(4).unwrap().window(40).unwrap();
     check(&taught(trees.build(2).unwrap()));
+    let forest = RandomCutForest::new().trees(3).unwrap();
+    let forest = forest.sample_size(20).unwrap().shingle(2).unwrap();
+    check(&taught(forest.build(2).unwrap()));
 }
