@@ -5,6 +5,7 @@ mod markdown;
 mod online;
 mod parameter;
 mod refitted;
+mod sequences;
 mod state;
 mod tables;
 
@@ -23,7 +24,12 @@ use crate::Error;
 use crate::config::nearest;
 
 /// Every detector, in groups of a kind.
-pub const DETECTORS: &[&[DetectorSpec]] = &[online::ONLINE, columns::COLUMNS, tables::TABLES];
+pub const DETECTORS: &[&[DetectorSpec]] = &[
+    online::ONLINE,
+    columns::COLUMNS,
+    tables::TABLES,
+    sequences::SEQUENCES,
+];
 
 /// Every detector.
 pub fn detectors() -> impl Iterator<Item = &'static DetectorSpec> {
@@ -225,10 +231,13 @@ mod tests {
         }
         let (beyond, within): (&[&str], &[&str]) = match range {
             "finite, above 0" => (&["0", "-1e-9", "inf", "NaN"], &["1e-9"]),
+            "finite, above 1" => (&["1", "inf", "NaN"], &["1.001"]),
             "finite, at least 0" => (&["-1e-9", "inf", "NaN"], &["0"]),
             "finite" => (&["inf", "NaN"], &["-1", "0"]),
             "(0, 0.5]" => (&["0", "0.51", "NaN"], &["1e-3", "0.5"]),
             "(0, 1]" => (&["0", "1.01", "NaN"], &["1e-3", "1"]),
+            "(0, 1 - level)" => (&["0", "0.03", "NaN"], &["1e-6", "0.01"]),
+            "[0.5, 1)" => (&["0.49", "1", "NaN"], &["0.5", "0.97"]),
             "(0, 1)" => (&["0", "1", "NaN"], &["1e-3", "0.99"]),
             _ => return whole_numbers(range),
         };
@@ -255,7 +264,10 @@ mod tests {
             for p in spec.all_parameters() {
                 // A window over all rows is for files only.
                 let accepted = |value: &str| {
-                    let given = one(p.name, value);
+                    let mut given = one(p.name, value);
+                    if p.name == "model" && spec.name == "seasonal" {
+                        given.insert("method".to_owned(), "classical".to_owned());
+                    }
                     build(spec.name, &given).is_ok() || runner(spec.name, &given).is_ok()
                 };
                 let (outside, inside) = edges(p.domain);

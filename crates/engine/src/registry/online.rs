@@ -1,6 +1,6 @@
 use bongsu_core::Result as CoreResult;
 use bongsu_stats::cusum::AfterAlarm;
-use bongsu_stats::{Cusum, Ewma, Iqr, RobustZ, ZScore};
+use bongsu_stats::{Bocpd, Cusum, Ewma, Iqr, RobustZ, SpectralResidual, Spot, TwoWindow, ZScore};
 
 use super::parameter::{ParameterSpec, Parameters, parameter};
 use super::{DetectorSpec, Input, Method, StreamState};
@@ -58,7 +58,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         input: Input::Column,
         method: Method::Both {
             stream: |p| {
-                let config = robust_z(p)?.window(p.moving_window()?)?;
+                let config = robust_z(p)?.window(p.moving_window(100)?)?;
                 Ok(StreamState::RobustZ(config.build()?))
             },
             batch: |p| Ok(Box::new(robust_z(p)?)),
@@ -79,7 +79,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         input: Input::Column,
         method: Method::Both {
             stream: |p| {
-                let config = iqr(p)?.window(p.moving_window()?)?;
+                let config = iqr(p)?.window(p.moving_window(100)?)?;
                 Ok(StreamState::Iqr(config.build()?))
             },
             batch: |p| Ok(Box::new(iqr(p)?)),
@@ -202,6 +202,175 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
             Ok(StreamState::Cusum(config.build()?))
         }),
     },
+    DetectorSpec {
+        name: "spot",
+        summary: "Peaks over threshold (SPOT, DSPOT): values beyond what the tails of the metric let expect.",
+        parameters: &[
+            parameter(
+                "risk",
+                "0.001",
+                "in (0, 1 - level)",
+                "the share of normal points beyond each bound",
+            ),
+            parameter(
+                "level",
+                "0.98",
+                "in [0.5, 1)",
+                "the share of points below the level at which a tail begins",
+            ),
+            parameter(
+                "depth",
+                "0",
+                "0 to 100000",
+                "points whose mean is taken away first, for metrics that drift",
+            ),
+            parameter(
+                "calibration",
+                "auto",
+                "auto or 500 to 1048576",
+                "points learned before the first score, at least depth + 10 / (1 - level); `auto` is 1000 or what is needed",
+            ),
+            parameter(
+                "patience",
+                "40",
+                "0 or 20 to 1048576",
+                "points in a row beyond a bound after which the tails are learned anew; 0 is never",
+            ),
+        ],
+        input: Input::Column,
+        method: Method::Stream(|p| {
+            let (level, depth) = (p.number("level")?, p.integer("depth")?);
+            let needed =
+                || 1000_usize.max(depth.saturating_add((10.0 / (1.0 - level)).ceil() as usize));
+            let calibration = p.unless("calibration", "auto")?.unwrap_or_else(needed);
+            let config = Spot::new()
+                .level(level)?
+                .risk(p.number("risk")?)?
+                .depth(depth)?
+                .calibration(calibration)?
+                .patience(p.integer("patience")?)?;
+            Ok(StreamState::Spot(config.build()?))
+        }),
+    },
+    DetectorSpec {
+        name: "bocpd",
+        summary: "Bayesian online change points: values that the runs so far did not let expect.",
+        parameters: &[
+            parameter(
+                "model",
+                "normal",
+                "normal, known_variance or poisson",
+                "what the values of a run have in common",
+            ),
+            parameter(
+                "hazard",
+                "0.004",
+                "in (0, 1)",
+                "the probability that a run ends at a point",
+            ),
+            parameter(
+                "warmup",
+                "30",
+                "2 to 1048576",
+                "points that the prior is learned from",
+            ),
+            parameter(
+                "max_runs",
+                "200",
+                "2 to 1048576",
+                "the most run lengths that are kept",
+            ),
+            parameter(
+                "threshold",
+                "3",
+                "finite, above 0",
+                "how improbable a value at the bound is, in powers of ten; at most 300",
+            ),
+        ],
+        input: Input::Column,
+        method: Method::Stream(|p| {
+            let config = Bocpd::new()
+                .model(p.parse("model")?)
+                .hazard(p.number("hazard")?)?
+                .warmup(p.integer("warmup")?)?
+                .max_runs(p.integer("max_runs")?)?
+                .threshold(p.number("threshold")?)?;
+            Ok(StreamState::Bocpd(Box::new(config.build()?)))
+        }),
+    },
+    DetectorSpec {
+        name: "two-window",
+        summary: "Two windows: a test of whether the latest points come from the same distribution as those before.",
+        parameters: &[
+            parameter(
+                "test",
+                "ks",
+                "ks, mann-whitney, welch or energy",
+                "Kolmogorov-Smirnov, Mann-Whitney, Welch's t or the energy distance",
+            ),
+            parameter(
+                "reference",
+                "200",
+                "2 to 1048576",
+                "points that are compared with",
+            ),
+            parameter("recent", "30", "2 to 1048576", "the latest points"),
+            parameter("alpha", "0.0001", "in (0, 0.5]", "the p-value at the bound"),
+        ],
+        input: Input::Column,
+        method: Method::Stream(|p| {
+            let config = TwoWindow::new()
+                .test(p.parse("test")?)
+                .reference(p.integer("reference")?)?
+                .recent(p.integer("recent")?)?
+                .alpha(p.number("alpha")?)?;
+            Ok(StreamState::TwoWindow(config.build()?))
+        }),
+    },
+    DetectorSpec {
+        name: "spectral-residual",
+        summary: "Spectral residual: points that stand out from the rhythm of the series.",
+        parameters: &[
+            parameter(
+                "window",
+                "auto",
+                "auto, all, or 12 to 1048576",
+                "points looked back on; `all` transforms the whole series (`detect` only), `auto` is `all` in `detect` and 251 elsewhere",
+            ),
+            parameter(
+                "smoothing",
+                "3",
+                "3 to 999",
+                "frequencies of an average of log amplitudes; an odd number",
+            ),
+            parameter(
+                "extension",
+                "5",
+                "0 to 1000",
+                "points estimated beyond the last one",
+            ),
+            parameter(
+                "local",
+                "none",
+                "none or 1 to 1048576",
+                "points before a point whose mean saliency it is compared with; `none` is all",
+            ),
+            parameter(
+                "threshold",
+                "3",
+                "finite, above 0",
+                "the relative saliency at the bound",
+            ),
+        ],
+        input: Input::Series,
+        method: Method::Both {
+            stream: |p| {
+                let config = spectral_residual(p)?.window(p.moving_window(251)?)?;
+                Ok(StreamState::SpectralResidual(config.build()?))
+            },
+            batch: |p| Ok(Box::new(spectral_residual(p)?)),
+        },
+    },
 ];
 
 const AFTER_ALARM: [(&str, AfterAlarm); 3] = [
@@ -216,4 +385,12 @@ fn robust_z(p: &Parameters<'_>) -> CoreResult<RobustZ> {
 
 fn iqr(p: &Parameters<'_>) -> CoreResult<Iqr> {
     Iqr::new().threshold(p.number("threshold")?)
+}
+
+fn spectral_residual(p: &Parameters<'_>) -> CoreResult<SpectralResidual> {
+    SpectralResidual::new()
+        .smoothing(p.integer("smoothing")?)?
+        .extension(p.integer("extension")?)?
+        .local(p.unless("local", "none")?)?
+        .threshold(p.number("threshold")?)
 }

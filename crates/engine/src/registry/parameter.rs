@@ -185,10 +185,11 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The moving window of a detector that also works on all rows at once.
-    pub(super) fn moving_window(&self) -> CoreResult<usize> {
+    /// The moving window of a detector that also works on all rows at once; `auto` where it is not
+    /// set.
+    pub(super) fn moving_window(&self, auto: usize) -> CoreResult<usize> {
         match self.text("window") {
-            "auto" => Ok(100),
+            "auto" => Ok(auto),
             "all" => Err(CoreError::parameter(
                 "window",
                 "`all`",

@@ -1,5 +1,8 @@
 use bongsu_core::{Result as CoreResult, Score, StreamDetector, Timestamp};
-use bongsu_stats::{CusumStream, EwmaStream, IqrStream, RobustZStream, ZScoreStream};
+use bongsu_stats::{
+    BocpdStream, CusumStream, EwmaStream, IqrStream, RobustZStream, SpectralResidualStream,
+    SpotStream, TwoWindowStream, ZScoreStream,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Refitted;
@@ -18,6 +21,14 @@ pub enum StreamState {
     Ewma(EwmaStream),
     /// `cusum`
     Cusum(CusumStream),
+    /// `spot`
+    Spot(SpotStream),
+    /// `bocpd`
+    Bocpd(Box<BocpdStream>),
+    /// `two-window`
+    TwoWindow(TwoWindowStream),
+    /// `spectral-residual`
+    SpectralResidual(SpectralResidualStream),
     /// Any detector that is fitted on many rows.
     Refitted(Box<Refitted>),
 }
@@ -30,6 +41,10 @@ macro_rules! each {
             StreamState::Iqr($detector) => $call,
             StreamState::Ewma($detector) => $call,
             StreamState::Cusum($detector) => $call,
+            StreamState::Spot($detector) => $call,
+            StreamState::Bocpd($detector) => $call,
+            StreamState::TwoWindow($detector) => $call,
+            StreamState::SpectralResidual($detector) => $call,
             StreamState::Refitted($detector) => $call,
         }
     };

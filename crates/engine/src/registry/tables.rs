@@ -4,8 +4,8 @@ use bongsu_ml::knn::KnnDistance;
 use bongsu_ml::neighbours::Metric;
 use bongsu_ml::one_class_svm::{Gamma, Kernel};
 use bongsu_ml::{
-    Copod, Ecod, Hbos, HbosBins, IsolationForest, Knn, Lof, OneClassSvm, Pca, PcaComponents,
-    PcaScaling, PcaScore, Scaled, Scaler,
+    Cblof, Copod, Ecod, ExtendedIsolationForest, Hbos, HbosBins, IsolationForest, Knn, Lof,
+    OneClassSvm, Pca, PcaComponents, PcaScaling, PcaScore, Scaled, Scaler,
 };
 
 use super::parameter::{ParameterSpec, Parameters, parameter};
@@ -333,6 +333,84 @@ pub(super) const TABLES: &[DetectorSpec] = &[
                 .cache_mb(p.integer("cache_mb")?)?
                 .contamination(p.unless("contamination", "auto")?)?;
             scaled(p, config)
+        }),
+    },
+    DetectorSpec {
+        name: "cblof",
+        summary: "Clusters: rows far from the centres of large clusters.",
+        parameters: &[
+            parameter("clusters", "8", "1 to 65536", "the number of clusters"),
+            parameter(
+                "alpha",
+                "0.9",
+                "in (0, 1)",
+                "the share of the rows that large clusters hold at least",
+            ),
+            parameter(
+                "beta",
+                "5",
+                "finite, above 1",
+                "how many times larger the smallest large cluster is than the largest small one",
+            ),
+            parameter(
+                "use_weights",
+                "false",
+                "true or false",
+                "multiply scores by the size of the row's cluster",
+            ),
+            CONTAMINATION,
+            SEED,
+        ],
+        input: Input::Table,
+        method: Method::Batch(|p| {
+            let config = Cblof::new()
+                .clusters(p.integer("clusters")?)?
+                .alpha(p.number("alpha")?)?
+                .beta(p.number("beta")?)?
+                .use_weights(p.flag("use_weights")?)
+                .contamination(p.number("contamination")?)?
+                .seed(p.parse("seed")?);
+            Ok(Box::new(config))
+        }),
+    },
+    DetectorSpec {
+        name: "extended-isolation-forest",
+        summary: "Extended isolation forest: rows that slanted random cuts isolate early.",
+        parameters: &[
+            parameter("trees", "100", "1 to 100000", "the number of trees"),
+            parameter(
+                "subsample",
+                "256",
+                "at least 1",
+                "rows that each tree is grown on",
+            ),
+            parameter(
+                "extension",
+                "full",
+                "full or at least 0",
+                "how many channels a cut slants in, beside one; `full` is all",
+            ),
+            parameter(
+                "contamination",
+                "auto",
+                "auto or in (0, 0.5]",
+                "the share of training rows beyond the bound; `auto` is a bound of 0.5",
+            ),
+            SEED,
+        ],
+        input: Input::Table,
+        method: Method::Batch(|p| {
+            let mut config = ExtendedIsolationForest::new()
+                .trees(p.integer("trees")?)?
+                .subsample(p.integer("subsample")?)?
+                .seed(p.parse("seed")?);
+            if let Some(level) = p.unless("extension", "full")? {
+                config = config.extension(level);
+            }
+            if let Some(share) = p.unless("contamination", "auto")? {
+                config = config.contamination(share)?;
+            }
+            Ok(Box::new(config))
         }),
     },
 ];
