@@ -217,9 +217,11 @@ impl AdwinDetector {
             if free0 < 1.0 || free1 < 1.0 {
                 return false;
             }
-            let m = 1.0 / free0 + 1.0 / free1;
+            let m = (free0 + free1) / (free0 * free1);
             let distance = cut.older_sum / cut.older - cut.newer_sum / cut.newer;
-            distance.abs() > (noise * m).sqrt() + reach * m
+            // The bound without its root.
+            let rest = distance.abs() - reach * m;
+            rest > 0.0 && rest * rest > noise * m
         })
     }
 }

@@ -10,9 +10,9 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// Two neighbours of `size` values each as one.
-    fn merge(self, other: Self, size: f64) -> Self {
-        let apart = self.sum / size - other.sum / size;
+    /// Two neighbours of `size` values each as one; `share` is `1 / size`, exact for a power of two.
+    fn merge(self, other: Self, size: f64, share: f64) -> Self {
+        let apart = self.sum * share - other.sum * share;
         Self {
             sum: self.sum + other.sum,
             squares: self.squares + other.squares + 0.5 * size * apart * apart,
@@ -65,7 +65,7 @@ impl Histogram {
             sum: x,
             squares: 0.0,
         };
-        let mut size = 1.0;
+        let (mut size, mut share) = (1.0, 1.0);
         for row in &mut self.rows {
             row.push(carry);
             if row.len() <= most {
@@ -74,10 +74,11 @@ impl Histogram {
             let &mut [first, second, ..] = row.as_mut_slice() else {
                 return;
             };
-            carry = first.merge(second, size);
+            carry = first.merge(second, size, share);
             row.copy_within(2.., 0);
             row.truncate(row.len() - 2);
             size *= 2.0;
+            share *= 0.5;
         }
         let mut row = Vec::with_capacity(most + 1);
         row.push(carry);
