@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use bongsu::engine::registry::{
@@ -119,6 +120,7 @@ fn list(format: ListFormat) -> Result<(), Failure> {
                         "judges": spec.input.to_string(),
                         "learns": spec.learns().to_string(),
                         "parameters": as_json(spec.all_parameters()),
+                        "classic": spec.classic.iter().copied().collect::<BTreeMap<_, _>>(),
                     })
                 })
                 .collect();

@@ -4,7 +4,7 @@ use bongsu_stats::decompose::Model;
 use bongsu_stats::seasonal::Method as SeasonalMethod;
 use bongsu_stats::{Gesd, Seasonal, Shesd};
 
-use super::parameter::{ParameterSpec, Parameters, parameter};
+use super::parameter::{PRESET, ParameterSpec, Parameters, parameter};
 use super::{DetectorSpec, Input, Method};
 
 const PERIOD: ParameterSpec = parameter(
@@ -60,6 +60,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
                 "median and median absolute deviation in place of mean and standard deviation",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Batch(|p| {
             let config = Gesd::new()
@@ -98,6 +99,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
                 "points of a piece with a median of its own, at least two periods; `none` is one piece",
             ),
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| {
             let mut config = Shesd::new()
@@ -116,6 +118,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
         name: "seasonal",
         summary: "Seasonal residual: distance from what trend and season, or the local calendar, expect.",
         parameters: &[
+            PRESET,
             parameter(
                 "method",
                 "stl",
@@ -138,6 +141,12 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
                 "the time zone whose calendar `profile` follows",
             ),
             THRESHOLD,
+        ],
+        classic: &[
+            ("method", "classical"),
+            ("period", "24"),
+            ("robust", "false"),
+            ("threshold", "3"),
         ],
         input: Input::Series,
         method: Method::Batch(|p| {
@@ -169,6 +178,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
             ROBUST,
             THRESHOLD,
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| {
             let mut config = Seasonal::stl()

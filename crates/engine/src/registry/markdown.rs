@@ -27,6 +27,14 @@ pub fn markdown() -> String {
         } else {
             parameter_table(&mut out, spec.parameters);
         }
+        if !spec.classic.is_empty() {
+            let set = spec
+                .classic
+                .iter()
+                .map(|(name, value)| format!("`{name}={value}`"));
+            let set: Vec<String> = set.collect();
+            let _ = writeln!(out, "\n`preset=classic` sets {}.", set.join(", "));
+        }
     }
     out.push_str(
         "\n## Parameters of detectors that are fitted on many rows\n\n\

@@ -45,6 +45,8 @@ pub struct DetectorSpec {
     pub summary: &'static str,
     /// What can be set, beside what all detectors have in common.
     pub parameters: &'static [ParameterSpec],
+    /// What the preset `classic` sets; empty where the defaults are the classic values.
+    pub classic: &'static [(&'static str, &'static str)],
     /// What it judges.
     pub input: Input,
     method: Method,

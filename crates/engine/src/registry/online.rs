@@ -34,6 +34,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "whether the judged point is part of its window",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Stream(|p| {
             let config = ZScore::new()
@@ -55,6 +56,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "robust standard deviations at the bound",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Both {
             stream: |p| {
@@ -76,6 +78,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "interquartile ranges beyond the quartiles at the bound",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Both {
             stream: |p| {
@@ -132,6 +135,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "the least scale, in the metric's unit",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Stream(|p| {
             let config = Ewma::new()
@@ -186,6 +190,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "what follows an alarm: the sum goes on, starts again, or the new mean is learned",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Stream(|p| {
             let mut config = Cusum::new()
@@ -237,6 +242,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "points in a row beyond a bound after which the tails are learned anew; 0 is never",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Stream(|p| {
             let (level, depth) = (p.number("level")?, p.integer("depth")?);
@@ -287,6 +293,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "how improbable a value at the bound is, in powers of ten; at most 300",
             ),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Stream(|p| {
             let config = Bocpd::new()
@@ -317,6 +324,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
             parameter("recent", "30", "2 to 1048576", "the latest points"),
             parameter("alpha", "0.0001", "in (0, 0.5]", "the p-value at the bound"),
         ],
+        classic: &[],
         input: Input::Column,
         method: Method::Stream(|p| {
             let config = TwoWindow::new()
@@ -362,6 +370,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "the relative saliency at the bound",
             ),
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Both {
             stream: |p| {

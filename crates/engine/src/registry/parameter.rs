@@ -32,6 +32,17 @@ pub(super) const fn parameter(
     }
 }
 
+/// The name of the preset of [`DetectorSpec::classic`].
+const CLASSIC: &str = "classic";
+
+/// The parameter of detectors that have a preset.
+pub(super) const PRESET: ParameterSpec = parameter(
+    "preset",
+    "none",
+    "none or classic",
+    "`classic` sets the parameters that are not given as textbooks do; see below",
+);
+
 /// Parameters that every detector takes: what counts as a deviation.
 pub const COMMON_PARAMETERS: &[ParameterSpec] = &[
     parameter(
@@ -97,6 +108,12 @@ impl<'a> Parameters<'a> {
         given: &'a BTreeMap<String, String>,
     ) -> Result<Self, Error> {
         let parameters = Self { spec, given };
+        if !matches!(
+            given.get("preset").map(String::as_str),
+            None | Some("none" | CLASSIC)
+        ) {
+            return Err(parameters.refused("preset").into());
+        }
         for key in given.keys() {
             if parameters.row(key).is_none() {
                 let known: Vec<&str> = spec.all_parameters().map(|p| p.name).collect();
@@ -124,7 +141,17 @@ impl<'a> Parameters<'a> {
     pub(super) fn text(&self, name: &str) -> &str {
         let default = || self.row(name).map(|p| p.default);
         let given = self.given.get(name).map(String::as_str);
-        given.or_else(default).unwrap_or_default()
+        given
+            .or_else(|| self.preset(name))
+            .or_else(default)
+            .unwrap_or_default()
+    }
+
+    /// What the chosen preset says of the parameter `name`.
+    fn preset(&self, name: &str) -> Option<&'static str> {
+        let chosen = self.given.get("preset").is_some_and(|word| word == CLASSIC);
+        let mut values = self.spec.classic.iter().filter(|_| chosen);
+        values.find(|(of, _)| *of == name).map(|&(_, value)| value)
     }
 
     fn refused(&self, name: &str) -> CoreError {

@@ -57,6 +57,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         name: "sub-pca",
         summary: "Principal components of subsequences: stretches of an unusual shape.",
         parameters: &[WINDOW, STRIDE, scaling("none"), CAUSAL, CONTAMINATION],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| windows(p, Subsequences::sub_pca)),
     },
@@ -71,6 +72,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
             CAUSAL,
             CONTAMINATION,
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| {
             let knn = Knn::new().neighbors(p.integer("neighbors")?)?;
@@ -89,6 +91,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
             CONTAMINATION,
             SEED,
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| {
             let clusters = KMeans::new()
@@ -116,6 +119,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
             CONTAMINATION,
             SEED,
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| {
             let forest = IsolationForest::new()
@@ -138,6 +142,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
             parameter("power", "4", "0 to 10", "the degree of the polynomial"),
             CONTAMINATION,
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| {
             let config = Poly::new()
@@ -162,6 +167,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
             CAUSAL,
             CONTAMINATION,
         ],
+        classic: &[],
         input: Input::Series,
         method: Method::Batch(|p| {
             let lengths: usize = p.integer("lengths")?;

@@ -8,7 +8,7 @@ use bongsu_ml::{
     OneClassSvm, Pca, PcaComponents, PcaScaling, PcaScore, Scaled, Scaler,
 };
 
-use super::parameter::{ParameterSpec, Parameters, parameter};
+use super::parameter::{PRESET, ParameterSpec, Parameters, parameter};
 use super::{DetectorSpec, Input, Method};
 
 const CONTAMINATION: ParameterSpec = parameter(
@@ -52,6 +52,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         name: "isolation-forest",
         summary: "Isolation forest: rows that random splits isolate early.",
         parameters: &[
+            PRESET,
             parameter("trees", "100", "1 to 100000", "the number of trees"),
             parameter(
                 "subsample",
@@ -79,6 +80,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             ),
             SEED,
         ],
+        classic: &[("contamination", "0.1")],
         input: Input::Table,
         method: Method::Batch(|p| {
             let config = IsolationForest::new()
@@ -117,6 +119,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             ),
             CONTAMINATION,
         ],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let config = Pca::new()
@@ -167,6 +170,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             ),
             CONTAMINATION,
         ],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let bins = p
@@ -184,6 +188,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         name: "copod",
         summary: "Copula-based: rows in the tails of their channels, on the longer side.",
         parameters: &[CONTAMINATION],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let share = p.number("contamination")?;
@@ -194,6 +199,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         name: "ecod",
         summary: "Empirical distributions: rows in the rarer tail of their channels.",
         parameters: &[CONTAMINATION],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let share = p.number("contamination")?;
@@ -204,6 +210,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         name: "lof",
         summary: "Local outlier factor: rows in thinner surroundings than their neighbours.",
         parameters: &[
+            PRESET,
             parameter("neighbors", "20", "1 to 10000", "the number of neighbours"),
             METRIC,
             parameter(
@@ -215,6 +222,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             NOVELTY,
             SCALING,
         ],
+        classic: &[("contamination", "0.1")],
         input: Input::Table,
         method: Method::Batch(|p| {
             let config = Lof::new()
@@ -247,6 +255,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             NOVELTY,
             SCALING,
         ],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let distances = [
@@ -310,6 +319,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             ),
             SCALING,
         ],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let kernels = [
@@ -361,6 +371,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             CONTAMINATION,
             SEED,
         ],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let config = Cblof::new()
@@ -398,6 +409,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             ),
             SEED,
         ],
+        classic: &[],
         input: Input::Table,
         method: Method::Batch(|p| {
             let mut config = ExtendedIsolationForest::new()
