@@ -141,13 +141,18 @@ impl<'a> Grower<'a> {
             sample.weighted = sample.weight * (target - self.targets.mean);
             self.drawn += usize::from(sample.weight > 0.0);
         }
+        // Room for one entry more than are drawn: the last column's rows that were not drawn are
+        // written there.
         self.lists.clear();
+        self.lists
+            .resize(self.table.width() * self.drawn + 1, Entry::default());
+        let mut kept = 0;
         for column in self.table.sorted() {
-            let drawn = |entry: &&Entry| {
-                let sample = self.samples.get(entry.row());
-                sample.is_some_and(|sample| sample.weight > 0.0)
-            };
-            self.lists.extend(column.iter().filter(drawn));
+            kept += keep_drawn(
+                column,
+                self.lists.get_mut(kept..).unwrap_or_default(),
+                &self.samples,
+            );
         }
     }
 
@@ -353,6 +358,22 @@ fn between(low: f64, high: f64) -> f64 {
     } else {
         low
     }
+}
+
+/// Copies the rows of positive weight to the front of `out` and returns their number.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "`out` has room for one entry more than rows were drawn, and there is a sample for \
+              each row"
+)]
+fn keep_drawn(column: &[Entry], out: &mut [Entry], samples: &[Sample]) -> usize {
+    let mut kept = 0;
+    // Written every time and counted where it is right: no branch to guess.
+    for &entry in column {
+        out[kept] = entry;
+        kept += usize::from(samples[entry.row()].weight > 0.0);
+    }
+    kept
 }
 
 /// Moves the rows of positive weight to the front; both parts keep their order.

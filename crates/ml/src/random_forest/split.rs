@@ -129,8 +129,8 @@ pub(super) fn scan(
         weight += sample.weight;
         sum += sample.weighted;
     }
-    let candidates = rest.len().saturating_sub(least);
-    for (at, pair) in rest.windows(2).take(candidates).enumerate() {
+    let tried = &rest[..=rest.len() - least];
+    for (at, pair) in tried.windows(2).enumerate() {
         let sample = samples[pair[0].row()];
         weight += sample.weight;
         sum += sample.weighted;

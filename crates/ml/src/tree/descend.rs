@@ -233,10 +233,11 @@ fn steps(
                 at[lane] = left as usize + usize::from(threshold < key(feature as usize, lane));
             }
         }
-        if at == before {
+        remaining -= levels;
+        let moved = at.iter().zip(&before).fold(0, |all, (a, b)| all | (a ^ b));
+        if moved == 0 {
             break;
         }
-        remaining -= levels;
     }
     at.map(|node| node as u32)
 }
