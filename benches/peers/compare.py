@@ -30,7 +30,18 @@ from pathlib import Path
 import peer
 
 # A module of this folder for each area; each has a list CASES.
-AREAS = ["rolling", "forest", "neighbours", "svm", "profiles", "changepoints", "drift", "hypothesis", "trees", "seasons"]
+AREAS = [
+    "rolling",
+    "forest",
+    "neighbours",
+    "svm",
+    "profiles",
+    "changepoints",
+    "drift",
+    "hypothesis",
+    "trees",
+    "seasons",
+]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
 

@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | `stats` | statistical detectors and robust statistics: `stats` | yes |
 //! | `ml` | classical machine learning: detectors for tables and subsequences, regressors: `ml` | |
+//! | `stream` | online detectors and drift detectors: `stream` | |
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |
@@ -42,6 +43,8 @@ pub use bongsu_prometheus as prometheus;
 pub use bongsu_report as report;
 #[cfg(feature = "stats")]
 pub use bongsu_stats as stats;
+#[cfg(feature = "stream")]
+pub use bongsu_stream as stream;
 
 /// The types and traits that most programs need.
 pub mod prelude {
