@@ -9,7 +9,7 @@ use crate::neighbours::{MAX_NEIGHBOURS, NeighbourIndex};
 
 /// The training rows, arranged for the search of neighbours; see [`Knn`].
 ///
-/// Memory: 8 bytes a value in a snapshot, an eighth more and 4 bytes a row as it runs.
+/// Memory: 8 bytes a value in a snapshot, a tenth more and 9 bytes a row as it runs.
 ///
 /// ```
 /// use bongsu_core::{Detector as _, FitDetector as _, ndarray::array};

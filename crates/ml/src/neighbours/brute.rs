@@ -9,7 +9,7 @@ use super::search::Scratch;
 use super::{LANES, NeighbourIndex};
 
 /// Blocks of rows that one matrix product covers.
-const BLOCKS: usize = 16;
+const BLOCKS: usize = 8;
 /// Rows that one matrix product covers.
 const TILE: usize = BLOCKS * LANES;
 
@@ -63,11 +63,9 @@ impl NeighbourIndex {
                 let reach = length.sqrt() + longest;
                 let margin = (2 * d + 16) as f64 * f64::EPSILON * reach * reach;
                 let mut limit = nearest.last().distance - length + margin;
-                for (lanes, (products, rows)) in lanes
-                    .clone()
-                    .step_by(LANES)
-                    .zip(products.chunks(LANES).zip(rows.chunks(LANES)))
-                {
+                let (blocks, _) = products.as_chunks::<LANES>();
+                let blocks = blocks.iter().zip(rows.chunks(LANES));
+                for (lanes, (products, rows)) in lanes.clone().step_by(LANES).zip(blocks) {
                     // Written so that a product that is not a number is looked at.
                     let far = products.iter().fold(true, |all, &p| all & (p > limit));
                     if far {
