@@ -187,8 +187,13 @@ impl Refitted {
         self.since_fit?;
         let fit = || match self.fit() {
             Ok(fitted) => Some(Arc::new(fitted)),
+            // Said aloud once a series; whether later points suit the method is seen in the scores.
+            Err(e) if self.seen == self.first_fit() as u64 => {
+                tracing::warn!(detector = self.detector, error = %e, "not fitted; tried again later");
+                None
+            }
             Err(e) => {
-                tracing::debug!(detector = self.detector, error = %e, "not fitted on the latest points");
+                tracing::debug!(detector = self.detector, error = %e, "not fitted; tried again later");
                 None
             }
         };
