@@ -145,7 +145,7 @@ impl FittedLinearRegression {
     #[must_use]
     pub fn intercept_standard_error(&self) -> Option<f64> {
         let origin: Vec<f64> = self.x_centers.iter().map(|c| -c.plus(0.0)).collect();
-        let error = (self.variance? * self.leverage(&origin)).sqrt();
+        let error = self.standard_error(self.variance?, &origin, 0.0);
         self.has_intercept.then_some(error)
     }
 
@@ -168,14 +168,20 @@ impl FittedLinearRegression {
     /// The predicted target of one row.
     ///
     /// # Errors
-    /// When `row` has another number of features or a value that is not finite.
+    /// When `row` has another number of features or a value that is not finite, and when the
+    /// prediction leaves the range of floats.
     pub fn predict_row(&self, row: &[f64]) -> Result<f64> {
         check::row(row, self.n_features())?;
         let deviations = row.iter().zip(&self.x_centers);
         let terms = deviations
             .zip(&self.coefficients)
             .map(|((&x, c), b)| b * c.deviation(x));
-        Ok(self.y_center.plus(terms.sum()))
+        let prediction = self.y_center.plus(terms.sum());
+        if prediction.is_finite() {
+            Ok(prediction)
+        } else {
+            Err(out_of_range())
+        }
     }
 
     /// The predicted target of each row of `x`.
@@ -183,7 +189,8 @@ impl FittedLinearRegression {
     /// Cost: O(d) a row.
     ///
     /// # Errors
-    /// When `x` has another number of features or a value that is not finite.
+    /// When `x` has another number of features or a value that is not finite, and when a prediction
+    /// leaves the range of floats.
     #[allow(
         clippy::needless_pass_by_value,
         reason = "a view is as cheap to pass as a reference"
@@ -240,27 +247,47 @@ impl FittedLinearRegression {
         let band = |(row, expected): (ArrayView1<'_, f64>, f64)| {
             let pairs = row.iter().zip(&self.x_centers);
             let deviations: Vec<f64> = pairs.map(|(&x, c)| c.deviation(x)).collect();
-            let spread = (variance * (own + self.leverage(&deviations))).sqrt();
-            Expectation::symmetric(expected, quantile * spread)
+            let half_width = quantile * self.standard_error(variance, &deviations, own);
+            if half_width.is_finite() {
+                Ok(Expectation::symmetric(expected, half_width))
+            } else {
+                Err(out_of_range())
+            }
         };
-        Ok(x.rows().into_iter().zip(expected).map(band).collect())
+        x.rows().into_iter().zip(expected).map(band).collect()
     }
 
-    /// The variance of the mean at a row, given its deviations from the centers, over that of an
-    /// observation.
-    fn leverage(&self, deviations: &[f64]) -> f64 {
-        let rows = self.covariance.chunks_exact(self.n_features().max(1));
-        let terms = rows.zip(deviations).map(|(covariances, a)| {
-            let products = covariances.iter().zip(deviations).map(|(c, b)| c * b);
-            a * products.sum::<f64>()
-        });
+    /// The standard error of a prediction at these deviations from the means, with `own` times the
+    /// variance of a single observation.
+    fn standard_error(&self, variance: f64, deviations: &[f64], own: f64) -> f64 {
+        if variance == 0.0 {
+            return 0.0;
+        }
         let mean = if self.has_intercept {
             1.0 / self.total_weight
         } else {
             0.0
         };
-        (terms.sum::<f64>() + mean).max(0.0)
+        // Squares of the deviations themselves could leave the range of floats.
+        let largest = deviations.iter().fold(0.0_f64, |m, d| m.max(d.abs()));
+        if largest == 0.0 {
+            return (variance * (own + mean)).sqrt();
+        }
+        let rows = self.covariance.chunks_exact(self.n_features().max(1));
+        let terms = rows.zip(deviations).map(|(covariances, a)| {
+            let products = covariances.iter().zip(deviations);
+            let sum: f64 = products.map(|(c, b)| c * (b / largest)).sum();
+            a / largest * sum
+        });
+        // Rounding may leave a sum just below 0, but what is not a number must stay so.
+        let sum: f64 = terms.sum();
+        let leverage = if sum < 0.0 { 0.0 } else { sum };
+        variance.sqrt() * (largest * leverage.sqrt()).hypot((own + mean).sqrt())
     }
+}
+
+fn out_of_range() -> Error {
+    Error::input("a prediction or its interval leaves the range of floats; scale the columns first")
 }
 
 impl Snapshot for FittedLinearRegression {

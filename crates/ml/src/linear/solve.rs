@@ -42,7 +42,7 @@ impl Center {
     }
 
     pub(super) fn is_finite(self) -> bool {
-        self.shift.is_finite() && self.offset.is_finite()
+        self.shift.is_finite() && self.offset.is_finite() && self.plus(0.0).is_finite()
     }
 }
 
@@ -160,6 +160,13 @@ impl Problem {
             if let Some(entry) = stacked.get_mut((height + k, k)) {
                 *entry = alpha.sqrt() / length;
             }
+        }
+        // The iteration for singular values does not end on an infinite entry.
+        if !stacked.iter().all(|entry| entry.is_finite()) {
+            return Err(Error::input(
+                "the penalty relative to a column leaves the range of floats; scale the columns \
+                 first",
+            ));
         }
         let svd = stacked
             .try_svd(true, true, f64::EPSILON, 0)
