@@ -79,7 +79,7 @@ impl Detector for FittedKnn {
     fn score_into(&self, x: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()> {
         check::scoring(&x, out, self.n_features())?;
         self.index.judge(&x, self.neighbours, out, |found| {
-            summary(self.distance, found.iter().map(|o| o.distance))
+            summary(self.distance, found.iter().map(|o| o.distance)).min(f64::MAX)
         });
         Ok(())
     }

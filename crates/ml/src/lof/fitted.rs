@@ -80,7 +80,7 @@ impl FittedLof {
     fn judge(&self, found: &[Neighbour]) -> f64 {
         let own = found.iter().map(|o| (at(&self.reaches, o.row), o.distance));
         let theirs = found.iter().map(|o| at(&self.densities, o.row));
-        factor(theirs, density(own))
+        factor(theirs, density(own)).min(f64::MAX)
     }
 
     /// What each feature adds to the distances between `rows` and their neighbours, on average.

@@ -132,7 +132,11 @@ impl NeighbourIndex {
         scratch.queries.clear();
         scratch.skips.clear();
         for query in queries.outer_iter().skip(task * TASK).take(TASK) {
-            let scaled = query.iter().map(|x| x * self.scale);
+            // An infinite query is no distance away from the empty parts of a branch: it would be
+            // searched for ever.
+            let scaled = query
+                .iter()
+                .map(|x| (x * self.scale).clamp(-f64::MAX, f64::MAX));
             scratch.queries.extend(scaled);
             scratch.skips.push(Neighbour::NONE.row);
         }
