@@ -140,7 +140,7 @@ fn edges(low: f64, high: f64, bins: usize) -> Vec<f64> {
         (low, high)
     } else {
         let half = 0.5_f64.max(low.abs() * f64::EPSILON);
-        (low - half, high + half)
+        ((low - half).max(-f64::MAX), (high + half).min(f64::MAX))
     };
     let step = (high - low) / bins as f64;
     let mut edges: Vec<f64> = (0..bins)

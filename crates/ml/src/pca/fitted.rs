@@ -257,7 +257,8 @@ impl Detector for FittedPca {
             let terms = components.rows().into_iter().zip(&along);
             for ((component, &y), &value) in terms.zip(&self.eigenvalues) {
                 for ((part, &loading), &z) in parts.iter_mut().zip(component).zip(&scaled) {
-                    *part += weight(loading, z, y, value);
+                    // Two infinite terms could cancel to no number.
+                    *part += weight(loading, z, y, value).clamp(-f64::MAX, f64::MAX);
                 }
             }
             parts
