@@ -176,3 +176,55 @@ fn wrong_parameters_are_named_with_value_and_domain() {
         assert_eq!(output.status.code(), Some(2), "{message}");
     }
 }
+
+#[test]
+fn a_channel_that_cannot_be_judged_costs_only_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("table.csv");
+    let mut csv = String::from("timestamp,wave,flat\n");
+    for i in 0..400 {
+        let wave = if i == 300 {
+            9.0
+        } else {
+            (i as f64 * 0.37).sin()
+        };
+        writeln!(csv, "{},{wave},4", 60 * i).unwrap();
+    }
+    std::fs::write(&path, &csv).unwrap();
+    let run = || {
+        bongsu(&[
+            "detect",
+            "--detector",
+            "stl",
+            "--input",
+            path.to_str().unwrap(),
+        ])
+    };
+    let output = run();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("flat"),
+        "{}",
+        text(&output.stderr)
+    );
+    let rows = text(&output.stdout);
+    let anomalous: Vec<&str> = rows
+        .lines()
+        .filter(|row| row.split(',').nth(2) == Some("1"))
+        .collect();
+    assert!(
+        anomalous.iter().any(|row| row.starts_with("18000,")),
+        "{anomalous:?}"
+    );
+    let constant: String = (0..50).fold("timestamp,flat\n".to_owned(), |csv, i| {
+        csv + &format!("{},4\n", 60 * i)
+    });
+    std::fs::write(&path, constant).unwrap();
+    let output = run();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("flat"),
+        "{}",
+        text(&output.stderr)
+    );
+}

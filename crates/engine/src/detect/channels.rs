@@ -156,7 +156,7 @@ impl<'a> Channels<'a> {
 
     /// The shares of the channels in the score of a row, largest first.
     fn contributions(&self, fitted: &Fitted, row: &[f64]) -> Result<Vec<Contribution>, Error> {
-        if self.input != Input::Table {
+        if self.input != Input::Table || self.names.len() < 2 {
             return Ok(Vec::new());
         }
         let Some(parts) = fitted.detector.contributions(row)? else {

@@ -73,7 +73,8 @@ impl DetectedRow {
 /// Judges every row of `table`; one result a row.
 ///
 /// Detectors of a single metric judge the channels apart, and a row has the highest of their
-/// scores. Detectors of tables judge the channels of a row together; a row with a missing value is
+/// scores; a channel that cannot be judged is left out with a warning, unless it is the only one.
+/// Detectors of tables judge the channels of a row together; a row with a missing value is
 /// then not judged.
 ///
 /// Rows that do not move on in time are neither judged nor learned.
@@ -113,21 +114,31 @@ pub fn detect(table: &Table, request: &DetectRequest) -> Result<Vec<DetectedRow>
         Input::Column | Input::Series => all.chunks(1).collect(),
     };
     let mut judged = vec![DetectedRow::default(); rows];
-    for columns in together {
+    let mut refused = Vec::new();
+    for columns in &together {
         let runner = registry::runner(&request.detector, &parameters)?;
         let channels = Channels::new(table, columns, input, request, &filter);
-        let found = channels.judge(runner).map_err(|e| match columns {
-            [one] => {
+        let found = match (channels.judge(runner), columns) {
+            (Ok(found), _) => found,
+            (Err(e), [one]) => {
                 let name = table.channels.get(*one).map_or("", String::as_str);
-                Error::input(format!("channel `{name}`: {e}"))
+                refused.push(Error::input(format!("channel `{name}`: {e}")));
+                continue;
             }
-            _ => e,
-        })?;
+            (Err(e), _) => return Err(e),
+        };
         for (row, found) in found {
             if let Some(best) = judged.get_mut(row) {
                 best.keep_highest(found, request.raw);
             }
         }
+    }
+    // A channel that cannot be judged (a constant one, say) must not cost what the others tell.
+    if refused.len() == together.len() {
+        return refused.into_iter().next().map_or(Ok(judged), Err);
+    }
+    for e in refused {
+        tracing::warn!(error = %e, "not judged");
     }
     if table.channels.len() > 1 {
         for row in &mut judged {

@@ -408,6 +408,8 @@ pub(super) const TABLES: &[DetectorSpec] = &[
                 "the share of training rows beyond the bound; `auto` is a bound of 0.5",
             ),
             SEED,
+            // Cuts are slanted: what a unit is counts.
+            parameter("scaling", "standard", SCALING.domain, SCALING.about),
         ],
         classic: &[],
         input: Input::Table,
@@ -422,7 +424,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
             if let Some(share) = p.unless("contamination", "auto")? {
                 config = config.contamination(share)?;
             }
-            Ok(Box::new(config))
+            scaled(p, config)
         }),
     },
 ];
