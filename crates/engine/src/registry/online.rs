@@ -255,7 +255,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 .depth(depth)?
                 .calibration(calibration)?
                 .patience(p.integer("patience")?)?;
-            Ok(StreamState::Spot(config.build()?))
+            Ok(StreamState::Spot(Box::new(config.build()?)))
         }),
     },
     DetectorSpec {

@@ -22,7 +22,7 @@ pub enum StreamState {
     /// `cusum`
     Cusum(CusumStream),
     /// `spot`
-    Spot(SpotStream),
+    Spot(Box<SpotStream>),
     /// `bocpd`
     Bocpd(Box<BocpdStream>),
     /// `two-window`
