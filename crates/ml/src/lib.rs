@@ -51,6 +51,7 @@ pub mod poly;
 pub mod random_forest;
 pub mod scaler;
 pub mod subsequence;
+mod vector;
 
 pub use cblof::{Cblof, FittedCblof};
 pub use copod::{Copod, FittedCopod};

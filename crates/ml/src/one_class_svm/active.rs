@@ -1,10 +1,9 @@
 //! The rows that the solver works on, and its inner loops.
 
-use pulp::Arch;
-
 use super::cache::{Cache, KernelRow};
 use super::lanes::{Function, LANES, Lane, Panels};
 use super::solver::Limits;
+use crate::vector::widest;
 
 /// Panels of which one least gradient is remembered, to find the row again without a full search.
 const BLOCK: usize = 16;
@@ -302,7 +301,7 @@ fn add_rows(
     factors: (f64, f64),
     least: &mut [f64],
 ) {
-    Arch::new().dispatch(
+    widest(
         #[inline(always)]
         || {
             let blocks = gradient.chunks_mut(BLOCK).zip(weights.chunks(BLOCK));

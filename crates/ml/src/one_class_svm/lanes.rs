@@ -6,8 +6,9 @@
 //! products in a fixed order, so every processor gives the same numbers.
 
 use bongsu_core::ndarray::ArrayView2;
-use pulp::Arch;
 use serde::{Deserialize, Serialize};
+
+use crate::vector::widest;
 
 /// Rows of a panel.
 pub(super) const LANES: usize = 16;
@@ -59,7 +60,7 @@ impl Function {
 
     /// Writes the kernel between `point` and each of `panels` to `out`.
     pub(super) fn row(self, point: &[f64], panels: &Panels, out: &mut [Lane]) {
-        Arch::new().dispatch(
+        widest(
             #[inline(always)]
             || {
                 for (slot, panel) in out.iter_mut().zip(panels.iter()) {
@@ -71,7 +72,7 @@ impl Function {
 
     /// The sum over `panels` of `weights` times the kernel with `point`.
     pub(super) fn weighted_sum(self, point: &[f64], panels: &Panels, weights: &[Lane]) -> f64 {
-        Arch::new().dispatch(
+        widest(
             #[inline(always)]
             || {
                 let mut sums = [0.0; LANES];
