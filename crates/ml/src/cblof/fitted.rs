@@ -68,33 +68,33 @@ impl FittedCblof {
     }
 
     /// The centre that a row with these normalised values is measured from: that of its cluster
-    /// when it is large, else the nearest of a large one.
-    fn anchor(&self, centers: &Array2<f64>, row: &[f64], own: usize) -> (usize, f64) {
+    /// when it is large, at the distance `nearest`, else the nearest of a large one; and the
+    /// distance to it.
+    fn anchor(&self, centers: &Array2<f64>, row: &[f64], own: usize, nearest: f64) -> (usize, f64) {
+        if self.large.get(own).copied().unwrap_or(true) {
+            return (own, nearest);
+        }
         let distance = |center: usize| {
             let center = centers.index_axis(Axis(0), center);
             let squares = row.iter().zip(center).map(|(a, b)| (a - b) * (a - b));
-            squares.sum::<f64>().sqrt()
+            (squares.sum::<f64>().sqrt() * self.kmeans.unit()).min(f64::MAX)
         };
-        if self.large.get(own).copied().unwrap_or(true) {
-            return (own, distance(own));
-        }
         let large = self.large.iter().enumerate().filter(|(_, large)| **large);
         large
             .map(|(center, _)| (center, distance(center)))
             .min_by(|a, b| a.1.total_cmp(&b.1))
-            .unwrap_or((own, distance(own)))
+            .unwrap_or((own, nearest))
     }
 
     fn score_table(&self, x: &ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()> {
         let centers = self.kmeans.normalised();
-        let unit = self.kmeans.unit();
-        self.kmeans.judge_rows(x, out, |row, own, _| {
-            let (_, distance) = self.anchor(&centers, row, own);
+        self.kmeans.judge_rows(x, out, |row, own, nearest| {
+            let (_, distance) = self.anchor(&centers, row, own, nearest);
             let weight = match self.sizes.get(own) {
                 Some(size) if self.use_weights => f64::from(*size),
                 _ => 1.0,
             };
-            (distance * unit * weight).min(f64::MAX)
+            (distance * weight).min(f64::MAX)
         })
     }
 }
@@ -155,12 +155,13 @@ impl Detector for FittedCblof {
         let centers = self.kmeans.normalised();
         let view = ArrayView1::from(row).insert_axis(Axis(0));
         let mut out = [Vec::new()];
-        self.kmeans.judge_rows(&view, &mut out, |row, own, _| {
-            let (anchor, _) = self.anchor(&centers, row, own);
-            let center = centers.index_axis(Axis(0), anchor);
-            let squares = row.iter().zip(center).map(|(a, b)| (a - b) * (a - b));
-            squares.collect()
-        })?;
+        self.kmeans
+            .judge_rows(&view, &mut out, |row, own, nearest| {
+                let (anchor, _) = self.anchor(&centers, row, own, nearest);
+                let center = centers.index_axis(Axis(0), anchor);
+                let squares = row.iter().zip(center).map(|(a, b)| (a - b) * (a - b));
+                squares.collect()
+            })?;
         let [parts] = out;
         Ok(Some(parts))
     }

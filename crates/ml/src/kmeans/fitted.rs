@@ -4,6 +4,7 @@ use bongsu_stats::robust::quantile;
 use serde::{Deserialize, Serialize};
 
 use super::assign::{Normal, for_rows};
+use super::panel::Table;
 use super::{KMeans, MOST_CLUSTERS, lloyd, seeding};
 use crate::{check, random};
 
@@ -53,18 +54,18 @@ impl FittedKMeans {
         }
         let normal = Normal::of(x)?;
         let variance = variance(&normal, x);
-        let mut best: Option<(f64, Array2<f64>)> = None;
+        let table = Table::new(&normal, x);
+        let mut best = Run::default();
         for run in 0..config.n_init {
             let mut rng = random::generator(config.seed, run);
-            let start = seeding::centers(&normal, x, config.clusters, &mut rng);
-            let centers = lloyd::improve(config, &normal, x, start, variance);
-            let inertia = inertia(&normal, &centers, x);
-            if best.as_ref().is_none_or(|(least, _)| inertia < *least) {
-                best = Some((inertia, centers));
+            let start = seeding::centers(&table, config.clusters, &mut rng);
+            let centers = lloyd::improve(config, &table, start, variance);
+            let this = Run::of(&normal, centers, x);
+            if run == 0 || this.inertia < best.inertia {
+                best = this;
             }
         }
-        let (_, centers) = best.unwrap_or_default();
-        Ok(Self::judge(config, normal, &centers, x))
+        Ok(best.finish(config, normal))
     }
 
     pub(crate) fn around(
@@ -87,29 +88,7 @@ impl FittedKMeans {
         for (center, mut slot) in centers.rows().into_iter().zip(normalised.rows_mut()) {
             normal.write(&center, slot.as_slice_mut().unwrap_or_default());
         }
-        Ok(Self::judge(config, normal, &normalised, x))
-    }
-
-    fn judge(
-        config: &KMeans,
-        normal: Normal,
-        centers: &Array2<f64>,
-        x: &ArrayView2<'_, f64>,
-    ) -> (Self, Assigned) {
-        let unit = normal.unit;
-        let mut pairs = vec![(0, 0.0); x.nrows()];
-        for_rows(&normal, centers, x, &mut pairs, |_, nearest| {
-            (nearest.center, (nearest.first * unit).min(f64::MAX))
-        });
-        let (labels, distances): (Vec<u32>, Vec<f64>) = pairs.into_iter().unzip();
-        let squares = distances.iter().map(|d| d * d).sum::<f64>();
-        let fitted = Self {
-            centers: centers.iter().copied().collect(),
-            normal,
-            inertia: squares.min(f64::MAX),
-            threshold: quantile(&distances, 1.0 - config.contamination),
-        };
-        (fitted, Assigned { labels, distances })
+        Ok(Run::of(&normal, normalised, x).finish(config, normal))
     }
 
     /// The centres, one a row.
@@ -200,12 +179,45 @@ fn variance(normal: &Normal, x: &ArrayView2<'_, f64>) -> f64 {
     squares / x.len().max(1) as f64
 }
 
-fn inertia(normal: &Normal, centers: &Array2<f64>, x: &ArrayView2<'_, f64>) -> f64 {
-    let mut distances = vec![0.0; x.nrows()];
-    for_rows(normal, centers, x, &mut distances, |_, nearest| {
-        nearest.first
-    });
-    distances.iter().map(|d| d * d).sum()
+/// Centres and what they make of the training rows, all normalised.
+#[derive(Debug, Default)]
+struct Run {
+    centers: Array2<f64>,
+    inertia: f64,
+    labels: Vec<u32>,
+    distances: Vec<f64>,
+}
+
+impl Run {
+    fn of(normal: &Normal, centers: Array2<f64>, x: &ArrayView2<'_, f64>) -> Self {
+        let mut pairs = vec![(0, 0.0); x.nrows()];
+        for_rows(normal, &centers, x, &mut pairs, |_, nearest| {
+            (nearest.center, nearest.first)
+        });
+        let (labels, distances): (Vec<u32>, Vec<f64>) = pairs.into_iter().unzip();
+        Self {
+            centers,
+            inertia: distances.iter().map(|d| d * d).sum(),
+            labels,
+            distances,
+        }
+    }
+
+    fn finish(self, config: &KMeans, normal: Normal) -> (FittedKMeans, Assigned) {
+        let mut distances = self.distances;
+        for distance in &mut distances {
+            *distance = (*distance * normal.unit).min(f64::MAX);
+        }
+        let squares = distances.iter().map(|d| d * d).sum::<f64>();
+        let fitted = FittedKMeans {
+            centers: self.centers.into_iter().collect(),
+            normal,
+            inertia: squares.min(f64::MAX),
+            threshold: quantile(&distances, 1.0 - config.contamination),
+        };
+        let labels = self.labels;
+        (fitted, Assigned { labels, distances })
+    }
 }
 
 impl Detector for FittedKMeans {

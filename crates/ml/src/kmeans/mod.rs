@@ -3,6 +3,7 @@
 mod assign;
 mod fitted;
 mod lloyd;
+mod panel;
 mod seeding;
 
 use bongsu_core::ndarray::ArrayView2;
@@ -30,8 +31,8 @@ const MOST_CLUSTERS: usize = 1 << 16;
 ///
 /// Draws are those of PCG64, one generator a run; results do not depend on the number of threads.
 ///
-/// Cost: O(n d k) time an iteration at most, O(n + k d) memory besides a block of rows; O(d k) a
-/// row to score.
+/// Cost: O(n d k) time an iteration at most; O(n ln k + k d) memory, besides a copy of the rows
+/// when these are at most 64 MiB; O(d k) a row to score.
 ///
 /// Source: Arthur & Vassilvitskii 2007, *k-means++*; Hamerly 2010,
 /// <https://doi.org/10.1137/1.9781611972801.12>; scikit-learn 1.9 `KMeans`. As a detector of
