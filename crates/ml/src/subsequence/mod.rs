@@ -41,6 +41,13 @@ pub enum WindowScaling {
 /// score depends on later points. Points before the end of the first window then have the median
 /// score of the training windows: they are neither normal nor anomalous.
 ///
+/// Windows that start a few rows apart are alike whatever they hold. A detector by neighbours
+/// ([`Knn`](crate::Knn), [`Lof`](crate::Lof)) counts such trivial matches among the training
+/// windows as neighbours, so that on a finely sampled series an odd stretch of the training data
+/// looks less odd than it is. No window is excluded: choose a stride, up to the window itself, at
+/// which consecutive windows differ, or judge another series than the one learned from;
+/// [`MatrixProfile`](crate::MatrixProfile) excludes them by its definition.
+///
 /// The rows of a call are consecutive observations, oldest first, and at least as many as the
 /// window is long.
 ///
