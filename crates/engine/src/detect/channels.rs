@@ -59,7 +59,7 @@ impl<'a> Channels<'a> {
     /// What is found in each of the rows.
     pub(super) fn judge(&self, runner: Runner) -> Result<Vec<(usize, Found)>, Error> {
         let found = match runner {
-            Runner::Stream(detector) => self.stream(detector),
+            Runner::Stream(detector) => self.stream(*detector),
             Runner::Batch(config) => match self.input {
                 Input::Series => {
                     let grid = Consecutive::new(&self.times, &self.values.view());

@@ -174,7 +174,7 @@ pub fn build(name: &str, given: &BTreeMap<String, String>) -> Result<StreamState
 /// How `detect` runs a detector.
 pub(crate) enum Runner {
     /// Point by point, learning as it goes.
-    Stream(StreamState),
+    Stream(Box<StreamState>),
     /// Fitted once, then applied to every row.
     Batch(Box<dyn FitDetectorDyn>),
 }
@@ -194,7 +194,7 @@ pub(crate) fn runner(name: &str, given: &BTreeMap<String, String>) -> Result<Run
             }
             Runner::Batch(batch(&parameters)?)
         }
-        _ => Runner::Stream(build(name, given)?),
+        _ => Runner::Stream(Box::new(build(name, given)?)),
     })
 }
 
