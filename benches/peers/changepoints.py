@@ -74,7 +74,11 @@ def extended(x):
     last = x[..., -2]
     slope = sum((last - x[..., -2 - i]) / i for i in range(1, 6)) / 5
     point = x[..., -6] + 5 * slope
-    return np.concatenate([x, np.repeat(point[..., None], 5, axis=-1)], axis=-1)
+    n = x.shape[-1] + 5
+    length = next(k for k in range(n + n % 2, 4 * n, 2) if 30**20 % k == 0)
+    share = np.arange(1, length - n + 1) / (length - n + 1)
+    bridge = point[..., None] * (1 - share) + x[..., :1] * share
+    return np.concatenate([x, np.repeat(point[..., None], 5, axis=-1), bridge], axis=-1)
 
 
 def saliency(x):

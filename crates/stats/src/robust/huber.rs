@@ -17,9 +17,6 @@ pub struct HuberEstimate {
 /// By how much of the scale the last step may still have changed the estimates.
 const TOLERANCE: f64 = 1e-8;
 
-/// The values are near 1; beyond this nothing is clipped.
-const FARTHEST: f64 = 1e100;
-
 /// Far more steps than data take that are not mostly equal.
 const MOST_STEPS: usize = 1000;
 
@@ -60,13 +57,7 @@ pub fn huber(values: &[f64], c: f64) -> Result<HuberEstimate> {
     let x: Vec<f64> = values.iter().map(|x| x * unit - shift).collect();
     let n = x.len() as f64;
     let inside = 1.0 - 2.0 * normal_sf(c);
-    // Beyond the reach of the normal distribution nothing is clipped, and the squares of a huge
-    // `c` would overflow.
-    let gamma = if inside == 1.0 {
-        1.0
-    } else {
-        inside + c * c * (1.0 - inside) - 2.0 * c * normal_pdf(c)
-    };
+    let gamma = inside + c * c * (1.0 - inside) - 2.0 * c * normal_pdf(c);
     let mut location = median(&x);
     let mut scale = MAD_TO_STD * mad(&x);
     if scale == 0.0 {
@@ -79,7 +70,7 @@ pub fn huber(values: &[f64], c: f64) -> Result<HuberEstimate> {
                 scale,
             });
         }
-        let reach = (c * scale).min(FARTHEST);
+        let reach = c * scale;
         let (low, high) = (location - reach, location + reach);
         let mean = x.iter().map(|x| x.clamp(low, high)).sum::<f64>() / n;
         let square = |x: &f64| {
@@ -89,9 +80,6 @@ pub fn huber(values: &[f64], c: f64) -> Result<HuberEstimate> {
         };
         let next = (x.iter().map(square).sum::<f64>() / ((n - 1.0) * gamma)).sqrt();
         let rest = (scale - next).abs().max((location - mean).abs());
-        if !next.is_finite() {
-            break;
-        }
         (location, scale) = (mean, next);
         if rest <= TOLERANCE * next {
             return Ok(HuberEstimate {

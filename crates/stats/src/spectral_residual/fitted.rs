@@ -14,7 +14,7 @@ use crate::check;
 /// use bongsu_core::{Detector as _, FitDetector as _, ndarray::Array2};
 /// let mut x = Array2::from_shape_fn((64, 1), |(i, _)| (i % 4) as f64);
 /// x[[40, 0]] = 20.0;
-/// let fitted = bongsu_stats::SpectralResidual::new().fit(x.view())?;
+/// let fitted = bongsu_stats::SpectralResidual::new().average(1)?.fit(x.view())?;
 /// let scores = fitted.score(x.view())?;
 /// let above = (0..64).filter(|&i| scores[i] > fitted.threshold().unwrap());
 /// assert_eq!(above.collect::<Vec<_>>(), [40]);
@@ -63,7 +63,7 @@ impl Detector for FittedSpectralResidual {
 
 impl Snapshot for FittedSpectralResidual {
     const KIND: &'static str = "stats.spectral-residual.fitted";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> Result<()> {
         self.config.validate()

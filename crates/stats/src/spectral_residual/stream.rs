@@ -133,7 +133,7 @@ impl StreamDetector for SpectralResidualStream {
 
 impl Snapshot for SpectralResidualStream {
     const KIND: &'static str = "stats.spectral-residual";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> Result<()> {
         self.config.validate()?;

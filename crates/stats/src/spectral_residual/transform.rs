@@ -5,6 +5,7 @@ use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use super::LOOKBACK;
+use crate::fourier::fast_length;
 
 /// The least amplitude, as a share of the largest.
 const FLOOR: f64 = 1e-8;
@@ -50,6 +51,7 @@ pub(super) struct Transform {
     plan: Plan,
     /// The number of values, without the estimated ones.
     n: usize,
+    extension: usize,
     series: Vec<f64>,
     spectrum: Vec<Complex<f64>>,
     /// Log amplitudes, with those at either end that an average reaches beyond it.
@@ -64,13 +66,18 @@ impl std::fmt::Debug for Transform {
 }
 
 impl Transform {
-    /// Of series of `n` values, lengthened by `extension` estimated ones.
+    /// Of series of `n` values, lengthened by `extension` estimated ones and to a quick length.
     pub(super) fn new(n: usize, extension: usize) -> Self {
-        let plan = Plan::of(n + extension);
+        let length = match extension {
+            0 => n,
+            _ => fast_length(n + extension),
+        };
+        let plan = Plan::of(length);
         let Plan { forward, backward } = &plan;
         let scratch = forward.get_scratch_len().max(backward.get_scratch_len());
         Self {
             n,
+            extension,
             series: forward.make_input_vec(),
             spectrum: forward.make_output_vec(),
             logs: Vec::new(),
@@ -103,7 +110,7 @@ impl Transform {
         self.series.get(..n).unwrap_or_default()
     }
 
-    /// Writes the estimated points after the last value.
+    /// Writes the estimated points after the last value, and those that lead back to the first.
     fn extend(&mut self) {
         let (values, estimated) = self.series.split_at_mut(self.n);
         // Without the last one, which is judged: it must not shape what is estimated to follow it.
@@ -120,7 +127,16 @@ impl Transform {
             }
         }
         let point = start + slope * LOOKBACK as f64;
-        estimated.fill(point.clamp(-f64::MAX, f64::MAX));
+        let point = point.clamp(-f64::MAX, f64::MAX);
+        let extension = self.extension.min(estimated.len());
+        let (estimated, bridge) = estimated.split_at_mut(extension);
+        estimated.fill(point);
+        let first = values.first().copied().unwrap_or(0.0);
+        let steps = (bridge.len() + 1) as f64;
+        for (step, slot) in (1..).zip(bridge) {
+            let share = f64::from(step) / steps;
+            *slot = point * (1.0 - share) + first * share;
+        }
     }
 
     fn transform(&mut self, smoothing: usize) {

@@ -199,13 +199,21 @@ def runs():
     return cases
 
 
+def fast_length(n):
+    """The least even number of at least `n` without prime factors above 5."""
+    return next(k for k in range(n + n % 2, 4 * n, 2) if 30**20 % k == 0)
+
+
 def saliency(x, smoothing, extension):
-    """The paper's formula, with complex exponentials and phases."""
+    """The paper's formula, with complex exponentials and phases, and a bridge to a quick length."""
     n, m = len(x), 5
     if extension:
         e = n - 2
         g = np.mean([(x[e] - x[e - i]) / i for i in range(1, m + 1)])
-        x = np.r_[x, np.full(extension, x[e - m + 1] + g * m)]
+        estimated = x[e - m + 1] + g * m
+        length = fast_length(n + extension)
+        bridge = np.linspace(estimated, x[0], length - n - extension + 2)[1:-1]
+        x = np.r_[x, np.full(extension, estimated), bridge]
     x = x - x[0]  # a constant is then exactly 0
     x = x - x.mean()
     if not np.any(np.abs(x) > 0):

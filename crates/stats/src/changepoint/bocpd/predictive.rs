@@ -166,8 +166,7 @@ impl Prior {
                 scale,
             } => good(strength) && good(shape) && good(scale),
             Self::KnownVariance { strength } => good(strength),
-            // Tails and densities divide by the rate.
-            Self::Poisson { shape, rate } => good(shape) && good(rate) && good(1.0 / rate),
+            Self::Poisson { shape, rate } => good(shape) && good(rate),
         }
     }
 }
