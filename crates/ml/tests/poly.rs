@@ -65,7 +65,8 @@ fn wave(n: usize) -> Vec<f64> {
 #[test]
 fn a_spike_and_a_step_stand_out_and_nothing_before_them_moves() {
     let x = wave(600);
-    let fitted = Poly::new().fit(column(&x).view()).unwrap();
+    let config = Poly::new().average(1).unwrap().causal(true);
+    let fitted = config.fit(column(&x).view()).unwrap();
     let plain = fitted.score(column(&x).view()).unwrap();
     let mut changed = x.clone();
     changed[300] += 0.5;
@@ -82,7 +83,8 @@ fn a_spike_and_a_step_stand_out_and_nothing_before_them_moves() {
 #[test]
 fn bounds_are_where_the_score_meets_the_threshold() {
     let x = column(&wave(300));
-    let fitted = Poly::new().fit(x.view()).unwrap();
+    let config = Poly::new().average(1).unwrap();
+    let fitted = config.fit(x.view()).unwrap();
     let scores = fitted.score(x.view()).unwrap();
     let bands = fitted.expectations(&x.view().into()).unwrap().unwrap();
     for ((band, score), &x) in bands.iter().zip(scores).zip(&x) {
@@ -90,6 +92,26 @@ fn bounds_are_where_the_score_meets_the_threshold() {
         let on_edge = (score / fitted.threshold().unwrap() - 1.0).abs() < 1e-9;
         assert!(on_edge || outside == (score > fitted.threshold().unwrap()));
     }
+}
+
+#[test]
+fn errors_are_averaged_around_a_row_or_up_to_it() {
+    let x = column(&wave(200));
+    let alone = Poly::new().average(1).unwrap().fit(x.view()).unwrap();
+    let errors = alone.score(x.view()).unwrap();
+    for (causal, before, after) in [(false, 3, 3), (true, 6, 0)] {
+        let config = Poly::new().average(7).unwrap().causal(causal);
+        let scores = config.fit(x.view()).unwrap().score(x.view()).unwrap();
+        for (row, score) in scores.iter().enumerate() {
+            let around = &errors[row.saturating_sub(before)..(row + after + 1).min(200)];
+            let mean = around.iter().map(|e| e * e).sum::<f64>() / around.len() as f64;
+            assert!(
+                (score - mean.sqrt()).abs() < 1e-9 * (1.0 + score),
+                "{causal}, {row}"
+            );
+        }
+    }
+    assert!(Poly::new().average(0).is_err());
 }
 
 #[test]
@@ -162,6 +184,7 @@ fn snapshots_are_small_and_checked() {
     for (field, value) in [
         ("power", 50.into()),
         ("filter", Value::Array(Vec::new())),
+        ("average", 0.into()),
         ("scale", 0.0.into()),
         ("threshold", (-1.0).into()),
     ] {

@@ -22,6 +22,8 @@ use crate::check;
 pub struct FittedPoly {
     power: usize,
     filter: Vec<f64>,
+    average: usize,
+    causal: bool,
     scale: f64,
     threshold: f64,
 }
@@ -31,6 +33,8 @@ impl FittedPoly {
         let mut fitted = Self {
             power: config.power,
             filter: filter::prediction(config.window, config.power),
+            average: config.average,
+            causal: config.causal,
             scale: 1.0,
             threshold: f64::MAX,
         };
@@ -48,7 +52,8 @@ impl FittedPoly {
         let mean: f64 = full.iter().map(|e| e / n).sum();
         let scale = [robust, mean].into_iter().find(|s| *s >= f64::MIN_POSITIVE);
         fitted.scale = scale.unwrap_or(f64::MIN_POSITIVE).min(f64::MAX);
-        let scores: Vec<f64> = errors.iter().map(|&e| fitted.score_error(e)).collect();
+        let mut scores = vec![0.0; errors.len()];
+        fitted.score_errors(&errors, &mut scores);
         fitted.threshold = quantile(&scores, 1.0 - config.contamination);
         Ok(fitted)
     }
@@ -59,8 +64,15 @@ impl FittedPoly {
         self.scale
     }
 
-    fn score_error(&self, error: f64) -> f64 {
-        (error / self.scale).min(f64::MAX)
+    /// Writes the scores of rows with these absolute errors.
+    fn score_errors(&self, errors: &[f64], out: &mut [f64]) {
+        let after = if self.causal { 0 } else { self.average / 2 };
+        let before = self.average - 1 - after.min(self.average - 1);
+        for (row, slot) in out.iter_mut().enumerate() {
+            let end = (row + after + 1).min(errors.len());
+            let around = errors.get(row.saturating_sub(before)..end);
+            *slot = (quadratic_mean(around.unwrap_or_default()) / self.scale).min(f64::MAX);
+        }
     }
 
     /// Calls `take` with the number, the prediction and the value of each row.
@@ -79,6 +91,25 @@ impl FittedPoly {
             take(window + i, product(&self.filter, past), x);
         }
     }
+}
+
+/// The root of the mean square.
+fn quadratic_mean(errors: &[f64]) -> f64 {
+    let n = errors.len() as f64;
+    if let [error] = errors {
+        return *error;
+    }
+    let squares: f64 = errors.iter().map(|e| e * e).sum();
+    if squares.is_normal() && squares < f64::MAX {
+        return (squares / n).sqrt();
+    }
+    // The squares leave the range of floats, or all are 0.
+    let largest = errors.iter().fold(0.0_f64, |m, e| m.max(*e));
+    if largest == 0.0 {
+        return 0.0;
+    }
+    let squares: f64 = errors.iter().map(|e| (e / largest).powi(2)).sum();
+    (squares / n).sqrt() * largest
 }
 
 /// The filtered value. Differences from the last value are filtered, not the values themselves:
@@ -109,21 +140,15 @@ impl Detector for FittedPoly {
     fn score_into(&self, x: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()> {
         check::scoring(&x, out, 1)?;
         let values: Vec<f64> = x.iter().copied().collect();
-        let mut lost = None;
-        let mut slots = out.iter_mut();
-        self.predict(&values, |row, predicted, x| {
-            let score = self.score_error((x - predicted).abs());
-            if score.is_nan() {
-                lost.get_or_insert(row);
-            }
-            if let Some(slot) = slots.next() {
-                *slot = score;
-            }
+        let mut errors = Vec::with_capacity(values.len());
+        self.predict(&values, |_, predicted, x| {
+            errors.push((x - predicted).abs());
         });
-        match lost {
-            Some(row) => Err(overflow(row)),
-            None => Ok(()),
+        if let Some(row) = errors.iter().position(|e| e.is_nan()) {
+            return Err(overflow(row));
         }
+        self.score_errors(&errors, out);
+        Ok(())
     }
 
     fn threshold(&self) -> Option<f64> {
@@ -157,15 +182,16 @@ fn overflow(row: usize) -> Error {
 
 impl Snapshot for FittedPoly {
     const KIND: &'static str = "ml.poly";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> Result<()> {
         let filter = (2..=LONGEST).contains(&self.filter.len())
             && self.power < self.filter.len()
             && self.power <= 10
             && self.filter.iter().all(|f| f.is_finite());
+        let average = (1..=LONGEST).contains(&self.average);
         let scale = self.scale.is_finite() && self.scale >= f64::MIN_POSITIVE;
-        if filter && scale && self.threshold.is_finite() && self.threshold >= 0.0 {
+        if filter && average && scale && self.threshold.is_finite() && self.threshold >= 0.0 {
             Ok(())
         } else {
             Err(Error::snapshot(
