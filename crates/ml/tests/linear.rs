@@ -129,6 +129,35 @@ fn huge_tiny_and_constant_columns() {
 }
 
 #[test]
+fn what_leaves_the_range_of_floats_is_an_error() {
+    // A penalty beyond all floats in the units of a column.
+    let tiny = Array2::from_shape_fn((20, 2), |(i, j)| 1e-320 * ((i * (j + 3)) % 7) as f64);
+    let y: Vec<f64> = (0..20).map(f64::from).collect();
+    let ridge = LinearRegression::new().alpha(1.0).unwrap();
+    let error = ridge.fit(tiny.view(), &y).unwrap_err();
+    assert!(error.to_string().contains("range of floats"), "{error}");
+
+    // Terms of opposite infinite size are not a number, and one of them is not a prediction.
+    let x = array![[0.0, 1.0], [1.0, 0.5], [2.0, 4.0], [3.0, 1.0], [4.0, 2.0]];
+    let y = [1.0, -40.0, 90.0, -110.0, 130.0];
+    let fitted = LinearRegression::new().fit(x.view(), &y).unwrap();
+    for row in [[1e308, -1e308], [1e308, 1e308], [f64::MAX, 0.0]] {
+        let x = Array2::from_shape_fn((1, 2), |(_, j)| row[j]);
+        assert!(fitted.predict_row(&row).is_err(), "{row:?}");
+        assert!(fitted.predict_interval(x.view(), 0.9).is_err(), "{row:?}");
+    }
+
+    // A band far away is wide, although the square of the distance is no number.
+    let far = array![[1e200, 0.0]];
+    let bands = fitted.mean_interval(far.view(), 0.9).unwrap();
+    let nearer = fitted
+        .mean_interval(array![[1e100, 0.0]].view(), 0.9)
+        .unwrap();
+    let width = |bands: &[Expectation]| bounds(bands)[1] - bounds(bands)[0];
+    assert!((width(&bands) / width(&nearer) / 1e100 - 1.0).abs() < 1e-9);
+}
+
+#[test]
 fn importance_is_in_standard_deviations() {
     let (x, y) = line();
     let scaled = bongsu_ml::Scaler::Standard.fit(x.view()).unwrap();

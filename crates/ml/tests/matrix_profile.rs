@@ -224,6 +224,24 @@ fn planted_shapes_score_highest_by_every_mode() {
     }
 }
 
+/// A strange shape that has been seen, however long ago, is no discord.
+#[test]
+fn the_discord_is_compared_with_all_that_was_before() {
+    let mut x = with_discord(6_000, 600);
+    let seen: Vec<f64> = x[590..640].to_vec();
+    x[5_000..5_050].copy_from_slice(&seen);
+    // The true discord: half a wave upside down.
+    for value in &mut x[3_000..3_013] {
+        *value = 1.5 - *value;
+    }
+    let left = self_join(&x, 40).unwrap().left.distances;
+    let expected = (1_000..left.len()).max_by(|&a, &b| left[a].total_cmp(&left[b]));
+    let mut search = DiscordSearch::new(&x, 40, 1_000).unwrap();
+    assert!(!search.advance(u64::MAX).unwrap());
+    assert_eq!(search.discord().map(|found| found.start), expected);
+    assert!((2_950..3_010).contains(&expected.unwrap()));
+}
+
 /// What comes later changes nothing.
 #[test]
 fn causal_scores_only_use_the_past() {

@@ -340,3 +340,29 @@ fn snapshots_give_the_same_scores_and_take_the_stated_room() {
     let again: bongsu_ml::FittedKnn = snapshot::from_bytes(&bytes).unwrap();
     assert_eq!(bytes, snapshot::to_bytes(&again).unwrap());
 }
+
+/// Rows near 1e-160 are searched enlarged: a query beyond them must not leave the floats then.
+#[test]
+fn a_query_far_beyond_tiny_rows_has_a_finite_score() {
+    for (rows, columns) in [(60, 1), (60, 3), (2000, 30)] {
+        let x = Array2::from_shape_fn((rows, columns), |(i, j)| {
+            ((i * 37 + j * 101 + i * j * 13) % 997) as f64 * 1e-163
+        });
+        let far = Array2::from_shape_fn((20, columns), |(i, j)| {
+            [1.0, 1e200, f64::MAX, -f64::MAX][(i + j) % 4]
+        });
+        for metric in [Metric::Euclidean, Metric::Manhattan, Metric::Chebyshev] {
+            let knn = Knn::new().metric(metric).fit(x.view()).unwrap();
+            let lof = Lof::new().metric(metric).fit(x.view()).unwrap();
+            for scores in [
+                knn.score(far.view()).unwrap(),
+                lof.score(far.view()).unwrap(),
+            ] {
+                assert!(
+                    scores.iter().all(|s| s.is_finite() && *s > 0.9),
+                    "{scores:?}"
+                );
+            }
+        }
+    }
+}

@@ -9,7 +9,8 @@
 use bongsu_core::ndarray::{Array2, Axis};
 use bongsu_core::{Detector, FitDetector, FitDetectorDyn, Rows, Snapshot, snapshot};
 use bongsu_ml::{
-    Cblof, Copod, Ecod, Hbos, HbosBins, KMeans, Pca, PcaComponents, PcaScaling, PcaScore,
+    Cblof, Copod, Ecod, FittedHbos, Hbos, HbosBins, KMeans, Pca, PcaComponents, PcaScaling,
+    PcaScore,
 };
 use proptest::prelude::*;
 
@@ -252,4 +253,30 @@ fn results_do_not_depend_on_the_number_of_threads() {
         })
     };
     assert_eq!(score(1), score(3));
+}
+
+/// The histogram of a constant has room on both sides, but not beyond the largest float.
+#[test]
+fn a_histogram_of_the_largest_float_can_be_saved() {
+    for value in [f64::MAX, -f64::MAX] {
+        for bins in [HbosBins::Fixed(10), HbosBins::Auto] {
+            let x = Array2::from_elem((60, 2), value);
+            let fitted = Hbos::new().bins(bins).unwrap().fit(x.view()).unwrap();
+            let bytes = snapshot::to_bytes(&fitted).unwrap();
+            let read: FittedHbos = snapshot::from_bytes(&bytes).unwrap();
+            assert_eq!(
+                read.score(x.view()).unwrap(),
+                fitted.score(x.view()).unwrap()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_row_far_beyond_tiny_columns_is_explained_in_numbers() {
+    let x = Array2::from_shape_fn((60, 2), |(i, j)| ((i * 37 + j * 11) % 53) as f64 * 1e-162);
+    let config = pca(PcaScore::Mahalanobis).scaling(PcaScaling::Center);
+    let fitted = config.fit(x.view()).unwrap();
+    let parts = fitted.contributions(&[f64::MAX; 2]).unwrap().unwrap();
+    assert!(parts.iter().all(|part| part.is_finite()), "{parts:?}");
 }

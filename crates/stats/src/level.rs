@@ -48,6 +48,18 @@ impl Level {
         }
     }
 
+    /// The same centre, digit for digit, with a known scale, which may be far larger than the values.
+    pub(crate) fn with_scale(&self, scale: f64) -> Self {
+        let unit = self.unit.min(inverse_power(scale));
+        let change = unit / self.unit;
+        Self {
+            unit,
+            shift: self.shift * change,
+            center: self.center * change,
+            scale: scale * unit,
+        }
+    }
+
     /// How far `x` is from the centre, in units of the values that were learned; finite.
     pub(crate) fn deviation(&self, x: f64) -> f64 {
         (x * self.unit - self.shift - self.center).clamp(-FURTHEST, FURTHEST)

@@ -133,11 +133,9 @@ impl CusumStream {
         let learned = Level::of(points);
         let given = |center: f64, scale: f64| Level::known(center, scale);
         match (config.target, config.scale) {
-            (Some(target), _) => given(target, learned.scale / learned.unit),
-            (None, Some(scale)) => Level {
-                scale: scale * learned.unit,
-                ..learned
-            },
+            // Of the largest floats the deviation may be larger than any.
+            (Some(target), _) => given(target, (learned.scale / learned.unit).min(f64::MAX)),
+            (None, Some(scale)) => learned.with_scale(scale),
             (None, None) => learned,
         }
     }

@@ -113,7 +113,8 @@ impl Classical {
     ///
     /// # Errors
     /// When a parameter is outside its domain, a value is not finite (or not above 0 where the
-    /// model is multiplicative), or there are fewer than two cycles.
+    /// model is multiplicative), there are fewer than two cycles, or an extrapolated trend reaches 0
+    /// where the model is multiplicative.
     pub fn decompose(&self, values: &[f64]) -> Result<Decomposition> {
         self.validate()?;
         check::finite_rows(values)?;
@@ -141,6 +142,12 @@ impl Classical {
             pairs.map(|(x, t)| x - t).collect()
         };
         let cycle = self.cycle(&residual);
+        // A multiplicative season divides by the trend, and a line may lead it through 0.
+        if !cycle.iter().all(|x| x.is_finite()) {
+            return Err(Error::input(
+                "the extrapolated trend reaches 0, by which a multiplicative season is divided",
+            ));
+        }
         let mut seasonal: Vec<f64> = cycle.iter().copied().cycle().take(values.len()).collect();
         let triples = residual.iter_mut().zip(&seasonal).zip(&values).zip(&trend);
         for (((residual, season), x), trend) in triples {

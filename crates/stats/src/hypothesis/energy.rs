@@ -93,7 +93,8 @@ pub(crate) fn energy_of_sorted(a: &[f64], b: &[f64]) -> EnergyTest {
         }
     }
     // T over the mean distance of two values of both samples, 2 integral H (1 - H).
-    let ratio = n_a * n_b / n * squares / spread;
+    // The quotient first, as the product may overflow.
+    let ratio = n_a * n_b / n * (squares / spread);
     EnergyTest {
         distance: 2.0 * squares.sqrt(),
         p_value: if squares > 0.0 {

@@ -33,18 +33,19 @@ pub fn acf(values: &[f64], lags: usize, adjusted: bool) -> Result<Vec<f64>> {
     }
     let n = values.len() as f64;
     // Halved before the sum and scaled after it, so that neither huge nor tiny values overflow.
-    let mean: f64 = values.iter().map(|x| x / n).sum();
+    let half_mean: f64 = values.iter().map(|x| x * 0.5 / n).sum();
     let largest = values
         .iter()
-        .fold(0.0_f64, |m, x| m.max((x * 0.5 - mean * 0.5).abs()));
-    if largest == 0.0 {
+        .fold(0.0_f64, |m, x| m.max((x * 0.5 - half_mean).abs()));
+    // The mean of equal values may differ from them by rounding, which must not be judged.
+    if values.iter().all(|x| Some(x) == values.first()) || largest == 0.0 {
         return Err(Error::input(
             "the values are all alike: they have no autocorrelation",
         ));
     }
     let centered: Vec<f64> = values
         .iter()
-        .map(|x| (x * 0.5 - mean * 0.5) / largest)
+        .map(|x| (x * 0.5 - half_mean) / largest)
         .collect();
     let sums = lagged_products(&centered, lags)?;
     let whole = sums.first().copied().unwrap_or(f64::NAN);

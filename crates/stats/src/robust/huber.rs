@@ -17,6 +17,9 @@ pub struct HuberEstimate {
 /// By how much of the scale the last step may still have changed the estimates.
 const TOLERANCE: f64 = 1e-8;
 
+/// The values are near 1; beyond this nothing is clipped.
+const FARTHEST: f64 = 1e100;
+
 /// Far more steps than data take that are not mostly equal.
 const MOST_STEPS: usize = 1000;
 
@@ -57,7 +60,13 @@ pub fn huber(values: &[f64], c: f64) -> Result<HuberEstimate> {
     let x: Vec<f64> = values.iter().map(|x| x * unit - shift).collect();
     let n = x.len() as f64;
     let inside = 1.0 - 2.0 * normal_sf(c);
-    let gamma = inside + c * c * (1.0 - inside) - 2.0 * c * normal_pdf(c);
+    // Beyond the reach of the normal distribution nothing is clipped, and the squares of a huge
+    // `c` would overflow.
+    let gamma = if inside == 1.0 {
+        1.0
+    } else {
+        inside + c * c * (1.0 - inside) - 2.0 * c * normal_pdf(c)
+    };
     let mut location = median(&x);
     let mut scale = MAD_TO_STD * mad(&x);
     if scale == 0.0 {
@@ -70,7 +79,7 @@ pub fn huber(values: &[f64], c: f64) -> Result<HuberEstimate> {
                 scale,
             });
         }
-        let reach = c * scale;
+        let reach = (c * scale).min(FARTHEST);
         let (low, high) = (location - reach, location + reach);
         let mean = x.iter().map(|x| x.clamp(low, high)).sum::<f64>() / n;
         let square = |x: &f64| {
@@ -80,6 +89,9 @@ pub fn huber(values: &[f64], c: f64) -> Result<HuberEstimate> {
         };
         let next = (x.iter().map(square).sum::<f64>() / ((n - 1.0) * gamma)).sqrt();
         let rest = (scale - next).abs().max((location - mean).abs());
+        if !next.is_finite() {
+            break;
+        }
         (location, scale) = (mean, next);
         if rest <= TOLERANCE * next {
             return Ok(HuberEstimate {

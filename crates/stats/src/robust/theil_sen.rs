@@ -57,7 +57,14 @@ pub fn theil_sen(x: &[f64], y: &[f64], confidence: f64) -> Result<TheilSen> {
     }
     check::finite_rows(x)?;
     check::finite_rows(y)?;
-    let mut points: Vec<(f64, f64)> = x.iter().map(|x| x + 0.0).zip(y.iter().copied()).collect();
+    // Quartered where differences would overflow: slopes stay as they are.
+    let huge = x.iter().chain(y).any(|v| v.abs() > 0.25 * f64::MAX);
+    let unit = if huge { 0.25 } else { 1.0 };
+    let mut points: Vec<(f64, f64)> = x
+        .iter()
+        .map(|x| x * unit + 0.0)
+        .zip(y.iter().map(|y| y * unit))
+        .collect();
     points.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let n = points.len() as u64;
     let ties = |runs: &mut dyn Iterator<Item = u64>| runs.collect::<Vec<u64>>();

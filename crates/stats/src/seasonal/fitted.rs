@@ -99,13 +99,20 @@ impl FittedSeasonal {
                 (Some(grid), Some(&at)) => grid.place(at),
                 _ => i64::try_from(row).unwrap_or(i64::MAX),
             };
-            let expected = cycles.expected(place);
+            let expected = finite(cycles.expected(place));
             match cycles.model {
-                Model::Additive => judge(row, expected + center, scale),
-                Model::Multiplicative => judge(row, expected * center, expected * scale),
+                Model::Additive => judge(row, finite(expected + center), scale),
+                Model::Multiplicative => {
+                    judge(row, finite(expected * center), finite(expected * scale));
+                }
             }
         }
     }
+}
+
+/// The nearest finite number: of the largest values even the sum of season and trend may overflow.
+fn finite(x: f64) -> f64 {
+    x.clamp(-f64::MAX, f64::MAX)
 }
 
 impl Detector for FittedSeasonal {

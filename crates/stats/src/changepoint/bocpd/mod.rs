@@ -154,23 +154,23 @@ impl Bocpd {
         Ok(self)
     }
 
-    /// How many points the prior of the level is worth. Domain: finite, above 0; small where levels
-    /// of runs lie far apart. Default: 0.01.
+    /// How many points the prior of the level is worth. Domain: [1e-9, 1e9]; small where levels of
+    /// runs lie far apart. Default: 0.01.
     ///
     /// # Errors
     /// When outside the domain.
     pub fn strength(mut self, points: f64) -> Result<Self> {
-        self.strength = check::positive("strength", points)?;
+        self.strength = weight("strength", points)?;
         Ok(self)
     }
 
-    /// How sure the prior is of the spread (or the rate): half as many points. Domain: finite,
-    /// above 0. Default: 3.
+    /// How sure the prior is of the spread (or the rate): half as many points. Domain:
+    /// [1e-9, 1e9]. Default: 3.
     ///
     /// # Errors
     /// When outside the domain.
     pub fn shape(mut self, shape: f64) -> Result<Self> {
-        self.shape = check::positive("shape", shape)?;
+        self.shape = weight("shape", shape)?;
         Ok(self)
     }
 
@@ -231,8 +231,8 @@ impl Bocpd {
     /// When a parameter is outside its domain.
     pub fn validate(&self) -> Result<()> {
         hazard(self.hazard)?;
-        check::positive("strength", self.strength)?;
-        check::positive("shape", self.shape)?;
+        weight("strength", self.strength)?;
+        weight("shape", self.shape)?;
         check::window("warmup", self.warmup, 2)?;
         check::window("max_runs", self.max_runs, 2)?;
         prune(self.prune)?;
@@ -293,6 +293,16 @@ impl Bocpd {
             )));
         }
         Ok(())
+    }
+}
+
+/// How much a prior weighs: beyond these bounds it knows all or nothing, and the digits of what a
+/// run adds to it are lost.
+fn weight(name: &str, points: f64) -> Result<f64> {
+    if (1e-9..=1e9).contains(&points) {
+        Ok(points)
+    } else {
+        Err(Error::parameter(name, points, "in [1e-9, 1e9]"))
     }
 }
 
@@ -379,7 +389,7 @@ impl Standard {
     fn apply(&self, x: f64) -> f64 {
         // Halved, as differences of the largest floats would overflow.
         let distance = 0.5 * x - 0.5 * self.center;
-        (distance / (0.5 * self.unit)).clamp(-FARTHEST, FARTHEST)
+        (distance / self.unit * 2.0).clamp(-FARTHEST, FARTHEST)
     }
 
     fn back(&self, z: f64) -> f64 {

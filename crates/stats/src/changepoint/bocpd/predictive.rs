@@ -166,7 +166,8 @@ impl Prior {
                 scale,
             } => good(strength) && good(shape) && good(scale),
             Self::KnownVariance { strength } => good(strength),
-            Self::Poisson { shape, rate } => good(shape) && good(rate),
+            // Tails and densities divide by the rate.
+            Self::Poisson { shape, rate } => good(shape) && good(rate) && good(1.0 / rate),
         }
     }
 }
