@@ -27,12 +27,12 @@ fn with_input(args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    child
+    // Where the arguments are refused, the input is not read.
+    let _ = child
         .stdin
         .take()
         .expect("stdin")
-        .write_all(input.as_bytes())
-        .expect("input is taken");
+        .write_all(input.as_bytes());
     child.wait_with_output().expect("the binary ends")
 }
 
@@ -228,7 +228,7 @@ fn compressed_files_are_read() {
 fn every_listed_detector_runs_with_its_defaults() {
     let list = bongsu(&["detect", "--list", "--format", "json"]);
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
-    let rows: String = (0..300)
+    let rows: String = (0..1300)
         .map(|i| format!("{},{}\n", 60 * i, (i * 7) % 13))
         .collect();
     for detector in list["detectors"].as_array().unwrap() {
@@ -243,7 +243,7 @@ fn every_listed_detector_runs_with_its_defaults() {
             .skip(1)
             .filter(|row| !row.contains(",,0"))
             .count();
-        assert!(scored > 150, "{name} scored only {scored} of 300 rows");
+        assert!(scored >= 300, "{name} scored only {scored} of 1300 rows");
     }
 }
 
