@@ -6,9 +6,8 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
-
 use super::subsequences::Subsequences;
+use crate::vector::widest;
 
 /// Diagonals that are followed at once.
 const LANES: usize = 16;
@@ -86,13 +85,16 @@ impl Sweep<'_> {
             let last = gaps.end.min(self.columns.len().saturating_sub(start));
             for gap in (gaps.start..last).step_by(LANES) {
                 let lanes = gap..last.min(gap + LANES);
-                Arch::new().dispatch(|| {
-                    if special {
-                        self.diagonals::<true>(tile.clone(), lanes, by_row, by_column);
-                    } else {
-                        self.diagonals::<false>(tile.clone(), lanes, by_row, by_column);
-                    }
-                });
+                widest(
+                    #[inline(always)]
+                    || {
+                        if special {
+                            self.diagonals::<true>(tile.clone(), lanes.clone(), by_row, by_column);
+                        } else {
+                            self.diagonals::<false>(tile.clone(), lanes.clone(), by_row, by_column);
+                        }
+                    },
+                );
             }
         }
     }

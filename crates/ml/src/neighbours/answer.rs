@@ -1,6 +1,5 @@
 use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{Error, Result};
-use pulp::Arch;
 use rayon::prelude::{IndexedParallelIterator as _, ParallelIterator as _, ParallelSliceMut as _};
 
 use super::metric::{Chebyshev, Euclidean, Manhattan, Measure};
@@ -8,6 +7,7 @@ use super::nearest::Neighbour;
 use super::search::Scratch;
 use super::{LANES, MAX_NEIGHBOURS, Metric, NeighbourIndex, Neighbours};
 use crate::check;
+use crate::vector::widest;
 
 /// Queries that one task answers.
 const TASK: usize = 8 * LANES;
@@ -177,13 +177,19 @@ impl NeighbourIndex {
         };
         let queries = scratch.skips.len();
         if self.dense && queries >= SEVERAL {
-            Arch::new().dispatch(|| self.compare_all(near, scratch));
+            widest(
+                #[inline(always)]
+                || self.compare_all(near, scratch),
+            );
             for nearest in scratch.several.iter_mut().take(queries) {
                 finish(nearest.found());
             }
         } else {
             for query in 0..queries {
-                Arch::new().dispatch(|| self.search::<M>(query, scratch));
+                widest(
+                    #[inline(always)]
+                    || self.search::<M>(query, scratch),
+                );
                 finish(scratch.nearest.found());
             }
         }
