@@ -53,6 +53,14 @@ def installed(name):
         return None  # the cases that need it are left out
 
 
+def missing(case):
+    """The library that the reference of `case` needs and that is not there."""
+    for name in ("river", "rrcf"):
+        if name in case.reference and installed(name) is None:
+            return name
+    return None
+
+
 def environment():
     names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod"]
     names += ["ruptures", "river"]
@@ -92,6 +100,9 @@ def main():
                 cases.append(case)
     if not cases:
         sys.exit(f"nothing is called {', '.join(arguments.only)}; areas: {', '.join(AREAS)}")
+    for case in [case for case in cases if missing(case)]:
+        print(f"{case.name}: left out, {missing(case)} is not installed")
+        cases.remove(case)
     peer.build(cases)
     target = peer.target_directory()
     results, wrong = [], []

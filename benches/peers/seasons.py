@@ -47,6 +47,8 @@ def case(name, reference, function, n, season, goal, method=None, **parameters):
         size=f"{n:,} points, period {season}",
         inputs=partial(metric, n, season),
         theirs=partial(function, **parameters),
+        # A minute each, by the reference.
+        repeats=1 if name == "mstl" else 3,
         crate="bongsu-stats",
         example="peer_seasons",
         method=method or name,

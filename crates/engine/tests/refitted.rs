@@ -50,16 +50,16 @@ fn feed(detector: &mut StreamState, i: usize, value: f64) -> Score {
 #[test]
 fn every_fitted_detector_finds_an_outlier_in_a_live_series() {
     for name in fitted_detectors() {
-        let given = parameters(&[("history", "200"), ("refit", "50"), ("min_points", "100")]);
+        let given = parameters(&[("history", "400"), ("refit", "50"), ("min_points", "240")]);
         let mut detector = registry::build(name, &given).unwrap();
         let mut normal = Vec::new();
-        for i in 0..260 {
+        for i in 0..500 {
             let score = feed(&mut detector, i, metric(i));
-            if i < 100 {
+            if i < 240 {
                 assert_eq!(
                     score,
                     Score::Warmup {
-                        remaining: 100 - i as u64
+                        remaining: 240 - i as u64
                     },
                     "{name}"
                 );
@@ -69,7 +69,7 @@ fn every_fitted_detector_finds_an_outlier_in_a_live_series() {
         }
         normal.sort_by(f64::total_cmp);
         let high = normal[normal.len() * 95 / 100];
-        detector.set_time(Timestamp::from_secs(60 * 260));
+        detector.set_time(Timestamp::from_secs(60 * 500));
         // Some methods mind only the tail to which the values are skewed.
         let outlier = [60.0, -60.0].map(|x| detector.score(&[x]).unwrap().ready().unwrap());
         let outlier = outlier[0].max(outlier[1]);
@@ -77,7 +77,7 @@ fn every_fitted_detector_finds_an_outlier_in_a_live_series() {
         let at_least = if name == "hbos" { 0.999 } else { 1.0 };
         assert!(outlier > at_least, "{name}: {outlier}");
         assert!(outlier >= high, "{name}: {outlier} is not above {high}");
-        assert_eq!(detector.seen(), 260);
+        assert_eq!(detector.seen(), 500);
     }
 }
 

@@ -358,6 +358,12 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
                 "points estimated beyond the last one",
             ),
             parameter(
+                "average",
+                "21",
+                "1 to 999",
+                "points over which a whole series' saliencies are averaged; an odd number",
+            ),
+            parameter(
                 "local",
                 "none",
                 "none or 1 to 1048576",
@@ -400,6 +406,7 @@ fn spectral_residual(p: &Parameters<'_>) -> CoreResult<SpectralResidual> {
     SpectralResidual::new()
         .smoothing(p.integer("smoothing")?)?
         .extension(p.integer("extension")?)?
+        .average(p.integer("average")?)?
         .local(p.unless("local", "none")?)?
         .threshold(p.number("threshold")?)
 }

@@ -7,12 +7,17 @@ use bongsu_ml::{IsolationForest, KMeans, Knn, MatrixProfile, Poly, Subsequences,
 use super::parameter::{ParameterSpec, Parameters, parameter};
 use super::{DetectorSpec, Input, Method};
 
-const WINDOW: ParameterSpec = parameter(
-    "window",
-    "auto",
-    "auto or 3 to 65536",
-    "points of a subsequence; `auto` is the strongest period of the series, or 100",
-);
+const fn window(default: &'static str) -> ParameterSpec {
+    parameter(
+        "window",
+        default,
+        "auto or 3 to 65536",
+        "points of a subsequence; `auto` is the strongest period of the series, or 100",
+    )
+}
+
+/// Where a window of one period was measured to find less than a fixed one.
+const WINDOW: ParameterSpec = window("100");
 
 const STRIDE: ParameterSpec = parameter(
     "stride",
@@ -140,6 +145,13 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
                 "points that the polynomial runs through",
             ),
             parameter("power", "4", "0 to 10", "the degree of the polynomial"),
+            parameter(
+                "average",
+                "100",
+                "1 to 65536",
+                "points over which squared errors are averaged; 1 judges each alone",
+            ),
+            CAUSAL,
             CONTAMINATION,
         ],
         classic: &[],
@@ -148,6 +160,8 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
             let config = Poly::new()
                 .window(p.integer("window")?)?
                 .power(p.integer("power")?)?
+                .average(p.integer("average")?)?
+                .causal(p.flag("causal")?)
                 .contamination(p.number("contamination")?)?;
             config.validate()?;
             Ok(Box::new(config))
@@ -157,7 +171,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         name: "matrix-profile",
         summary: "Matrix profile: subsequences whose nearest neighbour is far away (discords).",
         parameters: &[
-            WINDOW,
+            window("auto"),
             parameter(
                 "lengths",
                 "1",
