@@ -139,7 +139,7 @@ impl Shesd {
             && piece < period.saturating_mul(2)
         {
             let domain = format!("at least two periods of {period} points");
-            return Err(Error::parameter("longterm", piece, domain));
+            return Err(Error::parameter("piece", piece, domain));
         }
         self.gesd().map(|_| ())
     }
@@ -210,7 +210,7 @@ impl FitDetector for Shesd {
 }
 
 fn check_piece(points: usize) -> Result<usize> {
-    check::window("longterm", points, 4)
+    check::window("piece", points, 4)
 }
 
 /// The mean at each phase.
