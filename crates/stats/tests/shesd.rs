@@ -123,7 +123,7 @@ fn bad_input_is_named() {
     let share = Shesd::new().max_anomalies(0.6).unwrap_err().to_string();
     assert!(share.contains("max_anomalies"), "{share}");
     assert!(Shesd::new().piece(3).is_err());
-    assert!(text(&Shesd::new().period(24).unwrap().piece(30).unwrap()).contains("longterm"));
+    assert!(text(&Shesd::new().period(24).unwrap().piece(30).unwrap()).contains("piece"));
     let mut holed = x.clone();
     holed[3] = f64::NAN;
     assert!(Shesd::new().fit(table(&holed)).is_err());
