@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use ndarray::ArrayView2;
 
-use crate::{Expectation, Result, Rows, Score, Timestamp};
+use crate::{Expectation, Result, Rows, ScalePrior, Score, Timestamp};
 
 /// A configuration that learns from a table: rows are observations, columns are features.
 pub trait FitDetector {
@@ -174,6 +174,20 @@ pub trait StreamDetector: Debug + Send {
     /// time. Provided: not used.
     fn set_time(&mut self, timestamp: Timestamp) {
         let _ = timestamp;
+    }
+
+    /// Starts from what is known of its siblings instead of from nothing: the first level still
+    /// comes from the first points, fewer of them, but the scale about it from `prior`, until the
+    /// detector has learned its own. Returns whether the detector makes use of it, which is only
+    /// while it has seen nothing. Provided: it does not.
+    fn start_from(&mut self, prior: &ScalePrior) -> bool {
+        let _ = prior;
+        false
+    }
+
+    /// The bytes that it holds on the heap, beside its own size. Provided: none.
+    fn heap_bytes(&self) -> usize {
+        0
     }
 
     /// The number of points learned since the start or the last reset.

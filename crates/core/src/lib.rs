@@ -32,6 +32,7 @@ mod frame;
 mod labels;
 mod pareto;
 mod peaks;
+mod prior;
 mod rows;
 mod score;
 mod secret;
@@ -52,6 +53,7 @@ pub use forecast::{
 pub use frame::{Fill, Frame};
 pub use labels::{Labels, METRIC_NAME};
 pub use ndarray;
+pub use prior::ScalePrior;
 pub use rows::Rows;
 pub use score::{DeviationFilter, Direction, Expectation, Score};
 pub use secret::Secret;

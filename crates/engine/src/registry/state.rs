@@ -1,4 +1,4 @@
-use bongsu_core::{Result as CoreResult, Score, StreamDetector, Timestamp};
+use bongsu_core::{Result as CoreResult, ScalePrior, Score, StreamDetector, Timestamp};
 use bongsu_stats::{
     BocpdStream, CusumStream, EwmaStream, IqrStream, RobustZStream, SpectralResidualStream,
     SpotStream, TwoWindowStream, ZScoreStream,
@@ -84,6 +84,14 @@ impl StreamDetector for StreamState {
 
     fn set_time(&mut self, timestamp: Timestamp) {
         each!(self, detector => detector.set_time(timestamp));
+    }
+
+    fn start_from(&mut self, prior: &ScalePrior) -> bool {
+        each!(self, detector => detector.start_from(prior))
+    }
+
+    fn heap_bytes(&self) -> usize {
+        each!(self, detector => detector.heap_bytes())
     }
 
     fn seen(&self) -> u64 {

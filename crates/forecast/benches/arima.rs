@@ -1,0 +1,3 @@
+//! Filled in by the methods it times.
+
+fn main() {}
