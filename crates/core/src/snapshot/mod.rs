@@ -1,8 +1,12 @@
 //! Saving and loading of fitted models and streaming states.
 //!
+//! One state is one snapshot; a state too large to be written anew each time is a [`Chain`] of them.
+//!
 //! Layout, integers little-endian: magic `BNGS`; length of the kind (one byte) and the kind in
 //! UTF-8; schema version (`u16`); length of the payload (`u64`); CRC32C of everything before it
 //! and of the payload (`u32`); the payload in postcard.
+
+mod chain;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -12,6 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
+
+pub use chain::{Chain, Damage};
 
 const MAGIC: [u8; 4] = *b"BNGS";
 
@@ -141,7 +147,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Header> {
 /// # Errors
 /// When the state cannot be encoded or a file operation fails; the old file then stays.
 pub fn save<T: Snapshot>(state: &T, path: impl AsRef<Path>) -> Result<()> {
-    write_atomically(path.as_ref(), &to_bytes(state)?)
+    let (path, bytes) = (path.as_ref(), to_bytes(state)?);
+    write_atomically(path, |file| {
+        file.write_all(&bytes).map_err(|e| Error::io(path, e))
+    })
 }
 
 /// Loads a state of at most [`DEFAULT_MAX_PAYLOAD`] bytes from `path`.
@@ -182,21 +191,23 @@ fn split(bytes: &[u8]) -> Result<(Header, usize, &[u8])> {
     Ok((header, signed_len, payload))
 }
 
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file under a temporary name, syncs it, and gives it its own name.
+fn write_atomically<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T>) -> Result<T> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
     let temporary = Path::new(&temporary);
+    let failed = |e| Error::io(path, e);
     let written = (|| {
-        let mut file = File::create(temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(temporary, path)?;
-        sync_directory(path)
+        let mut file = File::create(temporary).map_err(failed)?;
+        let result = write(&mut file)?;
+        file.sync_all().map_err(failed)?;
+        fs::rename(temporary, path).map_err(failed)?;
+        sync_directory(path).map_err(failed)?;
+        Ok(result)
     })();
-    written.map_err(|e| {
+    written.inspect_err(|_| {
         // Best effort: the first error is the one worth telling.
         let _ = fs::remove_file(temporary);
-        Error::io(path, e)
     })
 }
 
