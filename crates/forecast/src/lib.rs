@@ -1,1 +1,22 @@
-//! Forecasting models.
+//! Forecasting models for a single metric, with intervals.
+//!
+//! Use it when the future of a series is wanted, or a band that says where its next values should
+//! lie. Do not use it to judge single points of a live metric at a small cost (the streaming
+//! detectors of `bongsu-stats` do that), nor as a whole service: the facade crate `bongsu` holds
+//! that.
+//!
+//! | model | what it assumes | intervals | for |
+//! |---|---|---|---|
+//!
+//! Every model implements [`Forecaster`](bongsu_core::Forecaster); its fitted type implements
+//! [`FittedForecaster`](bongsu_core::FittedForecaster), can be saved, and tells its
+//! [`Information`] criteria where it has a likelihood. A series lies on a [`Timeline`], which finds
+//! its step and the moments that follow.
+
+mod check;
+mod information;
+mod interval;
+mod timeline;
+
+pub use information::{Criterion, Information};
+pub use timeline::{Step, Timeline};

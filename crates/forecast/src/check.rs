@@ -1,0 +1,93 @@
+//! Checks that every model shares; messages name the parameter, its value and its domain.
+
+use bongsu_core::ndarray::ArrayView2;
+use bongsu_core::{Error, Result};
+
+/// The coverage of an interval, in (0, 1).
+pub(crate) fn level(value: f64) -> Result<f64> {
+    if value > 0.0 && value < 1.0 {
+        Ok(value)
+    } else {
+        Err(Error::parameter("level", value, "in (0, 1)"))
+    }
+}
+
+/// The coverages of all wanted intervals, each in (0, 1).
+pub(crate) fn levels(values: &[f64]) -> Result<()> {
+    values.iter().try_for_each(|&value| level(value).map(drop))
+}
+
+/// Every present value is finite (NaN marks a missing one), or the error names the row.
+pub(crate) fn no_infinity(values: &[f64]) -> Result<()> {
+    match values.iter().position(|value| value.is_infinite()) {
+        Some(row) => Err(Error::non_finite(
+            format!("the value in row {row}"),
+            values.get(row).copied().unwrap_or(f64::INFINITY),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Every value is present and finite, or the error names the row and `model`, which cannot take a
+/// missing value.
+pub(crate) fn complete(model: &str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(row) => {
+            let value = values.get(row).copied().unwrap_or(f64::NAN);
+            if value.is_nan() {
+                Err(Error::input(format!(
+                    "{model} cannot take missing values, but the value of step {row} is missing"
+                )))
+            } else {
+                Err(Error::non_finite(format!("the value in row {row}"), value))
+            }
+        }
+        None => Ok(()),
+    }
+}
+
+/// The number of values that are not missing, of which `model` needs `needed`.
+pub(crate) fn enough(model: &str, values: &[f64], needed: usize) -> Result<usize> {
+    let present = values.iter().filter(|value| !value.is_nan()).count();
+    if present < needed {
+        Err(Error::not_enough_data(model, needed, present))
+    } else {
+        Ok(present)
+    }
+}
+
+/// A whole number in [`least`, `most`].
+pub(crate) fn count(name: &str, value: usize, least: usize, most: usize) -> Result<usize> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(Error::parameter(
+            name,
+            value,
+            format!("in [{least}, {most}]"),
+        ))
+    }
+}
+
+/// A number in the open interval (`low`, `high`).
+pub(crate) fn between(name: &str, value: f64, low: f64, high: f64) -> Result<f64> {
+    if value > low && value < high {
+        Ok(value)
+    } else {
+        Err(Error::parameter(name, value, format!("in ({low}, {high})")))
+    }
+}
+
+/// Every regressor is finite, or the error names its column, by `names` where there is one, and row.
+pub(crate) fn regressors(x: &ArrayView2<'_, f64>, names: &[String]) -> Result<()> {
+    for ((row, column), &value) in x.indexed_iter() {
+        if !value.is_finite() {
+            let name = names.get(column).map_or_else(
+                || format!("regressor {column}"),
+                |name| format!("the regressor `{name}`"),
+            );
+            return Err(Error::non_finite(format!("{name} in row {row}"), value));
+        }
+    }
+    Ok(())
+}
