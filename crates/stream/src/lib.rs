@@ -14,6 +14,7 @@
 //! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
 //! | [`Ddm`], [`Eddm`] | watch the rate of errors and the gaps between them | errors of a model |
 //! | [`HddmA`], [`HddmW`] | bound averages of errors | errors of a model, with a stated risk |
+//! | [`sketch`] | moments, extremes, quantiles, samples and counts | streams too long to keep |
 //! | [`DriftMonitor`] | adds hysteresis to any of these | alarms that must not flap |
 
 mod check;
@@ -21,6 +22,7 @@ pub mod drift;
 pub mod half_space_trees;
 mod random;
 pub mod random_cut_forest;
+pub mod sketch;
 
 pub use drift::{
     Adwin, AdwinDetector, Ddm, DdmDetector, DriftMethod, DriftMonitor, DriftState, Eddm,

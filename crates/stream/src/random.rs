@@ -36,11 +36,7 @@ impl Random {
     /// The generator of part `index` of a model with this `seed`: seeded by the `index`-th number
     /// that `SplitMix64` gives from `seed` (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).
     pub(crate) fn new(seed: u64, index: usize) -> Self {
-        let steps = (index as u64).wrapping_add(1);
-        let mut z = seed.wrapping_add(steps.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Self(Pcg64::seed_from_u64(z ^ (z >> 31)))
+        Self(Pcg64::seed_from_u64(split(seed, index as u64)))
     }
 
     /// A uniform number in [0, 1), a multiple of 2^-53.
@@ -60,6 +56,15 @@ impl Random {
             }
         }
     }
+}
+
+/// The `index`-th number that `SplitMix64` gives from `seed`.
+pub(crate) const fn split(seed: u64, index: u64) -> u64 {
+    let steps = index.wrapping_add(1);
+    let mut z = seed.wrapping_add(steps.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
