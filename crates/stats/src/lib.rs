@@ -38,6 +38,7 @@
 //! # Ok::<(), bongsu_core::Error>(())
 //! ```
 
+pub mod adaptive;
 pub mod calendar;
 pub mod changepoint;
 mod check;

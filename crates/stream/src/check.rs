@@ -121,3 +121,28 @@ pub(crate) fn point(x: &[f64], features: usize) -> Result<()> {
         None => Ok(()),
     }
 }
+
+/// The single finite feature of a point.
+pub(crate) fn single(x: &[f64]) -> Result<f64> {
+    point(x, 1)?;
+    Ok(x.first().copied().unwrap_or_default())
+}
+
+/// A number of points in [`least`, `most`].
+pub(crate) fn points(name: &str, value: u32, least: u32, most: u32) -> Result<u32> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        let domain = format!("a number of points in [{least}, {most}]");
+        Err(Error::parameter(name, value, domain))
+    }
+}
+
+/// A half-life in points in [1, 1000000].
+pub(crate) fn half_life(name: &str, points: f64) -> Result<f64> {
+    if (1.0..=1e6).contains(&points) {
+        Ok(points)
+    } else {
+        Err(Error::parameter(name, points, "in [1, 1000000] points"))
+    }
+}

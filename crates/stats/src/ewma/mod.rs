@@ -1,9 +1,7 @@
 //! Exponentially weighted level and scale: the default for live metrics.
 
 mod rolling;
-mod seed;
 mod stream;
-mod tail;
 
 use bongsu_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -217,11 +215,6 @@ impl Ewma {
     pub fn build(&self) -> Result<EwmaStream> {
         EwmaStream::new(self.clone())
     }
-}
-
-/// The weight of the newest value for a half-life in points.
-fn weight(half_life: f64) -> f64 {
-    -(-std::f64::consts::LN_2 / half_life).exp_m1()
 }
 
 fn counted(name: &str, points: u32) -> Result<u32> {

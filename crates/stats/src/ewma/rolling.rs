@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use bongsu_core::{Error, Result};
 
-use super::stream::bounded;
+use crate::adaptive::bounded;
 use crate::check;
 use crate::moments::{LARGEST_ROOT, ROOTABLE, fine_root, rough_root};
 

@@ -34,20 +34,22 @@ const MOST: f64 = 8.0;
 /// normal data; 0.4 makes a bound of 4 leave about 1 in 1,000 points of a Student t with 3 degrees
 /// of freedom outside, and fewer of a t with 5 or of a Laplace distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Tail {
+pub struct Tail {
     high: f64,
     mean: f64,
 }
 
 impl Tail {
-    pub(super) const NORMAL: Self = Self {
+    /// Tails of normal noise, of which the factor is 1.
+    pub const NORMAL: Self = Self {
         high: NORMAL_HIGH,
         mean: NORMAL_MEAN,
     };
 
-    /// Takes in the deviation of point number `seen` in standard deviations, at least 0; `beyond` says that it was beyond
-    /// the threshold, `repeated` that the one before was so too: one event counts once.
-    pub(super) fn learn(&mut self, u: f64, seen: u64, beyond: bool, repeated: bool) {
+    /// Takes in the deviation `u` of point number `seen` in standard deviations, at least 0; `beyond`
+    /// says that it was beyond the threshold, `repeated` that the one before was so too: one event
+    /// counts once.
+    pub fn learn(&mut self, u: f64, seen: u64, beyond: bool, repeated: bool) {
         let step = QUANTILE_STEP * (1.0 + EAGERNESS / (1.0 + seen as f64 / EAGER_POINTS));
         if u <= self.high {
             self.high *= (-step * 0.01).exp();
@@ -61,12 +63,15 @@ impl Tail {
     }
 
     /// The factor by which the tail stretches the scale, in [1, 8].
-    pub(super) fn factor(&self) -> f64 {
+    #[must_use]
+    pub fn factor(&self) -> f64 {
         let excess = (self.high / self.mean - NORMAL_HIGH / NORMAL_MEAN).max(0.0);
         (self.high / NORMAL_HIGH * (1.0 + STRETCH * excess * excess)).clamp(1.0, MOST)
     }
 
-    pub(super) fn is_valid(&self) -> bool {
+    /// Whether a state that was loaded is one that can be.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
         self.high.is_finite() && self.high > 0.0 && self.mean.is_finite() && self.mean > 0.0
     }
 }

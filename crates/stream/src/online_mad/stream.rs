@@ -1,0 +1,324 @@
+use bongsu_core::{Expectation, Result, ScalePrior, Score, Snapshot, StreamDetector};
+use bongsu_stats::adaptive::{
+    First, RESOLUTION, Run, Step, Tail, bounded, deviation, score, weight,
+};
+use serde::{Deserialize, Serialize};
+
+use super::OnlineMad;
+use crate::check;
+
+/// The standard deviation of normal noise over its median absolute deviation.
+const MAD_TO_STD: f64 = 1.482_602_218_505_602;
+
+/// The standard deviation of normal noise over its mean absolute deviation.
+const AD_TO_STD: f64 = 1.253_314_137_315_500_3;
+
+/// The share of the scale by the mean deviation that the scale has at least.
+const AD_SHARE: f64 = 0.7;
+
+/// A median of steps `d` follows at the rate `2 d f` where `f` is the density there, for normal
+/// noise `1 / (2 * 1.2533)` at its median in standard deviations.
+const MEDIAN_STEP: f64 = AD_TO_STD;
+
+/// The same for the absolute value of normal noise, whose density at its median is 0.6356.
+const MAD_STEP: f64 = 0.786_7;
+
+/// Deviations are clipped at this many scales, stretched by the tail, before they are learned.
+const CLIP: f64 = 3.5;
+
+/// For how many half-lives the scale from before a step is remembered.
+const MEMORY: f64 = 4.0;
+
+/// The online MAD, point by point; see [`OnlineMad`].
+///
+/// After a step of the level, points are anomalous for `patience` points and then judged against
+/// the new level. The score is infinite only when the scale is 0: a constant metric at 0 that
+/// changes, with `min_scale` 0.
+///
+/// Cost: O(1) time a point, 184 bytes, and at most 280 more until the first median and scale are
+/// learned.
+///
+/// ```
+/// use bongsu_core::StreamDetector as _;
+/// let mut stream = bongsu_stream::OnlineMad::new().build()?;
+/// for i in 0..200 {
+///     stream.learn(&[f64::from(i % 4)])?;
+/// }
+/// // A step of the level: five points are anomalous, the sixth is as expected.
+/// let step: Vec<bool> = (0..6)
+///     .map(|i| stream.score_then_learn(&[100.0 + f64::from(i % 2)]).unwrap())
+///     .map(|score| score.ready().unwrap() > 4.0)
+///     .collect();
+/// assert_eq!(step, [true, true, true, true, true, false]);
+/// # Ok::<(), bongsu_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OnlineMadStream {
+    config: OnlineMad,
+    seen: u64,
+    /// The points so far, until the first median and scale are taken from them.
+    first: First,
+    /// Whether a prior told the first scale.
+    primed: bool,
+    median: f64,
+    spread: Spread,
+    tail: Tail,
+    /// Points since the medians began to be learned anew, which raises the weight of new ones.
+    age: u64,
+    run: Run,
+}
+
+/// Median and mean of the absolute deviations from the median.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Spread {
+    median: f64,
+    mean: f64,
+}
+
+impl Spread {
+    /// Of normal noise with this standard deviation.
+    const fn normal(std: f64) -> Self {
+        Self {
+            median: std / MAD_TO_STD,
+            mean: std / AD_TO_STD,
+        }
+    }
+
+    /// The standard deviation by the mean absolute deviation.
+    fn unit(self) -> f64 {
+        bounded(AD_TO_STD * self.mean)
+    }
+
+    fn scale(self) -> f64 {
+        bounded(MAD_TO_STD * self.median).max(AD_SHARE * self.unit())
+    }
+
+    fn learn(&mut self, distance: f64, share: f64) {
+        let step = MAD_STEP * share * self.unit();
+        self.mean += share * (distance - self.mean);
+        self.median += (distance - self.median).clamp(-step, step);
+    }
+
+    /// At most `scale`.
+    fn shrink_to(&mut self, scale: f64) {
+        let now = self.scale();
+        if now > scale {
+            self.median *= scale / now;
+            self.mean *= scale / now;
+        }
+    }
+}
+
+impl OnlineMadStream {
+    pub(super) const fn fresh(config: OnlineMad) -> Self {
+        Self {
+            config,
+            seen: 0,
+            first: First::NONE,
+            primed: false,
+            median: 0.0,
+            spread: Spread::normal(0.0),
+            tail: Tail::NORMAL,
+            age: 0,
+            run: Run::NONE,
+        }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &OnlineMad {
+        &self.config
+    }
+
+    fn remaining(&self) -> u64 {
+        let Self { seen, first, .. } = self;
+        let warmup = self.config.warmup;
+        match (self.primed, first.keeps(*seen, warmup)) {
+            (true, true) => first.remaining(*seen, warmup),
+            (true, false) => 0,
+            (false, _) => u64::from(warmup).saturating_sub(*seen),
+        }
+    }
+
+    /// What one unit of the score is worth.
+    fn scale(&self) -> f64 {
+        bounded(self.spread.scale() * self.tail.factor())
+            .max(self.config.min_scale)
+            .max(RESOLUTION * self.median.abs())
+    }
+
+    fn judge(&self, x: f64) -> f64 {
+        score(deviation(x, self.median), self.scale())
+    }
+
+    fn take_in(&mut self, x: f64) {
+        if self.first.keeps(self.seen, self.config.warmup) {
+            self.keep(x);
+        } else {
+            self.adapt(x, self.seen);
+        }
+        self.seen = self.seen.saturating_add(1);
+    }
+
+    /// Keeps one of the first points. With the last one median and scale of them all are taken, and
+    /// all are learned as any later point is: an outlier among them is judged as one.
+    fn keep(&mut self, x: f64) {
+        if let Some(start) = self.first.keep(x, self.seen, self.config.warmup) {
+            self.median = start.level;
+            self.spread = Spread::normal(start.scale);
+            self.age = start.weight;
+            for (seen, &x) in (0..).zip(&start.points) {
+                self.adapt(x, seen);
+            }
+            self.age = self.age.min(start.most_weight);
+        }
+    }
+
+    fn adapt(&mut self, x: f64, seen: u64) {
+        let d = deviation(x, self.median);
+        let score = self.judge(x);
+        let beyond = score > self.config.threshold;
+        let scale = self.spread.scale();
+        let resolution = (RESOLUTION * self.median.abs()).max(f64::MIN_POSITIVE);
+        let u = d.abs() / scale.max(resolution);
+        self.tail.learn(u, seen, beyond, self.run.is_open());
+        self.age = self.age.saturating_add(1);
+        let patience = self.config.patience;
+        let step = self
+            .run
+            .take_in(x, beyond.then_some(d > 0.0), scale, patience);
+        if let Step::NewLevel(level) = step {
+            self.median = level;
+            self.age = self.age.min(2 * u64::from(patience));
+            return;
+        }
+        let mut share = weight(self.config.half_life).max(1.0 / self.age as f64);
+        let mut clipped = d;
+        if step == Step::Strained {
+            share = share.max(1.0 / f64::from(patience));
+        } else {
+            let limit = bounded(CLIP * self.scale());
+            clipped = d.clamp(-limit, limit);
+        }
+        self.spread.learn(clipped.abs(), share);
+        let bound = self.config.threshold * self.tail.factor();
+        let memory = MEMORY * self.config.half_life;
+        if let Some(before) = self.run.recovered(d, bound, patience, memory) {
+            self.spread.shrink_to(before);
+        }
+        if step != Step::Beyond {
+            let step = bounded(MEDIAN_STEP * share * self.spread.unit().max(resolution));
+            self.median = bounded(self.median + clipped.clamp(-step, step));
+        }
+    }
+}
+
+impl StreamDetector for OnlineMadStream {
+    fn score(&self, x: &[f64]) -> Result<Score> {
+        let x = check::single(x)?;
+        Ok(match self.remaining() {
+            0 => Score::Ready(self.judge(x)),
+            remaining => Score::Warmup { remaining },
+        })
+    }
+
+    fn learn(&mut self, x: &[f64]) -> Result<()> {
+        self.take_in(check::single(x)?);
+        Ok(())
+    }
+
+    fn expectation(&self) -> Option<Expectation> {
+        (self.remaining() == 0)
+            .then(|| Expectation::symmetric(self.median, self.config.threshold * self.scale()))
+    }
+
+    fn threshold(&self) -> Option<f64> {
+        Some(self.config.threshold)
+    }
+
+    /// With a prior the warm-up is 5 points, of which the median is the level; the scale that the
+    /// prior gives there counts as much as 15 points.
+    fn start_from(&mut self, prior: &ScalePrior) -> bool {
+        self.primed |= self.seen == 0;
+        if self.seen == 0 {
+            self.first.start_from(prior);
+        }
+        self.seen == 0
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.first.heap_bytes()
+    }
+
+    fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    fn reset(&mut self) {
+        *self = Self::fresh(self.config.clone());
+    }
+}
+
+impl Snapshot for OnlineMadStream {
+    const KIND: &'static str = "stream.online_mad";
+    const VERSION: u16 = 1;
+
+    fn validate(&self) -> Result<()> {
+        self.config.validate()?;
+        check::finite(self.median)?;
+        check::non_negative("MAD", self.spread.median)?;
+        check::non_negative("AD", self.spread.mean)?;
+        let most = self.seen.saturating_add(First::prior_weight());
+        let keeps = self.first.keeps(self.seen, self.config.warmup);
+        let in_order = self.age <= most
+            && self.first.is_valid(self.seen, self.config.warmup, true)
+            && (!keeps || self.first.has_prior(self.seen) == self.primed)
+            && self.tail.is_valid()
+            && self.run.is_valid(self.config.patience);
+        check::saved(in_order, "the state of the online MAD contradicts itself")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stated_size_is_true() {
+        assert!(
+            size_of::<OnlineMadStream>() <= 200,
+            "{}",
+            size_of::<OnlineMadStream>()
+        );
+        let mut stream = OnlineMad::new().build().unwrap();
+        assert!(stream.start_from(&ScalePrior::new(1.0, 0.0, 0.0).unwrap()));
+        for _ in 0..5 {
+            stream.learn(&[1.0]).unwrap();
+            assert!(stream.heap_bytes() <= 280);
+        }
+        assert_eq!(stream.heap_bytes(), 0);
+    }
+
+    #[test]
+    fn the_scale_is_that_of_the_mean_deviation_when_the_median_one_is_nothing() {
+        let rests = Spread {
+            median: 0.0,
+            mean: 0.1,
+        };
+        assert_eq!(rests.scale(), AD_SHARE * (AD_TO_STD * 0.1));
+        assert!((Spread::normal(3.0).scale() - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn counters_at_their_end_stay_there() {
+        let mut stream = OnlineMad::new().build().unwrap();
+        for i in 0..40 {
+            stream.take_in(f64::from(i % 3));
+        }
+        stream.seen = u64::MAX;
+        stream.age = u64::MAX;
+        stream.validate().unwrap();
+        stream.take_in(1.0);
+        assert_eq!(stream.seen(), u64::MAX);
+    }
+}

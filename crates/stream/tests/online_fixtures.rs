@@ -1,0 +1,45 @@
+//! Snapshots of every released version still load, and encode to the same bytes again.
+//!
+//! With `BLESS=1` in the environment missing fixtures are written; existing ones never change.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a panic"
+)]
+
+use std::path::Path;
+
+use bongsu_core::{Snapshot, StreamDetector, snapshot};
+use bongsu_stream::OnlineMad;
+
+fn check<T: Snapshot>(state: &T) {
+    let name = format!("{}-v{}.bngs", T::KIND, T::VERSION);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(&name);
+    if !path.exists() && std::env::var_os("BLESS").is_some() {
+        snapshot::save(state, &path).unwrap();
+    }
+    let loaded: T = snapshot::load(&path).unwrap();
+    // Not compared with `state`: the last digit of `exp` may differ from platform to platform.
+    assert_eq!(
+        std::fs::read(&path).unwrap(),
+        snapshot::to_bytes(&loaded).unwrap(),
+        "the layout of {} has changed: raise its version",
+        T::KIND
+    );
+}
+
+fn taught<T: StreamDetector>(mut stream: T) -> T {
+    for i in 0..90_u32 {
+        let outlier = if i == 61 { 50.0 } else { 0.0 };
+        stream.learn(&[f64::from(i * i % 17) + outlier]).unwrap();
+    }
+    stream
+}
+
+#[test]
+fn every_snapshot_kind_loads() {
+    check(&taught(OnlineMad::new().build().unwrap()));
+}
