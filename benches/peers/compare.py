@@ -41,6 +41,7 @@ AREAS = [
     "hypothesis",
     "trees",
     "seasons",
+    "smoothing",
 ]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
@@ -55,7 +56,7 @@ def installed(name):
 
 def missing(case):
     """The library that the reference of `case` needs and that is not there."""
-    for name in ("river", "rrcf"):
+    for name in ("river", "rrcf", "statsforecast"):
         if name in case.reference and installed(name) is None:
             return name
     return None
@@ -63,7 +64,7 @@ def missing(case):
 
 def environment():
     names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod"]
-    names += ["ruptures", "river"]
+    names += ["ruptures", "river", "statsforecast"]
     versions = ", ".join(filter(None, map(installed, names)))
     command = ["rustc", "--version"]
     rustc = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1]

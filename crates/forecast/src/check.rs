@@ -1,7 +1,7 @@
 //! Checks that every model shares; messages name the parameter, its value and its domain.
 
 use bongsu_core::ndarray::ArrayView2;
-use bongsu_core::{Error, Result};
+use bongsu_core::{Error, ForecastRequest, Result};
 
 /// The coverage of an interval, in (0, 1).
 pub(crate) fn level(value: f64) -> Result<f64> {
@@ -90,4 +90,15 @@ pub(crate) fn regressors(x: &ArrayView2<'_, f64>, names: &[String]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// No regressors are given, for models that have none.
+pub(crate) fn no_regressors(request: &ForecastRequest<'_>) -> Result<()> {
+    match &request.regressors {
+        Some(x) => Err(Error::unsupported(format!(
+            "this model has no regressors, but the request brings {}",
+            x.ncols()
+        ))),
+        None => Ok(()),
+    }
 }

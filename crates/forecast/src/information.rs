@@ -19,7 +19,7 @@ pub enum Criterion {
 ///
 /// `AIC = -2 l + 2 k`, `AICc = AIC + 2 k (k + 1) / (n - k - 1)`, `BIC = -2 l + k ln n` with the
 /// log-likelihood `l`, `k` estimated parameters (a variance counts as one) and `n` observations.
-/// AICc is infinite where `n` is at most `k + 1`.
+/// `AICc` is infinite where `n` is at most `k + 1`.
 ///
 /// Source: Hurvich & Tsai 1989, <https://doi.org/10.1093/biomet/76.2.297>; the definitions of
 /// statsmodels 0.15.

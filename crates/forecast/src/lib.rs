@@ -7,6 +7,7 @@
 //!
 //! | model | what it assumes | intervals | for |
 //! |---|---|---|---|
+//! | [`Ets`] | a level, a slope and a season that move slowly | closed form, or simulated | trends and one season, automatically |
 //!
 //! Every model implements [`Forecaster`](bongsu_core::Forecaster); its fitted type implements
 //! [`FittedForecaster`](bongsu_core::FittedForecaster), can be saved, and tells its
@@ -14,9 +15,14 @@
 //! its step and the moments that follow.
 
 mod check;
+pub mod ets;
+mod gaps;
 mod information;
 mod interval;
+mod line;
+mod nelder_mead;
 mod timeline;
 
+pub use ets::{Ets, FittedEts};
 pub use information::{Criterion, Information};
 pub use timeline::{Step, Timeline};
