@@ -9,7 +9,7 @@ Requirements (pinned):
     stumpy==1.14.1
     pyod==3.6.7
     ruptures==1.1.10
-    river==0.26.0 (for the areas drift and trees; needs Python 3.12)
+    river==0.26.0 (for the areas drift, online and trees; needs Python 3.12)
     rrcf==0.4.4 (for the area trees; needs setuptools below 81)
 
 Run: python benches/peers/compare.py [--only AREA_OR_NAME]... [--rounds 5] [--write]
@@ -42,6 +42,7 @@ AREAS = [
     "trees",
     "seasons",
     "smoothing",
+    "online",
 ]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"

@@ -10,6 +10,7 @@
 //! | [`HalfSpaceTrees`] | counts points in random parts of the space | several features, very cheaply |
 //! | [`RandomCutForest`] | cuts a forgetting sample apart at random | several features, or shapes in time |
 //! | [`OnlineMad`] | follows the median and the median absolute deviation | one metric, in 200 bytes |
+//! | [`HoltWinters`] | follows level, slope and season | one metric that repeats |
 //! | [`Adwin`] | keeps a window for as long as its mean does not change | scores, bounded metrics |
 //! | [`PageHinkley`] | sums deviations from the mean | shifts of a known size |
 //! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
@@ -21,6 +22,7 @@
 mod check;
 pub mod drift;
 pub mod half_space_trees;
+pub mod holt_winters;
 pub mod online_mad;
 mod random;
 pub mod random_cut_forest;
@@ -32,5 +34,6 @@ pub use drift::{
     PageHinkleyDetector,
 };
 pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesStream};
+pub use holt_winters::{HoltWinters, HoltWintersStream, SeasonLength};
 pub use online_mad::{OnlineMad, OnlineMadStream};
 pub use random_cut_forest::{RandomCutForest, RandomCutForestStream};

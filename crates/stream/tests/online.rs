@@ -8,15 +8,22 @@
 
 mod common;
 
-use bongsu_core::{ScalePrior, Snapshot, StreamDetector, snapshot};
+use bongsu_core::{ScalePrior, Snapshot, StreamDetector, Timestamp, snapshot};
 use bongsu_stats::{Ewma, Spot};
-use bongsu_stream::OnlineMad;
+use bongsu_stream::{HoltWinters, HoltWintersStream, OnlineMad, SeasonLength};
 use common::Lcg;
 
 type Built = (&'static str, fn() -> Box<dyn StreamDetector>);
 
-const ALL: [Built; 2] = [
+const ALL: [Built; 4] = [
     ("ewma", || Box::new(Ewma::new().build().unwrap())),
+    ("holt-winters", || {
+        Box::new(HoltWinters::new().build().unwrap())
+    }),
+    ("holt", || {
+        let holt = HoltWinters::new().season(SeasonLength::None);
+        Box::new(holt.unwrap().build().unwrap())
+    }),
     ("online-mad", || Box::new(OnlineMad::new().build().unwrap())),
 ];
 
@@ -286,7 +293,14 @@ fn bad_input_changes_nothing<T: StreamDetector + Snapshot>(mut detector: T, poin
 fn bad_input_is_refused_and_changes_nothing() {
     for points in [0, 3, 100] {
         bad_input_changes_nothing(OnlineMad::new().build().unwrap(), points);
+        bad_input_changes_nothing(HoltWinters::new().build().unwrap(), points);
+        bad_input_changes_nothing(weekly(), points);
     }
+}
+
+/// Holt-Winters with a season of seven points.
+fn weekly() -> HoltWintersStream {
+    HoltWinters::new().period(7).unwrap().build().unwrap()
 }
 
 /// Stops after a random number of points, saves, loads and goes on; 50 times.
@@ -321,6 +335,8 @@ fn continues_bit_for_bit<T: StreamDetector + Snapshot>(build: impl Fn() -> T, lo
 fn saved_streams_continue_bit_for_bit() {
     continues_bit_for_bit(|| Ewma::new().build().unwrap(), 600);
     continues_bit_for_bit(|| OnlineMad::new().build().unwrap(), 600);
+    continues_bit_for_bit(|| HoltWinters::new().build().unwrap(), 2_300);
+    continues_bit_for_bit(weekly, 200);
 }
 
 /// Random bytes in place of saved ones give an error or a valid state, and never a panic.
@@ -362,6 +378,8 @@ fn crc32c(head: &[u8], payload: &[u8]) -> u32 {
 fn damaged_states_do_not_panic() {
     for points in [3, 100] {
         damage_is_survived(OnlineMad::new().build().unwrap(), points);
+        damage_is_survived(HoltWinters::new().build().unwrap(), points);
+        damage_is_survived(weekly(), points);
     }
 }
 
@@ -385,4 +403,142 @@ fn spot_settles_and_does_not_learn_what_it_flags() {
         assert!(count(&found[40..]) <= 25, "{seed}: {}", count(&found[40..]));
         assert!(score(&spot, 50.0) > 1.0, "{seed}: the old level");
     }
+}
+
+/// A season of 48 points that jumps, as a job that runs at its time makes it.
+fn seasonal(seed: u64, n: usize) -> Vec<f64> {
+    let jumps = |i: usize| match i % 48 {
+        0..3 => 40.0,
+        20..30 => 15.0,
+        40 => -30.0,
+        _ => 0.0,
+    };
+    let noise = noise(seed, n);
+    noise
+        .iter()
+        .enumerate()
+        .map(|(i, x)| x + jumps(i))
+        .collect()
+}
+
+fn given() -> HoltWintersStream {
+    HoltWinters::new().period(48).unwrap().build().unwrap()
+}
+
+#[test]
+fn a_season_is_no_anomaly_and_what_breaks_it_is() {
+    for seed in 0..10 {
+        let mut values = seasonal(seed, 4_000);
+        let mut detector = given();
+        let found = count(&alarms(&mut detector, &values));
+        assert!(found <= 16, "{seed}: {found} of 4,000");
+        // What is usual three points earlier.
+        assert!(score(&detector, values[48 * 83 + 1]) > 4.0, "{seed}");
+        values[3_000 - 3_000 % 48] -= 40.0;
+        let found = alarms(&mut given(), &values);
+        assert!(found[3_000 - 3_000 % 48], "{seed}: a job that did not run");
+        let mut detector = HoltWinters::new().build().unwrap();
+        let found = count(&alarms(&mut detector, &values)[300..]);
+        assert_eq!(detector.period(), Some(48), "{seed}");
+        assert!(
+            found <= 20,
+            "{seed}: {found} of 3,700 with a season that was found"
+        );
+        assert_eq!(detector.heap_bytes(), 48 * 8);
+    }
+}
+
+#[test]
+fn a_new_level_does_not_cost_the_season() {
+    for seed in 0..10 {
+        let mut values = seasonal(seed, 1_500);
+        for x in &mut values[1_000..] {
+            *x += 100.0;
+        }
+        let found = alarms(&mut given(), &values);
+        assert!(found[1_000..1_005].iter().all(|alarm| *alarm), "{seed}");
+        assert!(
+            count(&found[1_005..]) <= 5,
+            "{seed}: {}",
+            count(&found[1_005..])
+        );
+    }
+}
+
+#[test]
+fn an_outlier_in_the_first_seasons_is_left_behind() {
+    for at in [0, 5, 40, 60, 95] {
+        let mut values = seasonal(3, 600);
+        values[at] = 1e6;
+        let found = count(&alarms(&mut given(), &values));
+        assert!(found <= 8, "{at}: {found}");
+    }
+}
+
+#[test]
+fn a_hole_does_not_shift_the_season() {
+    for (from, to) in [(20, 37), (300, 310), (1_000, 1_117), (1_500, 2_503)] {
+        let values = seasonal(5, 3_500);
+        let (mut with_time, mut without) = (given(), given());
+        let (mut found, mut blind) = (0, 0);
+        for (i, &x) in values.iter().enumerate() {
+            if (from..to).contains(&i) {
+                continue;
+            }
+            with_time.set_time(Timestamp::from_secs(60 * i as i64));
+            let alarm = |detector: &mut HoltWintersStream| {
+                let score = detector.score_then_learn(&[x]).unwrap().ready();
+                usize::from(score > Some(4.0))
+            };
+            found += alarm(&mut with_time);
+            blind += alarm(&mut without);
+        }
+        assert!(found <= 16, "{from}: {found}");
+        assert!(from < 96 || blind > found, "{from}: {blind}");
+    }
+}
+
+#[test]
+fn a_season_that_takes_what_little_memory_it_says() {
+    let mut detector = given();
+    alarms(&mut detector, &seasonal(1, 500));
+    assert_eq!(detector.heap_bytes(), 48 * 8);
+    assert!(
+        size_of::<HoltWintersStream>() <= 320,
+        "{}",
+        size_of::<HoltWintersStream>()
+    );
+    let bytes = snapshot::to_bytes(&detector).unwrap().len();
+    assert!(bytes <= 320 + 48 * 8, "{bytes}");
+    let mad = OnlineMad::new().build().unwrap();
+    assert!(snapshot::to_bytes(&mad).unwrap().len() <= 200);
+}
+
+#[test]
+fn parameters_outside_their_domain_are_named() {
+    let named = |error: bongsu_core::Error, name: &str| {
+        assert!(error.to_string().contains(name), "{error}");
+    };
+    named(OnlineMad::new().half_life(0.5).unwrap_err(), "half_life");
+    named(
+        OnlineMad::new().half_life(f64::NAN).unwrap_err(),
+        "half_life",
+    );
+    named(OnlineMad::new().threshold(0.0).unwrap_err(), "threshold");
+    named(OnlineMad::new().patience(1).unwrap_err(), "patience");
+    named(OnlineMad::new().warmup(20_000).unwrap_err(), "warmup");
+    named(OnlineMad::new().min_scale(-1.0).unwrap_err(), "min_scale");
+    named(HoltWinters::new().period(1).unwrap_err(), "period");
+    named(HoltWinters::new().period(usize::MAX).unwrap_err(), "period");
+    named(
+        HoltWinters::new().season_half_life(0.0).unwrap_err(),
+        "season_half_life",
+    );
+    named("daily".parse::<SeasonLength>().unwrap_err(), "period");
+    assert_eq!(
+        "24".parse::<SeasonLength>().unwrap(),
+        SeasonLength::Points(24)
+    );
+    let broken: HoltWinters = serde_json::from_str(r#"{"period": {"Points": 0}}"#).unwrap();
+    named(broken.build().unwrap_err(), "period");
 }

@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use bongsu_core::{Snapshot, StreamDetector, snapshot};
-use bongsu_stream::OnlineMad;
+use bongsu_stream::{HoltWinters, OnlineMad};
 
 fn check<T: Snapshot>(state: &T) {
     let name = format!("{}-v{}.bngs", T::KIND, T::VERSION);
@@ -42,4 +42,6 @@ fn taught<T: StreamDetector>(mut stream: T) -> T {
 #[test]
 fn every_snapshot_kind_loads() {
     check(&taught(OnlineMad::new().build().unwrap()));
+    let holt_winters = HoltWinters::new().period(17).unwrap();
+    check(&taught(holt_winters.build().unwrap()));
 }

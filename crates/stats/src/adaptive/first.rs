@@ -52,6 +52,20 @@ pub struct Start {
     pub points: Vec<f64>,
 }
 
+impl Start {
+    /// From `points` alone, oldest first and finite.
+    #[must_use]
+    pub fn of(points: Vec<f64>) -> Self {
+        Self {
+            level: level(&points),
+            scale: scale(&points),
+            weight: WEIGHT,
+            most_weight: points.len() as u64,
+            points,
+        }
+    }
+}
+
 impl First {
     /// No points yet.
     pub const NONE: Self = Self(Vec::new());
@@ -110,13 +124,7 @@ impl First {
         }
         let mut points = std::mem::take(&mut self.0);
         if !primed {
-            return Some(Start {
-                level: level(&points),
-                scale: scale(&points),
-                weight: WEIGHT,
-                most_weight: points.len() as u64,
-                points,
-            });
+            return Some(Start::of(points));
         }
         let law = points.drain(..PRIOR_NUMBERS.min(points.len()));
         let law: Vec<f64> = law.collect();
@@ -163,8 +171,11 @@ fn prior(numbers: &[f64]) -> Option<ScalePrior> {
     }
 }
 
-/// The median of the first few of `values`.
+/// The median of the first few of `values`; 0 of none.
 fn level(values: &[f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
     median(values.get(..LEVEL_POINTS).unwrap_or(values))
 }
 

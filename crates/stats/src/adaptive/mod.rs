@@ -4,9 +4,10 @@
 //! | part | what it knows |
 //! |---|---|
 //! | [`First`] | the first points, until a level and a scale are taken from them by medians |
+//! | [`DampedTrend`] | a level and a slope that fades |
 //! | [`Tail`] | how heavy the tails of the residuals are |
 //! | [`Run`] | whether values beyond the threshold are a new level, or a fault that came and went |
-//! | [`RobustScale`] | the scale of residuals, made of the two before |
+//! | [`RobustScale`] | the scale of residuals, made of the two before, which says what to learn |
 //!
 //! All take constant memory and are plain data that can be saved.
 
@@ -14,11 +15,13 @@ mod first;
 mod run;
 mod scale;
 mod tail;
+mod trend;
 
 pub use first::{First, Start};
 pub use run::{Run, Step};
 pub use scale::{Lesson, RobustScale, Terms};
 pub use tail::Tail;
+pub use trend::DampedTrend;
 
 /// The least scale as a share of the expected magnitude: some 50 times the spacing of floats.
 pub const RESOLUTION: f64 = 1e-14;

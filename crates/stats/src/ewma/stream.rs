@@ -3,15 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Ewma;
 use crate::adaptive::{
-    First, Lesson, RESOLUTION, RobustScale, Terms, bounded, deviation, score, weight,
+    DampedTrend, First, RESOLUTION, RobustScale, Terms, bounded, deviation, score, weight,
 };
 use crate::check;
-
-/// The share of the level's correction that goes to the slope.
-const SLOPE_SHARE: f64 = 0.15;
-
-/// What remains of the slope after a point.
-const DAMPING: f64 = 0.98;
 
 /// The exponentially weighted detector, point by point; see [`Ewma`].
 ///
@@ -42,9 +36,8 @@ pub struct EwmaStream {
     seen: u64,
     /// The points so far, until the first level and scale are taken from them; only when robust.
     first: First,
-    level: f64,
-    /// The damped slope that comes on top of the level; 0 when plain.
-    slope: f64,
+    /// The slope is 0 when plain.
+    trend: DampedTrend,
     /// The standard deviation about the level; of the plain detector it is all that is used.
     scale: RobustScale,
 }
@@ -64,8 +57,7 @@ impl EwmaStream {
             config,
             seen: 0,
             first: First::NONE,
-            level: 0.0,
-            slope: 0.0,
+            trend: DampedTrend::at(0.0),
             scale: RobustScale::new(0.0, 0),
         }
     }
@@ -101,7 +93,7 @@ impl EwmaStream {
     }
 
     fn expected(&self) -> f64 {
-        bounded(self.level + self.slope)
+        self.trend.expected()
     }
 
     /// What one unit of the score is worth.
@@ -141,12 +133,12 @@ impl EwmaStream {
 
     fn learn_plainly(&mut self, x: f64) {
         if self.seen == 0 {
-            self.level = x;
+            self.trend = DampedTrend::at(x);
             return;
         }
         let alpha = weight(self.config.half_life);
-        let d = deviation(x, self.level);
-        self.level = bounded(self.level + alpha * d);
+        let d = deviation(x, self.trend.level());
+        self.trend.shift(alpha * d);
         // sqrt((1 - a)(var + a d^2)) without squares that overflow.
         let std = (1.0 - alpha).sqrt() * self.scale.std().hypot(alpha.sqrt() * d);
         self.scale = RobustScale::new(bounded(std), 0);
@@ -157,7 +149,7 @@ impl EwmaStream {
     fn keep(&mut self, x: f64) {
         let warmup = self.config.warmup;
         if let Some(start) = self.first.keep(x, self.seen, warmup) {
-            self.level = start.level;
+            self.trend = DampedTrend::at(start.level);
             self.scale = RobustScale::new(start.scale, start.weight);
             for (seen, &x) in (0..).zip(&start.points) {
                 self.seen = seen;
@@ -169,22 +161,9 @@ impl EwmaStream {
     }
 
     fn learn_robustly(&mut self, x: f64) {
-        let expected = self.expected();
-        match self.scale.learn(x, expected, self.seen, &self.terms()) {
-            Lesson::NewLevel(level) => {
-                self.level = level;
-                self.slope = 0.0;
-            }
-            Lesson::Nothing => {
-                self.slope *= DAMPING;
-                self.level = expected;
-            }
-            Lesson::Residual(d) => {
-                let correction = weight(self.config.half_life) * d;
-                self.level = bounded(expected + correction);
-                self.slope = bounded(self.slope * DAMPING + SLOPE_SHARE * correction);
-            }
-        }
+        let terms = self.terms();
+        let lesson = self.scale.learn(x, self.expected(), self.seen, &terms);
+        self.trend.learn(lesson, weight(self.config.half_life));
     }
 }
 
@@ -248,12 +227,10 @@ impl Snapshot for EwmaStream {
 
     fn validate(&self) -> Result<()> {
         self.config.validate()?;
-        for value in [self.level, self.slope] {
-            check::single(&[value])?;
-        }
         let Ewma { robust, warmup, .. } = self.config;
         let most = self.seen.saturating_add(First::prior_weight());
-        let in_order = self.scale.points() <= most
+        let in_order = self.trend.is_valid()
+            && self.scale.points() <= most
             && self.first.is_valid(self.seen, warmup, robust)
             && self.scale.is_valid(&self.terms());
         if in_order {

@@ -71,7 +71,7 @@ pub struct OnlineMad {
 impl Default for OnlineMad {
     fn default() -> Self {
         Self {
-            half_life: 40.0,
+            half_life: 100.0,
             threshold: 4.0,
             patience: 5,
             warmup: 30,
@@ -81,14 +81,14 @@ impl Default for OnlineMad {
 }
 
 impl OnlineMad {
-    /// The defaults: a half-life of 40 points, threshold 4, patience 5, 30 points to warm up.
+    /// The defaults: a half-life of 100 points, threshold 4, patience 5, 30 points to warm up.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// After how many points half of a value's influence is gone. Domain: [1, 1000000].
-    /// Default: 40.
+    /// Default: 100.
     ///
     /// # Errors
     /// When outside the domain.
