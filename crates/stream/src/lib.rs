@@ -11,6 +11,8 @@
 //! | [`RandomCutForest`] | cuts a forgetting sample apart at random | several features, or shapes in time |
 //! | [`OnlineMad`] | follows the median and the median absolute deviation | one metric, in 200 bytes |
 //! | [`HoltWinters`] | follows level, slope and season | one metric that repeats |
+//! | [`MicroClusters`] | measures the distance from where the stream has been | several features; the most accurate here |
+//! | [`Loda`] | counts points along random directions | several features, subtle joint changes |
 //! | [`Adwin`] | keeps a window for as long as its mean does not change | scores, bounded metrics |
 //! | [`PageHinkley`] | sums deviations from the mean | shifts of a known size |
 //! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
@@ -20,12 +22,16 @@
 //! | [`DriftMonitor`] | adds hysteresis to any of these | alarms that must not flap |
 
 mod check;
+mod decay;
 pub mod drift;
 pub mod half_space_trees;
 pub mod holt_winters;
+pub mod loda;
+pub mod micro_clusters;
 pub mod online_mad;
 mod random;
 pub mod random_cut_forest;
+mod scales;
 pub mod sketch;
 
 pub use drift::{
@@ -35,5 +41,7 @@ pub use drift::{
 };
 pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesStream};
 pub use holt_winters::{HoltWinters, HoltWintersStream, SeasonLength};
+pub use loda::{Loda, LodaStream};
+pub use micro_clusters::{MicroClusters, MicroClustersStream};
 pub use online_mad::{OnlineMad, OnlineMadStream};
 pub use random_cut_forest::{RandomCutForest, RandomCutForestStream};
