@@ -202,6 +202,16 @@ impl Calibrator {
         }
     }
 
+    /// The bytes that it holds on the heap, beside its own size.
+    #[must_use]
+    pub const fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Mapping::Linear { .. } => 0,
+            Mapping::Conformal { sorted, .. } => sorted.capacity() * size_of::<f64>(),
+            Mapping::Peaks(peaks) => peaks.heap_bytes(),
+        }
+    }
+
     /// The raw score that is as expected and calibrates to 0; `None` for the conformal mapping.
     ///
     /// ```

@@ -52,6 +52,11 @@ pub(crate) struct Peaks {
 }
 
 impl Peaks {
+    /// The bytes on the heap.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        (self.excesses.capacity() + self.average.values.capacity()) * size_of::<f64>()
+    }
+
     /// Fits to `scores`, in the order of time when `depth` is above 0.
     pub(crate) fn fit(scores: &[f64], level: f64, risk: f64, depth: usize) -> Result<Self> {
         if !(0.5..1.0).contains(&level) {
