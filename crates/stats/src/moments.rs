@@ -199,6 +199,15 @@ impl RollingMoments {
         }
     }
 
+    /// The bytes on the heap.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        let Blocks {
+            previous, current, ..
+        } = &self.blocks;
+        let values = previous.capacity() + current.capacity();
+        values * size_of::<f64>() + self.suffix.capacity() * size_of::<[f64; 2]>()
+    }
+
     pub(crate) fn push(&mut self, x: f64) {
         let Blocks {
             window,

@@ -60,6 +60,11 @@ impl SortedWindow {
         self.sorted.len()
     }
 
+    /// The bytes on the heap.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        (self.ring.values.capacity() + self.sorted.capacity()) * size_of::<f64>()
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= self.ring.capacity
     }

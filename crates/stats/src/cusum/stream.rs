@@ -250,6 +250,13 @@ impl StreamDetector for CusumStream {
         Some(self.config.threshold)
     }
 
+    fn heap_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Learning(points) => points.capacity() * size_of::<f64>(),
+            Phase::Watching(_) => 0,
+        }
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

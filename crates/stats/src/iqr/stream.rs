@@ -85,6 +85,10 @@ impl StreamDetector for IqrStream {
         Some(self.config.threshold)
     }
 
+    fn heap_bytes(&self) -> usize {
+        self.last.heap_bytes()
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

@@ -120,6 +120,10 @@ impl StreamDetector for RobustZStream {
         Some(self.config.threshold)
     }
 
+    fn heap_bytes(&self) -> usize {
+        self.last.heap_bytes()
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

@@ -121,6 +121,12 @@ impl StreamDetector for SpectralResidualStream {
         Some(self.config.threshold)
     }
 
+    /// Without the plan of the transform, which the detectors of a thread share.
+    fn heap_bytes(&self) -> usize {
+        let transform = self.transform.as_ref().map_or(0, Transform::heap_bytes);
+        self.last.capacity() * size_of::<f64>() + transform
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

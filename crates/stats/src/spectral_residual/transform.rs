@@ -66,6 +66,13 @@ impl std::fmt::Debug for Transform {
 }
 
 impl Transform {
+    /// The bytes on the heap, without the plan.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        let complex = self.spectrum.capacity() + self.scratch.capacity();
+        let real = self.series.capacity() + self.logs.capacity();
+        complex * size_of::<Complex<f64>>() + real * size_of::<f64>()
+    }
+
     /// Of series of `n` values, lengthened by `extension` estimated ones and to a quick length.
     pub(super) fn new(n: usize, extension: usize) -> Self {
         let length = match extension {

@@ -221,6 +221,13 @@ impl StreamDetector for SpotStream {
         Some(THRESHOLD)
     }
 
+    fn heap_bytes(&self) -> usize {
+        let learning = self.learning.as_ref().map_or(0, Vec::capacity);
+        let tails = self.tails.iter().flat_map(|t| [&t.upper, &t.lower]);
+        let tails: usize = tails.flatten().map(Calibrator::heap_bytes).sum();
+        (learning + self.run.capacity()) * size_of::<f64>() + tails
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

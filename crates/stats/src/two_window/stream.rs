@@ -102,6 +102,10 @@ impl StreamDetector for TwoWindowStream {
         Some(-self.config.alpha.log10())
     }
 
+    fn heap_bytes(&self) -> usize {
+        self.reference.heap_bytes() + self.recent.heap_bytes()
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

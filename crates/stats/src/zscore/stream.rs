@@ -127,6 +127,10 @@ impl StreamDetector for ZScoreStream {
         Some(self.config.threshold)
     }
 
+    fn heap_bytes(&self) -> usize {
+        self.moments.heap_bytes()
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

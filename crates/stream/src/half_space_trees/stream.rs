@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Range;
 use super::trees::{HalfSpace, Trees};
-use super::{HalfSpaceTrees, MAX_FEATURES};
+use super::{HalfSpaceTrees, Limits, MAX_FEATURES};
 use crate::check;
 
 /// Half-space trees, point by point; see [`HalfSpaceTrees`].
@@ -82,6 +82,13 @@ impl Counts {
         match self {
             Self::Bytes(counts) => counts.len(),
             Self::Words(counts) => counts.len(),
+        }
+    }
+
+    const fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Bytes(counts) => counts.capacity(),
+            Self::Words(counts) => counts.capacity() * size_of::<u16>(),
         }
     }
 
@@ -283,6 +290,18 @@ impl StreamDetector for HalfSpaceTreesStream {
         let score = self.score_of(mass);
         self.end_point();
         Ok(score)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let limits = match &self.config.limits {
+            Limits::Features(limits) => limits.capacity() * size_of::<(f64, f64)>(),
+            Limits::Unit | Limits::Auto { .. } => 0,
+        };
+        limits
+            + self.ranges.capacity() * size_of::<Range>()
+            + self.trees.heap_bytes()
+            + self.counts.heap_bytes()
+            + self.masses.capacity() * size_of::<u32>()
     }
 
     fn seen(&self) -> u64 {

@@ -40,6 +40,15 @@ enum Thresholds {
 }
 
 impl Trees {
+    /// The bytes on the heap.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        let thresholds = match &self.thresholds {
+            Thresholds::Unit(thresholds) => thresholds.capacity() * size_of::<f32>(),
+            Thresholds::Given(thresholds) => thresholds.capacity() * size_of::<f64>(),
+        };
+        self.features.capacity() + thresholds
+    }
+
     /// Grows trees over the unit cube.
     pub(super) fn grow(count: usize, height: u32, features: usize, seed: u64) -> Self {
         let grown = |tree| {
@@ -218,7 +227,10 @@ fn by_depth(trees: &[Vec<HalfSpace>], height: u32) -> (Vec<u8>, Vec<f64>) {
         trees.iter().flat_map(of_tree)
     };
     let splits = (0..height).flat_map(depth);
-    splits.map(|s| (s.feature as u8, s.threshold)).unzip()
+    let (mut features, thresholds): (Vec<u8>, Vec<f64>) =
+        splits.map(|s| (s.feature as u8, s.threshold)).unzip();
+    features.shrink_to_fit();
+    (features, thresholds)
 }
 
 #[cfg(test)]

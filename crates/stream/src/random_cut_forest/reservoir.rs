@@ -25,6 +25,11 @@ pub(super) struct Reservoir {
 }
 
 impl Reservoir {
+    /// The bytes on the heap.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.tree.heap_bytes() + self.sample.capacity() * size_of::<Kept>()
+    }
+
     pub(super) fn new(capacity: usize, dimensions: usize, seed: u64, index: usize) -> Self {
         Self {
             tree: Tree::new(capacity, dimensions),

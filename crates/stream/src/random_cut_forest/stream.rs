@@ -130,6 +130,13 @@ impl StreamDetector for RandomCutForestStream {
         Ok(score)
     }
 
+    fn heap_bytes(&self) -> usize {
+        let trees: usize = self.trees.iter().map(Reservoir::heap_bytes).sum();
+        self.last.capacity() * size_of::<f64>()
+            + self.trees.capacity() * size_of::<Reservoir>()
+            + trees
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }

@@ -50,6 +50,14 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    /// The bytes on the heap.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.links.capacity() * size_of::<Link>()
+            + (self.points.capacity() + self.boxes.capacity()) * size_of::<f64>()
+            + self.branches.capacity() * size_of::<Branch>()
+            + (self.free_leaves.capacity() + self.free_branches.capacity()) * size_of::<Id>()
+    }
+
     /// An empty tree.
     pub(super) fn new(capacity: usize, dimensions: usize) -> Self {
         Self {

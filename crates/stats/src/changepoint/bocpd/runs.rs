@@ -27,6 +27,11 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
+    /// The bytes on the heap.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        (self.densities.capacity() + self.constants.capacity()) * size_of::<f64>()
+    }
+
     fn constant(&mut self, prior: Prior, length: u64) -> f64 {
         let kept = usize::try_from(length).ok().filter(|&n| n < MOST_CONSTANTS);
         let Some(place) = kept else {
@@ -50,6 +55,13 @@ pub(super) struct Limits {
 }
 
 impl Runs {
+    /// The bytes on the heap.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.lengths.capacity() * size_of::<u64>()
+            + self.weights.capacity() * size_of::<f64>()
+            + self.known.capacity() * size_of::<Known>()
+    }
+
     /// Before the first value: a run of length 0.
     pub(super) fn new(prior: Prior) -> Self {
         Self {

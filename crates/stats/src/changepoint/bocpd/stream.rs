@@ -193,6 +193,15 @@ impl StreamDetector for BocpdStream {
         Some(self.config.threshold)
     }
 
+    fn heap_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::First(points) => points.capacity() * size_of::<f64>(),
+            Phase::Running(running) => {
+                size_of::<Running>() + running.runs.heap_bytes() + running.scratch.heap_bytes()
+            }
+        }
+    }
+
     fn seen(&self) -> u64 {
         self.seen
     }
