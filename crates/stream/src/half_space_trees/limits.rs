@@ -20,6 +20,8 @@ pub enum Limits {
         /// How many points they are learned from.
         points: u64,
     },
+    /// The same lower and upper limit for every feature; finite and in order.
+    Every(f64, f64),
 }
 
 impl Limits {
@@ -28,16 +30,10 @@ impl Limits {
             Self::Unit => Ok(()),
             Self::Auto { points } if *points >= 2 => Ok(()),
             Self::Auto { points } => Err(Error::parameter("limits.points", points, "at least 2")),
-            Self::Features(limits) => {
-                let wrong = |&&(low, high): &&(f64, f64)| Range { low, high }.half().is_none();
-                limits.iter().find(wrong).map_or(Ok(()), |(low, high)| {
-                    Err(Error::parameter(
-                        "limits",
-                        format!("({low}, {high})"),
-                        "two finite numbers, the lower first",
-                    ))
-                })
-            }
+            Self::Features(limits) => limits
+                .iter()
+                .try_for_each(|&(low, high)| in_order(low, high)),
+            &Self::Every(low, high) => in_order(low, high),
         }
     }
 
@@ -66,11 +62,23 @@ impl Limits {
         match self {
             Self::Unit => all(0.0, 1.0),
             Self::Auto { .. } => all(f64::MAX, f64::MIN),
+            &Self::Every(low, high) => all(low, high),
             Self::Features(limits) => {
                 let range = |&(low, high)| Range { low, high };
                 limits.iter().map(range).collect()
             }
         }
+    }
+}
+
+fn in_order(low: f64, high: f64) -> Result<()> {
+    match (Range { low, high }).half() {
+        Some(_) => Ok(()),
+        None => Err(Error::parameter(
+            "limits",
+            format!("({low}, {high})"),
+            "two finite numbers, the lower first",
+        )),
     }
 }
 
