@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Judge the rows of a CSV file.
     Detect(DetectArgs),
+    /// Judge rows of CSV as they arrive, and go on where it stopped.
+    Stream(StreamArgs),
+    /// Find out when the values of a CSV file, or the scores of a detector, have changed for good.
+    Drift(DriftArgs),
     /// Check and describe configurations.
     Config {
         #[command(subcommand)]
@@ -111,6 +115,92 @@ pub(crate) struct DetectArgs {
     pub(crate) format: ListFormat,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct StreamArgs {
+    /// The detector; see `bongsu detect --list`.
+    #[arg(long)]
+    pub(crate) detector: String,
+    /// A parameter of the detector, name=value. May be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The CSV `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Where the CSV `timestamp,score,anomalous,...` goes; - is standard output. With --state a file
+    /// is added to.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// The file that the state is loaded from, where it exists, and saved to: now and then, at the
+    /// end, and when stopped by SIGINT or SIGTERM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Save the state after so many rows.
+    #[arg(long, value_name = "N", default_value_t = 100_000, requires = "state", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) save_rows: u64,
+    /// Save the state after so many seconds, when rows have come.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "state", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) save_seconds: u64,
+    /// Whether the output starts with a header; `auto` leaves it out where the output goes on from a
+    /// saved state.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) header: HeaderChoice,
+    /// Give the algorithm's raw scores instead of calibrated ones.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Add a column that says which channels made an anomalous row anomalous, where the detector
+    /// can tell.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// End with status 3 when a row was anomalous.
+    #[arg(long)]
+    pub(crate) fail_on_anomaly: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeaderChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DriftArgs {
+    /// The drift detector; see --list.
+    #[arg(long, required_unless_present = "list")]
+    pub(crate) detector: Option<String>,
+    /// A parameter of the drift detector, name=value. May be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Where the CSV `timestamp,state` goes; - is standard output.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// The channel that is watched; without it the first, or all of them with --watch.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
+    /// Watch the scores of this detector, which learns as it goes, in place of the values; see
+    /// `bongsu detect --list`.
+    #[arg(long, value_name = "DETECTOR")]
+    pub(crate) watch: Option<String>,
+    /// A parameter of the watched detector, name=value. May be given several times.
+    #[arg(long = "watch-set", value_name = "NAME=VALUE", value_parser = name_and_value, requires = "watch")]
+    pub(crate) watch_parameters: Vec<(String, String)>,
+    /// Call it drift when it was seen VOTES times within VALUES values; a single time is a warning.
+    #[arg(long, value_name = "VOTES,VALUES", value_parser = votes_and_values)]
+    pub(crate) confirm: Option<(usize, u64)>,
+    /// The least number of values from one drift to the next.
+    #[arg(long, value_name = "VALUES", default_value_t = 0)]
+    pub(crate) cool_down: u64,
+    /// List the drift detectors with their parameters and stop.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How the list is written.
+    #[arg(long, value_enum, default_value = "text", requires = "list")]
+    pub(crate) format: ListFormat,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListFormat {
     Text,
@@ -140,4 +230,11 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("must be NAME=VALUE".to_owned()),
     }
+}
+
+fn votes_and_values(text: &str) -> Result<(usize, u64), String> {
+    let parts = text.split_once(',');
+    parts
+        .and_then(|(votes, within)| Some((votes.trim().parse().ok()?, within.trim().parse().ok()?)))
+        .ok_or_else(|| "must be VOTES,VALUES: two whole numbers".to_owned())
 }

@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use bongsu::engine::registry::{
-    COMMON_PARAMETERS, ParameterSpec, REFIT_PARAMETERS, detectors, markdown,
-};
+use bongsu::engine::registry::{COMMON_PARAMETERS, REFIT_PARAMETERS, detectors, markdown};
 use bongsu::engine::{DetectRequest, DetectedRow, Table, detect as run_detector};
 use serde_json::json;
 
 use crate::args::{DetectArgs, ListFormat};
-use crate::{Failure, output, terminal};
+use crate::output::{self, write_row};
+use crate::parameters::{as_json, write_parameters};
+use crate::{Failure, terminal};
 
 pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     if args.list {
@@ -68,43 +68,11 @@ fn write_rows(
     explain: bool,
 ) -> std::io::Result<()> {
     let with_band = rows.iter().any(|row| row.expectation.is_some());
-    out.write_all(b"timestamp,score,anomalous")?;
-    if with_band {
-        out.write_all(b",expected,lower,upper")?;
-    }
-    if explain {
-        out.write_all(b",explanation")?;
-    }
-    out.write_all(b"\n")?;
+    output::write_header(&mut out, with_band, explain)?;
     for (time, row) in table.timestamp_texts.iter().zip(rows) {
-        write!(out, "{time},")?;
-        if let Some(score) = row.score {
-            write!(out, "{score}")?;
-        }
-        write!(out, ",{}", u8::from(row.anomalous))?;
-        match (with_band, row.expectation) {
-            (true, Some(band)) => {
-                write!(out, ",{},{},{}", band.expected, band.lower, band.upper)?;
-            }
-            (true, None) => out.write_all(b",,,")?,
-            (false, _) => {}
-        }
-        if explain {
-            let summary = row.explanation.as_ref().map_or("", |e| e.summary.as_str());
-            write!(out, ",{}", quoted(summary))?;
-        }
-        out.write_all(b"\n")?;
+        write_row(&mut out, time, row, with_band, explain)?;
     }
     out.flush()
-}
-
-/// A field of a CSV file.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 fn list(format: ListFormat) -> Result<(), Failure> {
@@ -139,22 +107,6 @@ fn list(format: ListFormat) -> Result<(), Failure> {
             writeln!(out, "(every detector)")?;
             write_parameters(&mut out, COMMON_PARAMETERS)?;
         }
-    }
-    Ok(())
-}
-
-fn as_json(parameters: impl Iterator<Item = &'static ParameterSpec>) -> Vec<serde_json::Value> {
-    let one = |p: &ParameterSpec| json!({"name": p.name, "default": p.default, "domain": p.domain, "about": p.about});
-    parameters.map(one).collect()
-}
-
-fn write_parameters(out: &mut impl Write, parameters: &[ParameterSpec]) -> std::io::Result<()> {
-    for p in parameters {
-        writeln!(
-            out,
-            "    {}={}  ({})  {}",
-            p.name, p.default, p.domain, p.about
-        )?;
     }
     Ok(())
 }

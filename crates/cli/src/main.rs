@@ -7,9 +7,12 @@ mod args;
 mod config;
 mod demo;
 mod detect;
+mod drift;
 mod output;
+mod parameters;
 mod run;
 mod signals;
+mod stream;
 mod terminal;
 
 use std::io::Write as _;
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args, arguments.quiet),
         Command::Run(args) => run::run(&args),
         Command::Detect(args) => detect::detect(&args, arguments.quiet),
+        Command::Stream(args) => stream::stream(&args),
+        Command::Drift(args) => drift::drift(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),
     };

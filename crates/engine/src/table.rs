@@ -3,15 +3,16 @@
 mod shown;
 mod unpack;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{Labels, METRIC_NAME, Series, Timestamp};
 use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
 
-use self::shown::shown;
+pub(crate) use self::shown::shown;
+pub use self::unpack::open;
 use crate::Error;
 
 /// A CSV file in memory: rows in the order of the file.
@@ -32,7 +33,7 @@ pub struct Table {
 }
 
 /// How a file writes its timestamps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TimeUnit {
     /// Unix seconds, with or without a fraction.
@@ -66,24 +67,7 @@ impl Table {
     /// When the file cannot be read, and as [`Table::read`].
     pub fn open(path: &Path) -> Result<Self, Error> {
         let named = |e: &dyn std::fmt::Display| Error::input(format!("{}: {e}", path.display()));
-        if path.as_os_str() == "-" {
-            return Self::read(io::stdin().lock()).map_err(|e| named(&e));
-        }
-        let extension = path
-            .extension()
-            .and_then(|e| e.to_str())
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        if extension == "parquet" {
-            return Err(named(&"Parquet is not supported by this build"));
-        }
-        let file = BufReader::new(File::open(path).map_err(|e| named(&e))?);
-        match extension.as_str() {
-            "gz" => Self::read(unpack::gzip(file)),
-            "zst" => Self::read(unpack::zstd(file).map_err(|e| named(&e))?),
-            _ => Self::read(file),
-        }
-        .map_err(|e| named(&e))
+        Self::read(open(path)?).map_err(|e| named(&e))
     }
 
     /// Reads CSV text.
@@ -152,13 +136,7 @@ impl Table {
         let wrong = |what: &dyn std::fmt::Display| {
             Error::input(format!("line {line}, column 1: `{}` {what}", shown(text)))
         };
-        let (time, found) = parse_time(text).ok_or_else(|| {
-            wrong(if is_too_fine(text) {
-                &"is in microseconds or nanoseconds, which are not read; write Unix seconds, Unix milliseconds or RFC 3339"
-            } else {
-                &"is not a timestamp in Unix seconds, Unix milliseconds or RFC 3339"
-            })
-        })?;
+        let (time, found) = parse_time(text).ok_or_else(|| wrong(&why_no_time(text)))?;
         let expected = *unit.get_or_insert(found);
         if found != expected {
             let what = format!("is in {found}, but the file began in {expected}");
@@ -267,6 +245,12 @@ fn header(record: &csv::StringRecord) -> Result<Vec<String>, Error> {
         )));
     }
     let channels: Vec<String> = record.iter().skip(1).map(str::to_owned).collect();
+    check_header(&channels)?;
+    Ok(channels)
+}
+
+/// Checks the names of channels in a header.
+pub(crate) fn check_header(channels: &[String]) -> Result<(), Error> {
     if channels.is_empty() {
         return Err(Error::input(
             "line 1: the header names no channel after `timestamp`",
@@ -286,7 +270,16 @@ fn header(record: &csv::StringRecord) -> Result<Vec<String>, Error> {
             )));
         }
     }
-    Ok(channels)
+    Ok(())
+}
+
+/// What is wrong with a text that [`parse_time`] does not read.
+pub(crate) fn why_no_time(text: &str) -> &'static str {
+    if is_too_fine(text) {
+        "is in microseconds or nanoseconds, which are not read; write Unix seconds, Unix milliseconds or RFC 3339"
+    } else {
+        "is not a timestamp in Unix seconds, Unix milliseconds or RFC 3339"
+    }
 }
 
 /// Whether `text` is a number that only microseconds or nanoseconds could mean.
@@ -325,7 +318,7 @@ pub fn parse_time(text: &str) -> Option<(Timestamp, TimeUnit)> {
 }
 
 /// Reads a value: empty and `NaN` are missing.
-fn parse_value(text: &str) -> Option<f64> {
+pub(crate) fn parse_value(text: &str) -> Option<f64> {
     if text.is_empty() {
         return Some(f64::NAN);
     }
@@ -457,7 +450,7 @@ mod tests {
             .collect();
         let csv = format!("timestamp,a\n{csv}");
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        io::Write::write_all(&mut gzip, csv.as_bytes()).unwrap();
+        std::io::Write::write_all(&mut gzip, csv.as_bytes()).unwrap();
         let gzip = gzip.finish().unwrap();
         let level = ruzstd::encoding::CompressionLevel::Fastest;
         let zstd = ruzstd::encoding::compress_to_vec(csv.as_bytes(), level);

@@ -1,8 +1,7 @@
 use bongsu_core::ndarray::{Array2, Axis};
-use bongsu_core::{
-    Calibrator, Contribution, DeviationFilter, Expectation, Rows, StreamDetector, Timestamp,
-};
+use bongsu_core::{Contribution, DeviationFilter, Rows, Timestamp};
 
+use super::lane::{Lane, Manner, shares};
 use super::{DetectRequest, Found};
 use crate::consecutive::Consecutive;
 use crate::fitted::Fitted;
@@ -11,7 +10,7 @@ use crate::{Error, Table};
 
 /// The rows of one channel, or of all channels together, that can be judged.
 pub(super) struct Channels<'a> {
-    names: Vec<&'a str>,
+    names: Vec<String>,
     /// Their places in the table.
     rows: Vec<usize>,
     times: Vec<Timestamp>,
@@ -46,7 +45,7 @@ impl<'a> Channels<'a> {
             .filter_map(|&column| table.channels.get(column));
         let times = rows.iter().filter_map(|&row| table.timestamps.get(row));
         Self {
-            names: names.map(String::as_str).collect(),
+            names: names.cloned().collect(),
             times: times.copied().collect(),
             values: values.select(Axis(0), &rows),
             rows,
@@ -84,40 +83,20 @@ impl<'a> Channels<'a> {
         self.rows.partition_point(|&row| row < limit)
     }
 
-    fn found(
-        &self,
-        raw: Option<f64>,
-        values: &[f64],
-        band: Option<Expectation>,
-        calibrator: &Calibrator,
-    ) -> Found {
-        let value = values.first().copied().unwrap_or(f64::NAN);
-        let calibrated = raw.map(|raw| {
-            self.filter
-                .apply(calibrator.calibrate(raw), value, band.as_ref())
-        });
-        Found {
-            raw,
-            calibrated,
-            expectation: band.map(|band| self.filter.widen(band)),
-            contributions: Vec::new(),
-        }
-    }
-
-    fn stream(&self, mut detector: StreamState) -> Result<Vec<Found>, Error> {
-        let calibrator = Calibrator::threshold(detector.threshold().unwrap_or(1.0))?;
+    fn stream(&self, detector: StreamState) -> Result<Vec<Found>, Error> {
+        let mut lane = Lane::new(detector, self.names.len())?;
         let train = self.training_rows();
         let mut found = Vec::with_capacity(self.rows.len());
+        let mut values = Vec::with_capacity(self.names.len());
         for (i, (row, &time)) in self.values.rows().into_iter().zip(&self.times).enumerate() {
-            let values = row.to_vec();
-            detector.set_time(time);
-            let band = detector.expectation();
-            let score = if i < train {
-                detector.score_then_learn(&values)?
-            } else {
-                detector.score(&values)?
+            values.clear();
+            values.extend(row);
+            let manner = Manner {
+                learn: i < train,
+                explain: self.request.explain.then_some(self.names.as_slice()),
+                filter: self.filter,
             };
-            found.push(self.found(score.ready(), &values, band, &calibrator));
+            found.push(lane.judge(time, &values, manner)?);
         }
         Ok(found)
     }
@@ -145,8 +124,14 @@ impl<'a> Channels<'a> {
             let band = bands.as_ref().and_then(|bands| bands.get(place)).copied();
             let band = band.filter(|band| band.expected.is_finite());
             let raw = scores.get(place).copied().filter(|raw| !raw.is_nan());
-            let mut one = self.found(raw, &values, band, &fitted.calibrator);
-            if self.request.explain && one.calibrated.is_some_and(|score| score > 1.0) {
+            let mut one = Found::new(
+                raw,
+                raw.map(|raw| fitted.calibrator.calibrate(raw)),
+                &values,
+                band,
+                self.filter,
+            );
+            if self.request.explain && one.is_anomalous() {
                 one.contributions = self.contributions(&fitted, &values)?;
             }
             found.push(one);
@@ -159,23 +144,6 @@ impl<'a> Channels<'a> {
         if self.input != Input::Table || self.names.len() < 2 {
             return Ok(Vec::new());
         }
-        let Some(parts) = fitted.detector.contributions(row)? else {
-            return Ok(Vec::new());
-        };
-        let total: f64 = parts.iter().sum();
-        if !(total.is_finite() && total > 0.0) {
-            return Ok(Vec::new());
-        }
-        let shares = self
-            .names
-            .iter()
-            .zip(parts)
-            .map(|(name, part)| Contribution {
-                feature: (*name).to_owned(),
-                share: part / total,
-            });
-        let mut shares: Vec<Contribution> = shares.collect();
-        shares.sort_by(|a, b| b.share.total_cmp(&a.share));
-        Ok(shares)
+        Ok(shares(&self.names, fitted.detector.contributions(row)?))
     }
 }

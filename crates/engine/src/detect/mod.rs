@@ -1,12 +1,15 @@
 //! Detection on a table: the library side of `bongsu detect`.
 
 mod channels;
+mod lane;
+mod reading;
 
 use std::collections::BTreeMap;
 
 use bongsu_core::{Contribution, Expectation, Explanation, Labels, Timestamp, Verdict};
 
 use self::channels::Channels;
+pub(crate) use self::lane::{Lane, Manner};
 use crate::registry::{self, Input};
 use crate::{Error, Table};
 
@@ -150,7 +153,7 @@ pub fn detect(table: &Table, request: &DetectRequest) -> Result<Vec<DetectedRow>
 
 /// What some channels say of one row.
 #[derive(Debug)]
-struct Found {
+pub(crate) struct Found {
     raw: Option<f64>,
     calibrated: Option<f64>,
     expectation: Option<Expectation>,
@@ -158,14 +161,15 @@ struct Found {
 }
 
 impl DetectedRow {
-    fn keep_highest(&mut self, found: Found, raw: bool) {
+    pub(crate) fn keep_highest(&mut self, found: Found, raw: bool) {
+        let anomalous = found.is_anomalous();
         let score = if raw { found.raw } else { found.calibrated };
         if score > self.score || self.score.is_none() {
             self.score = score;
             self.explanation = (!found.contributions.is_empty())
                 .then(|| Explanation::from_contributions(found.contributions));
         }
-        self.anomalous |= found.calibrated.is_some_and(|score| score > 1.0);
+        self.anomalous |= anomalous;
         self.expectation = self.expectation.or(found.expectation);
     }
 }

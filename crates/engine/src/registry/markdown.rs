@@ -44,10 +44,12 @@ pub fn markdown() -> String {
     parameter_table(&mut out, REFIT_PARAMETERS);
     out.push_str("\n## Parameters of every detector\n\n");
     parameter_table(&mut out, COMMON_PARAMETERS);
+    out.push('\n');
+    out.push_str(&super::drift::markdown());
     out
 }
 
-fn parameter_table(out: &mut String, parameters: &[ParameterSpec]) {
+pub(super) fn parameter_table(out: &mut String, parameters: &[ParameterSpec]) {
     out.push_str("| parameter | default | domain | meaning |\n| --- | --- | --- | --- |\n");
     for p in parameters {
         let _ = writeln!(

@@ -1,7 +1,10 @@
 //! The one table of detectors: the binary, the configuration and the docs read it.
 
+mod any_features;
 mod columns;
+pub mod drift;
 mod markdown;
+mod multivariate;
 mod online;
 mod parameter;
 mod refitted;
@@ -14,12 +17,13 @@ use std::fmt;
 
 use bongsu_core::{FitDetectorDyn, Result as CoreResult};
 
+pub use any_features::{AnyFeatures, ForFeatures};
 pub use markdown::markdown;
 pub use parameter::{COMMON_PARAMETERS, ParameterSpec, REFIT_PARAMETERS, take_filter};
 pub use refitted::Refitted;
 pub use state::StreamState;
 
-use self::parameter::Parameters;
+use self::parameter::{Parameters, Takes};
 use crate::Error;
 use crate::config::nearest;
 
@@ -29,6 +33,7 @@ pub const DETECTORS: &[&[DetectorSpec]] = &[
     columns::COLUMNS,
     tables::TABLES,
     sequences::SEQUENCES,
+    multivariate::MULTIVARIATE,
 ];
 
 /// Every detector.
@@ -64,12 +69,30 @@ impl DetectorSpec {
     }
 
     /// Its own parameters, and those that all which learn as it does have in common.
-    pub fn all_parameters(&self) -> impl Iterator<Item = &'static ParameterSpec> {
+    pub fn all_parameters(&self) -> impl Iterator<Item = &'static ParameterSpec> + use<> {
+        self.takes().all()
+    }
+
+    const fn takes(&self) -> Takes {
         let refit = match self.method {
             Method::Batch(_) => REFIT_PARAMETERS,
             Method::Stream(_) | Method::Both { .. } => &[],
         };
-        self.parameters.iter().chain(refit)
+        Takes {
+            kind: "detector",
+            name: self.name,
+            parameters: [self.parameters, refit],
+            classic: self.classic,
+        }
+    }
+
+    /// Whether `detect` fits it on all rows rather than on a moving window.
+    fn is_for_all_rows(&self, parameters: &Parameters<'_>) -> bool {
+        match self.method {
+            Method::Stream(_) => false,
+            Method::Batch(_) => true,
+            Method::Both { .. } => matches!(parameters.text("window"), "auto" | "all"),
+        }
     }
 }
 
@@ -164,7 +187,7 @@ pub fn find(name: &str) -> Result<&'static DetectorSpec, Error> {
 /// When the name or a parameter is unknown, or a value is outside its domain.
 pub fn build(name: &str, given: &BTreeMap<String, String>) -> Result<StreamState, Error> {
     let spec = find(name)?;
-    let parameters = Parameters::new(spec, given)?;
+    let parameters = Parameters::new(spec.takes(), given)?;
     Ok(match spec.method {
         Method::Stream(stream) | Method::Both { stream, .. } => stream(&parameters)?,
         Method::Batch(_) => StreamState::Refitted(Box::new(Refitted::new(spec, &parameters)?)),
@@ -185,9 +208,9 @@ pub(crate) enum Runner {
 /// As [`build`].
 pub(crate) fn runner(name: &str, given: &BTreeMap<String, String>) -> Result<Runner, Error> {
     let spec = find(name)?;
-    let parameters = Parameters::new(spec, given)?;
+    let parameters = Parameters::new(spec.takes(), given)?;
     Ok(match spec.method {
-        Method::Batch(batch) | Method::Both { batch, .. } if parameters.on_all_rows() => {
+        Method::Batch(batch) | Method::Both { batch, .. } if spec.is_for_all_rows(&parameters) => {
             // What is for running services is wrong there too, not only where it counts.
             if matches!(spec.method, Method::Batch(_)) {
                 Refitted::new(spec, &parameters)?;
@@ -199,99 +222,4 @@ pub(crate) fn runner(name: &str, given: &BTreeMap<String, String>) -> Result<Run
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Texts just outside of what a domain states, and on its inner edges.
-    fn edges(domain: &str) -> (Vec<String>, Vec<String>) {
-        let (mut outside, mut inside) = (vec!["left".to_owned()], Vec::new());
-        let (words, last) = domain.rsplit_once(" or ").unwrap_or(("", domain));
-        let numbers = match domain {
-            "true or false" | "up, down or both" => None,
-            _ => range(last.trim_start_matches("in ")),
-        };
-        let Some((beyond, within)) = numbers else {
-            let words = domain.replace(" or ", ", ");
-            inside.extend(words.split(", ").map(str::to_owned));
-            return (outside, inside);
-        };
-        inside.extend(within);
-        if words.contains("in ") {
-            // What lies beyond one range may lie within the other.
-            return (outside, inside);
-        }
-        outside.extend(beyond);
-        let words = words.split(',').map(str::trim);
-        inside.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
-        (outside, inside)
-    }
-
-    fn range(range: &str) -> Option<(Vec<String>, Vec<String>)> {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        if range == "an IANA time zone" {
-            return Some((owned(&["Mars/Olympus"]), owned(&["Europe/Berlin", "UTC"])));
-        }
-        let (beyond, within): (&[&str], &[&str]) = match range {
-            "finite, above 0" => (&["0", "-1e-9", "inf", "NaN"], &["1e-9"]),
-            "finite, above 1" => (&["1", "inf", "NaN"], &["1.001"]),
-            "finite, at least 0" => (&["-1e-9", "inf", "NaN"], &["0"]),
-            "finite" => (&["inf", "NaN"], &["-1", "0"]),
-            "(0, 0.5]" => (&["0", "0.51", "NaN"], &["1e-3", "0.5"]),
-            "(0, 1]" => (&["0", "1.01", "NaN"], &["1e-3", "1"]),
-            "(0, 1 - level)" => (&["0", "0.03", "NaN"], &["1e-6", "0.01"]),
-            "[0.5, 1)" => (&["0.49", "1", "NaN"], &["0.5", "0.97"]),
-            "(0, 1)" => (&["0", "1", "NaN"], &["1e-3", "0.99"]),
-            _ => return whole_numbers(range),
-        };
-        Some((owned(beyond), owned(within)))
-    }
-
-    fn whole_numbers(range: &str) -> Option<(Vec<String>, Vec<String>)> {
-        let (least, most) = match range.strip_prefix("at least ") {
-            Some(least) => (least, None),
-            None => range.split_once(" to ").map(|(a, b)| (a, Some(b)))?,
-        };
-        let number = |text: &str| text.parse::<u128>().unwrap();
-        let mut outside = vec!["2.5".to_owned()];
-        outside.extend(most.map(|most| (number(most) + 1).to_string()));
-        outside.extend(number(least).checked_sub(1).map(|below| below.to_string()));
-        let inside = [Some(least), most].into_iter().flatten();
-        Some((outside, inside.map(str::to_owned).collect()))
-    }
-
-    #[test]
-    fn domains_are_what_is_accepted() {
-        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        for spec in detectors() {
-            for p in spec.all_parameters() {
-                // A window over all rows is for files only.
-                let accepted = |value: &str| {
-                    let mut given = one(p.name, value);
-                    if p.name == "model" && spec.name == "seasonal" {
-                        given.insert("method".to_owned(), "classical".to_owned());
-                    }
-                    build(spec.name, &given).is_ok() || runner(spec.name, &given).is_ok()
-                };
-                let (outside, inside) = edges(p.domain);
-                for value in outside {
-                    assert!(!accepted(&value), "{} {}={value}", spec.name, p.name);
-                }
-                for value in inside {
-                    assert!(accepted(&value), "{} {}={value}", spec.name, p.name);
-                }
-                assert!(accepted(p.default), "{} {}", spec.name, p.name);
-            }
-        }
-        for p in COMMON_PARAMETERS {
-            let accepted = |value: &str| take_filter(&mut one(p.name, value)).is_ok();
-            let (outside, inside) = edges(p.domain);
-            for value in outside {
-                assert!(!accepted(&value), "{}={value}", p.name);
-            }
-            for value in inside {
-                assert!(accepted(&value), "{}={value}", p.name);
-            }
-            assert!(accepted(p.default), "{}", p.name);
-        }
-    }
-}
+mod tests;

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use bongsu_core::{DeviationFilter, Error as CoreError, Result as CoreResult};
 
-use super::{DetectorSpec, Method};
 use crate::Error;
 
 /// A parameter of a detector.
@@ -32,7 +31,7 @@ pub(super) const fn parameter(
     }
 }
 
-/// The name of the preset of [`DetectorSpec::classic`].
+/// The name of the preset of [`super::DetectorSpec::classic`].
 const CLASSIC: &str = "classic";
 
 /// The parameter of detectors that have a preset.
@@ -93,39 +92,62 @@ pub const REFIT_PARAMETERS: &[ParameterSpec] = &[
     ),
 ];
 
-/// The parameters given for one detector, checked against its table.
+/// The seed of every random method.
+pub(super) const SEED: ParameterSpec = parameter(
+    "seed",
+    "42",
+    "0 to 18446744073709551615",
+    "the seed of the random numbers",
+);
+
+/// The rows of a table that say what one of its entries can be given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Takes {
+    /// What the entry is, in messages.
+    pub(super) kind: &'static str,
+    pub(super) name: &'static str,
+    /// Its own parameters, and those that it shares with others of its kind.
+    pub(super) parameters: [&'static [ParameterSpec]; 2],
+    /// What the preset `classic` sets.
+    pub(super) classic: &'static [(&'static str, &'static str)],
+}
+
+impl Takes {
+    pub(super) fn all(&self) -> impl Iterator<Item = &'static ParameterSpec> + use<> {
+        self.parameters.into_iter().flatten()
+    }
+}
+
+/// The parameters given for one entry of a table, checked against what it takes.
 #[derive(Debug)]
 pub(super) struct Parameters<'a> {
-    spec: &'static DetectorSpec,
+    takes: Takes,
     given: &'a BTreeMap<String, String>,
 }
 
 impl<'a> Parameters<'a> {
     /// # Errors
-    /// When the detector has no parameter of a given name.
-    pub(super) fn new(
-        spec: &'static DetectorSpec,
-        given: &'a BTreeMap<String, String>,
-    ) -> Result<Self, Error> {
-        let parameters = Self { spec, given };
-        if !matches!(
-            given.get("preset").map(String::as_str),
-            None | Some("none" | CLASSIC)
-        ) {
-            return Err(parameters.refused("preset").into());
-        }
+    /// When there is no parameter of a given name.
+    pub(super) fn new(takes: Takes, given: &'a BTreeMap<String, String>) -> Result<Self, Error> {
+        let parameters = Self { takes, given };
         for key in given.keys() {
             if parameters.row(key).is_none() {
-                let known: Vec<&str> = spec.all_parameters().map(|p| p.name).collect();
+                let known: Vec<&str> = takes.all().map(|p| p.name).collect();
                 let hint = crate::config::nearest(key, known.iter().copied()).map_or_else(
                     || format!("it has: {}", known.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
                 return Err(Error::config(format!(
-                    "detector `{}` has no parameter `{key}`; {hint}",
-                    spec.name
+                    "{} `{}` has no parameter `{key}`; {hint}",
+                    takes.kind, takes.name
                 )));
             }
+        }
+        if !matches!(
+            given.get("preset").map(String::as_str),
+            None | Some("none" | CLASSIC)
+        ) {
+            return Err(parameters.refused("preset").into());
         }
         Ok(parameters)
     }
@@ -135,7 +157,11 @@ impl<'a> Parameters<'a> {
     }
 
     fn row(&self, name: &str) -> Option<&'static ParameterSpec> {
-        self.spec.all_parameters().find(|p| p.name == name)
+        self.takes.all().find(|p| p.name == name)
+    }
+
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name)
     }
 
     pub(super) fn text(&self, name: &str) -> &str {
@@ -150,11 +176,11 @@ impl<'a> Parameters<'a> {
     /// What the chosen preset says of the parameter `name`.
     fn preset(&self, name: &str) -> Option<&'static str> {
         let chosen = self.given.get("preset").is_some_and(|word| word == CLASSIC);
-        let mut values = self.spec.classic.iter().filter(|_| chosen);
+        let mut values = self.takes.classic.iter().filter(|_| chosen);
         values.find(|(of, _)| *of == name).map(|&(_, value)| value)
     }
 
-    fn refused(&self, name: &str) -> CoreError {
+    pub(super) fn refused(&self, name: &str) -> CoreError {
         let domain = self.row(name).map(|p| p.domain);
         let text = self.text(name);
         CoreError::parameter(name, format!("`{text}`"), domain.unwrap_or_default())
@@ -201,15 +227,6 @@ impl<'a> Parameters<'a> {
         found
             .map(|&(_, value)| value)
             .ok_or_else(|| self.refused(name))
-    }
-
-    /// Whether `detect` fits on all rows rather than on a moving window.
-    pub(super) fn on_all_rows(&self) -> bool {
-        match self.spec.method {
-            Method::Stream(_) => false,
-            Method::Batch(_) => true,
-            Method::Both { .. } => matches!(self.text("window"), "auto" | "all"),
-        }
     }
 
     /// The moving window of a detector that also works on all rows at once; `auto` where it is not

@@ -125,7 +125,7 @@ impl Refitted {
                 spec.name
             )));
         };
-        let parameters = Parameters::new(spec, &self.parameters);
+        let parameters = Parameters::new(spec.takes(), &self.parameters);
         let parameters = parameters.map_err(|e| CoreError::snapshot(e.to_string()))?;
         use_it(batch(&parameters)?.as_ref())
     }
@@ -213,6 +213,13 @@ impl Refitted {
             let raw = scores.get(last).copied().unwrap_or(f64::NAN);
             Ok(model.calibrator.calibrate(raw))
         })
+    }
+
+    /// What the latest fit says of the features of `x`.
+    pub(super) fn contributions(&self, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {
+        self.check(x)?;
+        self.model()
+            .map_or(Ok(None), |model| model.detector.contributions(x))
     }
 
     fn oldest_context(&self) -> usize {

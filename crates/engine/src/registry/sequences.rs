@@ -4,7 +4,7 @@ use bongsu_core::{
 };
 use bongsu_ml::{IsolationForest, KMeans, Knn, MatrixProfile, Poly, Subsequences, WindowScaling};
 
-use super::parameter::{ParameterSpec, Parameters, parameter};
+use super::parameter::{ParameterSpec, Parameters, SEED, parameter};
 use super::{DetectorSpec, Input, Method};
 
 const fn window(default: &'static str) -> ParameterSpec {
@@ -38,13 +38,6 @@ const CONTAMINATION: ParameterSpec = parameter(
     "0.1",
     "in (0, 0.5]",
     "the share of training points beyond the bound",
-);
-
-const SEED: ParameterSpec = parameter(
-    "seed",
-    "42",
-    "0 to 18446744073709551615",
-    "the seed of the random numbers",
 );
 
 const fn scaling(default: &'static str) -> ParameterSpec {

@@ -3,9 +3,10 @@ use bongsu_stats::{
     BocpdStream, CusumStream, EwmaStream, IqrStream, RobustZStream, SpectralResidualStream,
     SpotStream, TwoWindowStream, ZScoreStream,
 };
+use bongsu_stream::{HalfSpaceTrees, RandomCutForest};
 use serde::{Deserialize, Serialize};
 
-use super::Refitted;
+use super::{AnyFeatures, Refitted};
 
 /// The state of a streaming detector of any kind, as it is kept between runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,10 @@ pub enum StreamState {
     SpectralResidual(SpectralResidualStream),
     /// Any detector that is fitted on many rows.
     Refitted(Box<Refitted>),
+    /// `hst`
+    HalfSpaceTrees(Box<AnyFeatures<HalfSpaceTrees>>),
+    /// `rcf`
+    RandomCutForest(Box<AnyFeatures<RandomCutForest>>),
 }
 
 macro_rules! each {
@@ -46,6 +51,8 @@ macro_rules! each {
             StreamState::TwoWindow($detector) => $call,
             StreamState::SpectralResidual($detector) => $call,
             StreamState::Refitted($detector) => $call,
+            StreamState::HalfSpaceTrees($detector) => $call,
+            StreamState::RandomCutForest($detector) => $call,
         }
     };
 }
@@ -58,6 +65,30 @@ impl StreamState {
     pub fn validate(&self) -> CoreResult<()> {
         use bongsu_core::Snapshot as _;
         each!(self, detector => detector.validate())
+    }
+
+    /// Settles the number of features before the first point, so that what does not suit it is
+    /// told at once.
+    ///
+    /// # Errors
+    /// When the configuration is not for this number of features.
+    pub(crate) fn fix_features(&mut self, features: usize) -> CoreResult<()> {
+        match self {
+            Self::HalfSpaceTrees(detector) => detector.fix(features),
+            Self::RandomCutForest(detector) => detector.fix(features),
+            _ => Ok(()),
+        }
+    }
+
+    /// How much each feature of the next point contributes to its score; `None` where the detector
+    /// cannot tell.
+    pub(crate) fn contributions(&self, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {
+        match self {
+            Self::HalfSpaceTrees(detector) => detector.contributions(x),
+            Self::RandomCutForest(detector) => detector.contributions(x),
+            Self::Refitted(detector) => detector.contributions(x),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use bongsu_ml::{
     OneClassSvm, Pca, PcaComponents, PcaScaling, PcaScore, Scaled, Scaler,
 };
 
-use super::parameter::{PRESET, ParameterSpec, Parameters, parameter};
+use super::parameter::{PRESET, ParameterSpec, Parameters, SEED, parameter};
 use super::{DetectorSpec, Input, Method};
 
 const CONTAMINATION: ParameterSpec = parameter(
@@ -16,13 +16,6 @@ const CONTAMINATION: ParameterSpec = parameter(
     "0.1",
     "in (0, 0.5]",
     "the share of training rows beyond the bound",
-);
-
-const SEED: ParameterSpec = parameter(
-    "seed",
-    "42",
-    "0 to 18446744073709551615",
-    "the seed of the random numbers",
 );
 
 const METRIC: ParameterSpec = parameter(

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 const SHOWN_CHARS: usize = 40;
 
 /// A text of the file as a message may show it: escaped, and cut when it is long.
-pub(super) fn shown(text: &str) -> Cow<'_, str> {
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.escape_debug().count() == 1;
     if text.len() <= SHOWN_CHARS && text.chars().all(plain) {
         return Cow::Borrowed(text);

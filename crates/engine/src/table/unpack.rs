@@ -1,16 +1,46 @@
-//! Decompression whose errors say in words what is wrong with the file.
+//! Opening and decompression whose errors say in words what is wrong with the file.
 
-use std::error::Error;
-use std::io::{self, BufRead, Read};
+use std::error::Error as StdError;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
-pub(super) fn gzip(file: impl BufRead) -> impl Read {
+use crate::Error;
+
+/// Opens the file at `path` for reading, decompressed when it ends in `.gz` or `.zst` in any
+/// case; `-` is standard input.
+///
+/// # Errors
+/// When it cannot be opened, or its name tells of a format that is not read.
+pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
+    let named = |e: &dyn std::fmt::Display| Error::input(format!("{}: {e}", path.display()));
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    let extension = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if extension == "parquet" {
+        return Err(named(&"Parquet is not supported by this build"));
+    }
+    let file = BufReader::new(File::open(path).map_err(|e| named(&e))?);
+    Ok(match extension.as_str() {
+        "gz" => Box::new(gzip(file)),
+        "zst" => Box::new(zstd(file).map_err(|e| named(&e))?),
+        _ => Box::new(file),
+    })
+}
+
+fn gzip(file: impl BufRead) -> impl Read {
     Unpacked {
         reader: flate2::bufread::MultiGzDecoder::new(file),
         format: "gzip",
     }
 }
 
-pub(super) fn zstd(file: impl BufRead) -> Result<impl Read, String> {
+fn zstd(file: impl BufRead) -> Result<impl Read, String> {
     match ruzstd::decoding::StreamingDecoder::new(file) {
         Ok(reader) => Ok(Unpacked {
             reader,
@@ -51,7 +81,7 @@ impl<R: Read> Read for Unpacked<R> {
 }
 
 /// Whether the end of the file is what went wrong, be it deep inside.
-fn ends_early(error: &(dyn Error + 'static)) -> bool {
+fn ends_early(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>() {

@@ -1,0 +1,27 @@
+//! Parameters in lists.
+
+use std::io::Write;
+
+use bongsu::engine::registry::ParameterSpec;
+use serde_json::json;
+
+pub(crate) fn as_json(
+    parameters: impl Iterator<Item = &'static ParameterSpec>,
+) -> Vec<serde_json::Value> {
+    let one = |p: &ParameterSpec| json!({"name": p.name, "default": p.default, "domain": p.domain, "about": p.about});
+    parameters.map(one).collect()
+}
+
+pub(crate) fn write_parameters(
+    out: &mut impl Write,
+    parameters: &[ParameterSpec],
+) -> std::io::Result<()> {
+    for p in parameters {
+        writeln!(
+            out,
+            "    {}={}  ({})  {}",
+            p.name, p.default, p.domain, p.about
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+use super::*;
+
+/// Texts just outside of what a domain states, and on its inner edges.
+fn edges(domain: &str) -> (Vec<String>, Vec<String>) {
+    let (mut outside, mut inside) = (vec!["left".to_owned()], Vec::new());
+    let (words, last) = domain.rsplit_once(" or ").unwrap_or(("", domain));
+    let numbers = match domain {
+        "true or false" | "up, down or both" => None,
+        _ => range(last.trim_start_matches("in ")),
+    };
+    let Some((beyond, within)) = numbers else {
+        let words = domain.replace(" or ", ", ");
+        inside.extend(words.split(", ").map(str::to_owned));
+        return (outside, inside);
+    };
+    inside.extend(within);
+    if words.contains("in ") {
+        // What lies beyond one range may lie within the other.
+        return (outside, inside);
+    }
+    outside.extend(beyond);
+    let words = words.split(',').map(str::trim);
+    inside.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
+    (outside, inside)
+}
+
+fn range(range: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    if range == "an IANA time zone" {
+        return Some((owned(&["Mars/Olympus"]), owned(&["Europe/Berlin", "UTC"])));
+    }
+    let (beyond, within): (&[&str], &[&str]) = match range {
+        "finite, above 0" => (&["0", "-1e-9", "inf", "NaN"], &["1e-9"]),
+        "finite, above 1" => (&["1", "inf", "NaN"], &["1.001"]),
+        "finite, at least 0" => (&["-1e-9", "inf", "NaN"], &["0"]),
+        "finite" => (&["inf", "NaN"], &["-1", "0"]),
+        "(0, 0.5]" => (&["0", "0.51", "NaN"], &["1e-3", "0.5"]),
+        "(0, 1]" => (&["0", "1.01", "NaN"], &["1e-3", "1"]),
+        "(0, 1 - level)" => (&["0", "0.03", "NaN"], &["1e-6", "0.01"]),
+        "[0.5, 1)" => (&["0.49", "1", "NaN"], &["0.5", "0.97"]),
+        "(0, 1)" => (&["0", "1", "NaN"], &["1e-3", "0.99"]),
+        "[0, 1]" => (&["-0.01", "1.01", "NaN"], &["0", "1"]),
+        "pairs of finite numbers" => (
+            &["1,0", "0,0", "0", "0,1,2", "0,inf", "NaN,1", "0,1,5,3"],
+            &["-1,1", "0,1,5,7.5"],
+        ),
+        // Of drift detectors, where other parameters have their defaults.
+        "finite, above 0, at most drift_threshold" => (&["0", "3.01", "NaN"], &["1e-9", "3"]),
+        "finite, at least warning_threshold" => (&["1.99", "inf", "NaN"], &["2", "1e9"]),
+        "[beta, 1]" => (&["0.89", "1.01", "NaN"], &["0.9", "1"]),
+        "(0, alpha]" => (&["0", "0.96", "NaN"], &["1e-3", "0.95"]),
+        "(0, warning_confidence]" => (&["0", "0.0051", "NaN"], &["1e-9", "0.005"]),
+        "[drift_confidence, 1)" => (&["0.0009", "1", "NaN"], &["0.001", "0.99"]),
+        "2 * stat_size to 1048576" => (&["59", "1048577", "0.5"], &["60", "1048576"]),
+        "1 to window_size / 2, at most 10000" => (&["0", "51", "0.5"], &["1", "50"]),
+        _ => return whole_numbers(range),
+    };
+    Some((owned(beyond), owned(within)))
+}
+
+fn whole_numbers(range: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let (least, most) = match range.strip_prefix("at least ") {
+        Some(least) => (least, None),
+        None => range.split_once(" to ").map(|(a, b)| (a, Some(b)))?,
+    };
+    let number = |text: &str| text.parse::<u128>().unwrap();
+    let mut outside = vec!["2.5".to_owned()];
+    outside.extend(most.map(|most| (number(most) + 1).to_string()));
+    outside.extend(number(least).checked_sub(1).map(|below| below.to_string()));
+    let inside = [Some(least), most].into_iter().flatten();
+    Some((outside, inside.map(str::to_owned).collect()))
+}
+
+#[test]
+fn domains_are_what_is_accepted() {
+    let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    for spec in detectors() {
+        for p in spec.all_parameters() {
+            // A window over all rows is for files only.
+            let accepted = |value: &str| {
+                let mut given = one(p.name, value);
+                if p.name == "model" && spec.name == "seasonal" {
+                    given.insert("method".to_owned(), "classical".to_owned());
+                }
+                build(spec.name, &given).is_ok() || runner(spec.name, &given).is_ok()
+            };
+            let (outside, inside) = edges(p.domain);
+            for value in outside {
+                assert!(!accepted(&value), "{} {}={value}", spec.name, p.name);
+            }
+            for value in inside {
+                assert!(accepted(&value), "{} {}={value}", spec.name, p.name);
+            }
+            assert!(accepted(p.default), "{} {}", spec.name, p.name);
+        }
+    }
+    for p in COMMON_PARAMETERS {
+        let accepted = |value: &str| take_filter(&mut one(p.name, value)).is_ok();
+        let (outside, inside) = edges(p.domain);
+        for value in outside {
+            assert!(!accepted(&value), "{}={value}", p.name);
+        }
+        for value in inside {
+            assert!(accepted(&value), "{}={value}", p.name);
+        }
+        assert!(accepted(p.default), "{}", p.name);
+    }
+}
+
+#[test]
+fn domains_of_drift_detectors_are_what_is_accepted() {
+    for spec in drift::DRIFT_DETECTORS {
+        for p in spec.parameters {
+            let accepted = |value: &str| {
+                let given = BTreeMap::from([(p.name.to_owned(), value.to_owned())]);
+                drift::method(spec.name, &given).is_ok()
+            };
+            let (outside, inside) = edges(p.domain);
+            for value in outside {
+                assert!(!accepted(&value), "{} {}={value}", spec.name, p.name);
+            }
+            for value in inside {
+                assert!(accepted(&value), "{} {}={value}", spec.name, p.name);
+            }
+            let (set, unset) = (
+                BTreeMap::from([(p.name.into(), p.default.into())]),
+                BTreeMap::new(),
+            );
+            assert_eq!(
+                drift::method(spec.name, &set).unwrap(),
+                drift::method(spec.name, &unset).unwrap(),
+                "{} {}",
+                spec.name,
+                p.name
+            );
+        }
+        let set = BTreeMap::from([("windw".to_owned(), "1".to_owned())]);
+        let message = drift::method(spec.name, &set).unwrap_err().to_string();
+        assert!(message.contains("has no parameter `windw`"), "{message}");
+    }
+    let message = drift::find("adwim").unwrap_err().to_string();
+    assert!(message.contains("did you mean `adwin`"), "{message}");
+}
+
+#[test]
+fn defaults_of_drift_detectors_are_those_of_the_library() {
+    use bongsu_stream::{Adwin, Ddm, DriftMethod, Eddm, HddmA, HddmW, Kswin, PageHinkley};
+    let expected = [
+        DriftMethod::Adwin(Adwin::new()),
+        DriftMethod::Ddm(Ddm::new()),
+        DriftMethod::Eddm(Eddm::new()),
+        DriftMethod::HddmA(HddmA::new()),
+        DriftMethod::HddmW(HddmW::new()),
+        DriftMethod::PageHinkley(PageHinkley::new()),
+        DriftMethod::Kswin(Kswin::new().seed(42)),
+    ];
+    for (spec, expected) in drift::DRIFT_DETECTORS.iter().zip(expected) {
+        assert_eq!(
+            drift::method(spec.name, &BTreeMap::new()).unwrap(),
+            expected
+        );
+    }
+}
