@@ -19,11 +19,13 @@
 //! | [`Ddm`], [`Eddm`] | watch the rate of errors and the gaps between them | errors of a model |
 //! | [`HddmA`], [`HddmW`] | bound averages of errors | errors of a model, with a stated risk |
 //! | [`sketch`] | moments, extremes, quantiles, samples and counts | streams too long to keep |
+//! | [`Fleet`] | keeps a detector a series, judges batches | up to millions of series |
 //! | [`DriftMonitor`] | adds hysteresis to any of these | alarms that must not flap |
 
 mod check;
 mod decay;
 pub mod drift;
+pub mod fleet;
 pub mod half_space_trees;
 pub mod holt_winters;
 pub mod loda;
@@ -39,6 +41,7 @@ pub use drift::{
     EddmDetector, HddmA, HddmADetector, HddmW, HddmWDetector, Kswin, KswinDetector, PageHinkley,
     PageHinkleyDetector,
 };
+pub use fleet::{Fleet, FleetQuery};
 pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesStream};
 pub use holt_winters::{HoltWinters, HoltWintersStream, SeasonLength};
 pub use loda::{Loda, LodaStream};

@@ -185,8 +185,7 @@ impl Chain {
     fn add(&mut self, path: &Path) -> Result<()> {
         let error = match check(path) {
             Ok((link, _)) if link.full => {
-                self.previous = std::mem::take(&mut self.links);
-                self.links.push(link);
+                self.begin(link);
                 self.broken = false;
                 return Ok(());
             }
@@ -297,21 +296,31 @@ impl Chain {
             out.finish()
         })?;
         self.broken = false;
-        if full {
-            let before = std::mem::take(&mut self.links);
-            for link in std::mem::replace(&mut self.previous, before) {
-                // A file that stays is only untidy: the newest full copy counts.
-                let _ = fs::remove_file(link.path);
-            }
-        }
-        self.links.push(Link {
+        let link = Link {
             path,
             sequence,
             full,
             bytes,
             checksum,
-        });
+        };
+        if full {
+            self.begin(link);
+        } else {
+            self.links.push(link);
+        }
         Ok(bytes)
+    }
+
+    /// Makes a full copy the start of the chain. The one before it stays, with its changes, and what
+    /// is older goes.
+    fn begin(&mut self, full: Link) {
+        let before = std::mem::replace(&mut self.links, vec![full]);
+        let old = std::mem::replace(&mut self.previous, before);
+        // The newest first, so that what is left by a process killed here is whole. A file that
+        // stays is only untidy.
+        for link in old.into_iter().rev() {
+            let _ = fs::remove_file(link.path);
+        }
     }
 }
 
