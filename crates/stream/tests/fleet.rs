@@ -68,8 +68,11 @@ fn give(
     (out, report)
 }
 
+/// A series: its fingerprint, its newest moment and the bytes of its detector.
+type Kept = (u64, Timestamp, Vec<u8>);
+
 /// Everything that a fleet knows, in an order of its own.
-fn state(fleet: &Fleet<EwmaStream>, id: QueryId) -> (u64, Counts, Vec<(u64, Timestamp, Vec<u8>)>) {
+fn state(fleet: &Fleet<EwmaStream>, id: QueryId) -> (u64, Counts, Vec<Kept>) {
     let mut series: Vec<_> = fleet
         .series(id)
         .unwrap()

@@ -32,7 +32,7 @@ fn fresh() -> Fleet<EwmaStream> {
 fn step(fleet: &mut Fleet<EwmaStream>) {
     let n = fleet.batches();
     let series: Vec<u64> = (0..SERIES)
-        .filter(|i| n % 10 == 0 || i % 10 == n % 10)
+        .filter(|i| n.is_multiple_of(10) || i % 10 == n % 10)
         .map(|i| (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
         .collect();
     let times = vec![Timestamp::from_secs(n as i64); series.len()];

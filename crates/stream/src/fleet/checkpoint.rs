@@ -3,10 +3,11 @@ use bongsu_core::{Error, Result, Snapshot, StreamDetector, Timestamp};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Fleet;
 use super::batch::Counts;
+use super::judge::{Query, Siblings};
 use super::query::FleetQuery;
-use super::shard::{Entry, shard_of};
-use super::{Fleet, Query, Siblings};
+use super::shard::{Entry, Shard, shard_of};
 
 /// A copy of what has changed in a fleet, taken between two batches, to be written at leisure.
 #[derive(Debug, Clone)]
@@ -320,7 +321,7 @@ impl<D: StreamDetector + Snapshot + Clone + Send + Sync> Loading<D> {
 }
 
 impl<D> Query<D> {
-    fn shard(&mut self, fingerprint: u64) -> Result<&mut super::Shard<D>> {
+    fn shard(&mut self, fingerprint: u64) -> Result<&mut Shard<D>> {
         self.shards
             .get_mut(shard_of(fingerprint))
             .ok_or_else(|| Error::snapshot("a fingerprint belongs to no shard"))

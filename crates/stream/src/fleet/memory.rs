@@ -3,6 +3,7 @@ use rayon::prelude::*;
 
 use super::Fleet;
 use super::batch::Judged;
+use super::shard::Shard;
 
 /// What a fleet holds in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl<D: StreamDetector + Sync> Fleet<D> {
     pub fn memory_usage(&self) -> MemoryUsage {
         let shards = || self.queries.iter().flat_map(|query| &query.shards);
         let (states, index) = shards()
-            .map(super::Shard::own_bytes)
+            .map(Shard::own_bytes)
             .fold((0, 0), |(a, b), (states, index)| (a + states, b + index));
         let shards: Vec<_> = shards().collect();
         let heap = shards
