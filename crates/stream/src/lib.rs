@@ -13,6 +13,7 @@
 //! | [`HoltWinters`] | follows level, slope and season | one metric that repeats |
 //! | [`MicroClusters`] | measures the distance from where the stream has been | several features; the most accurate here |
 //! | [`Loda`] | counts points along random directions | several features, subtle joint changes |
+//! | [`Thresholded`] | learns a bound for any of these | scores that must say yes or no |
 //! | [`Adwin`] | keeps a window for as long as its mean does not change | scores, bounded metrics |
 //! | [`PageHinkley`] | sums deviations from the mean | shifts of a known size |
 //! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
@@ -35,6 +36,7 @@ mod random;
 pub mod random_cut_forest;
 mod scales;
 pub mod sketch;
+pub mod thresholded;
 
 pub use drift::{
     Adwin, AdwinDetector, Ddm, DdmDetector, DriftMethod, DriftMonitor, DriftState, Eddm,
@@ -48,3 +50,4 @@ pub use loda::{Loda, LodaStream};
 pub use micro_clusters::{MicroClusters, MicroClustersStream};
 pub use online_mad::{OnlineMad, OnlineMadStream};
 pub use random_cut_forest::{RandomCutForest, RandomCutForestStream};
+pub use thresholded::{Bound, Thresholded};

@@ -179,6 +179,8 @@ fn memory_stays_within_what_is_promised() {
         scores(&mut stream, &cluster(3000, 10, 1.0, 0.0));
         let size = snapshot::to_bytes(&stream).unwrap().len();
         assert!(size <= most, "{size}");
+        let heap = stream.heap_bytes();
+        assert!((most / 2..=most).contains(&heap), "{heap}");
     }
 }
 

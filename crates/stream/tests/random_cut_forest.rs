@@ -144,6 +144,8 @@ fn memory_stays_within_what_is_promised() {
         let size = snapshot::to_bytes(&stream).unwrap().len();
         let promised = 30 * 256 * (24 * features * shingle + 72);
         assert!(size <= promised, "{size} > {promised}");
+        let heap = stream.heap_bytes();
+        assert!((promised / 2..=promised).contains(&heap), "{heap}");
     }
 }
 

@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use bongsu_core::{Snapshot, StreamDetector, snapshot};
-use bongsu_stream::{Loda, MicroClusters};
+use bongsu_stream::{Bound, Loda, MicroClusters};
 
 fn check<T: Snapshot>(state: &T) {
     let name = format!("{}-v{}.bngs", T::KIND, T::VERSION);
@@ -44,4 +44,6 @@ fn every_snapshot_kind_loads() {
     check(&taught(clusters.build(2).unwrap()));
     let loda = Loda::new().projections(10).unwrap().bins(16).unwrap();
     check(&taught(loda.build(2).unwrap()));
+    let bound = Bound::new().calibration(45).unwrap();
+    check(&taught(bound.on(clusters.build(2).unwrap()).unwrap()));
 }
