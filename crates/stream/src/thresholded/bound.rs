@@ -113,7 +113,11 @@ impl Kept {
     }
 
     pub(super) const fn heap_bytes(&self) -> usize {
-        size_of::<f64>() * self.scores.capacity()
+        let calibrator = match &self.calibrator {
+            Some(calibrator) => calibrator.heap_bytes(),
+            None => 0,
+        };
+        calibrator + size_of::<f64>() * self.scores.capacity()
     }
 
     pub(super) fn validate(&self, bound: &Bound) -> Result<()> {
