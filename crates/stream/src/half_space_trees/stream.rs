@@ -295,7 +295,7 @@ impl StreamDetector for HalfSpaceTreesStream {
     fn heap_bytes(&self) -> usize {
         let limits = match &self.config.limits {
             Limits::Features(limits) => limits.capacity() * size_of::<(f64, f64)>(),
-            Limits::Unit | Limits::Auto { .. } => 0,
+            Limits::Unit | Limits::Auto { .. } | Limits::Every(..) => 0,
         };
         limits
             + self.ranges.capacity() * size_of::<Range>()
