@@ -19,6 +19,7 @@
 //! | [`Kswin`] | tests recent values against those before | changes of the whole distribution |
 //! | [`Ddm`], [`Eddm`] | watch the rate of errors and the gaps between them | errors of a model |
 //! | [`HddmA`], [`HddmW`] | bound averages of errors | errors of a model, with a stated risk |
+//! | [`SeasonalProfile`] | learns what is usual at each hour of the local week | one metric with people's rhythm |
 //! | [`sketch`] | moments, extremes, quantiles, samples and counts | streams too long to keep |
 //! | [`Fleet`] | keeps a detector a series, judges batches | up to millions of series |
 //! | [`DriftMonitor`] | adds hysteresis to any of these | alarms that must not flap |
@@ -35,6 +36,7 @@ pub mod online_mad;
 mod random;
 pub mod random_cut_forest;
 mod scales;
+pub mod seasonal_profile;
 pub mod sketch;
 pub mod thresholded;
 
@@ -50,4 +52,5 @@ pub use loda::{Loda, LodaStream};
 pub use micro_clusters::{MicroClusters, MicroClustersStream};
 pub use online_mad::{OnlineMad, OnlineMadStream};
 pub use random_cut_forest::{RandomCutForest, RandomCutForestStream};
+pub use seasonal_profile::{SeasonalProfile, SeasonalProfileStream};
 pub use thresholded::{Bound, Thresholded};

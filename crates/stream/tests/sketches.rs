@@ -9,7 +9,7 @@
 
 mod common;
 
-use bongsu_core::{Snapshot as _, snapshot};
+use bongsu_core::{Snapshot, snapshot};
 use bongsu_stream::sketch::{
     CountMin, ExponentialMoments, MinMax, Moments, P2, Reservoir, TDigest,
 };
@@ -343,7 +343,7 @@ fn huge_and_tiny_values_do_not_overflow() {
 
 #[test]
 fn nan_and_infinity_change_nothing() {
-    fn refuses<T: snapshot::Snapshot>(state: &T, update: fn(&mut T, f64) -> bool) {
+    fn refuses<T: Snapshot>(state: &T, update: fn(&mut T, f64) -> bool) {
         let bytes = snapshot::to_bytes(state).unwrap();
         let mut state: T = snapshot::from_bytes(&bytes).unwrap();
         for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
@@ -395,4 +395,49 @@ fn parameters_outside_their_domain_are_named() {
     named(Reservoir::new(0, 1).unwrap_err(), "capacity");
     named(CountMin::with_error(1e-9, 0.1, 1).unwrap_err(), "error");
     named(CountMin::with_error(0.1, 1e-30, 1).unwrap_err(), "failure");
+}
+
+/// Stopped after any number of values, saved and loaded, a sketch goes on as if nothing had been.
+#[test]
+fn a_saved_sketch_goes_on_bit_for_bit() {
+    fn check<T: Snapshot + Clone>(fresh: &T, update: fn(&mut T, f64)) {
+        let mut noise = Lcg::new(12);
+        let values: Vec<f64> = (0..700).map(|_| 100.0 * noise.normal()).collect();
+        let mut whole = fresh.clone();
+        values.iter().for_each(|&x| update(&mut whole, x));
+        let whole = snapshot::to_bytes(&whole).unwrap();
+        for _ in 0..50 {
+            let k = (700.0 * noise.uniform()) as usize;
+            let mut state = fresh.clone();
+            values[..k].iter().for_each(|&x| update(&mut state, x));
+            let bytes = snapshot::to_bytes(&state).unwrap();
+            let mut state: T = snapshot::from_bytes(&bytes).unwrap();
+            values[k..].iter().for_each(|&x| update(&mut state, x));
+            assert_eq!(
+                snapshot::to_bytes(&state).unwrap(),
+                whole,
+                "{} {k}",
+                T::KIND
+            );
+        }
+    }
+    check(&Moments::new(), |state, x| state.update(x).unwrap());
+    check(&ExponentialMoments::new(0.1).unwrap(), |state, x| {
+        state.update(x).unwrap();
+    });
+    check(&MinMax::new(), |state, x| state.update(x).unwrap());
+    check(&P2::new(0.9).unwrap(), |state, x| state.update(x).unwrap());
+    check(&TDigest::new(30.0).unwrap(), |state, x| {
+        state.update(x).unwrap();
+    });
+    check(
+        &TDigest::new(30.0).unwrap().half_life(50.0).unwrap(),
+        |state, x| state.update(x).unwrap(),
+    );
+    check(&Reservoir::new(20, 1).unwrap(), |state, x| {
+        state.update(x).unwrap();
+    });
+    check(&CountMin::new(64, 3, 1).unwrap(), |state, x| {
+        state.add(x as i64 as u64, 1);
+    });
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 
-pub(crate) use clock::Clock;
+pub use clock::Clock;
 pub use fitted::FittedProfile;
 
 /// How moments are put into bins by their local time.
@@ -42,7 +42,11 @@ impl Bins {
         }
     }
 
-    fn validate(self) -> Result<()> {
+    /// Checks the domain, for bins that were read from a file.
+    ///
+    /// # Errors
+    /// When their minutes do not divide a day.
+    pub fn validate(self) -> Result<()> {
         match self {
             Self::MinuteOfDay(width) if width == 0 || !DAY.is_multiple_of(width) => Err(
                 Error::parameter("bins", width, "a number of minutes that divides 1440"),
@@ -51,8 +55,21 @@ impl Bins {
         }
     }
 
-    /// The bin of a local time in seconds since 1970-01-01 00:00, a Thursday.
-    fn of(self, local: i64) -> usize {
+    /// How many seconds a bin lasts each time.
+    #[must_use]
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::HourOfDay | Self::HourOfWeek => 3_600,
+            Self::DayOfWeek => 86_400,
+            Self::MinuteOfDay(0) => 60,
+            Self::MinuteOfDay(width) => 60 * width as u32,
+        }
+    }
+
+    /// The bin of a local time in seconds since 1970-01-01 00:00, a Thursday; see
+    /// [`Clock::local_seconds`]. It is below [`Bins::count`].
+    #[must_use]
+    pub fn of(self, local: i64) -> usize {
         let (day, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
         let (weekday, hour) = ((day + 3).rem_euclid(7), second / 3_600);
         let bin = match self {
