@@ -441,3 +441,18 @@ fn a_saved_sketch_goes_on_bit_for_bit() {
         state.add(x as i64 as u64, 1);
     });
 }
+
+#[test]
+fn the_stated_sizes_are_true() {
+    assert_eq!(size_of::<Moments>(), 32);
+    assert_eq!(size_of::<ExponentialMoments>(), 32);
+    assert_eq!(size_of::<MinMax>(), 24);
+    assert_eq!(size_of::<P2>(), 104);
+    assert!(size_of::<Reservoir>() <= 112);
+    assert!(size_of::<TDigest>() <= 112);
+    let mut digest = TDigest::new(100.0).unwrap();
+    for i in 0..100_000 {
+        digest.update(f64::from(i * 7_919 % 100_003)).unwrap();
+    }
+    assert!(digest.heap_bytes() <= 16 * 101 + 16 * 100);
+}

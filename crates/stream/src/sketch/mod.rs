@@ -9,7 +9,7 @@
 //! | [`Moments`] | mean and variance of everything | 32 bytes | yes |
 //! | [`ExponentialMoments`] | mean and variance of what is recent | 32 bytes | no |
 //! | [`MinMax`] | the extremes | 24 bytes | yes |
-//! | [`P2`] | one quantile | 128 bytes | no |
+//! | [`P2`] | one quantile | 104 bytes | no |
 //! | [`TDigest`] | every quantile and rank | about 3 kB | yes |
 //! | [`Reservoir`] | a fair sample | 8 bytes a value | no |
 //! | [`CountMin`] | how often a key came | 8 bytes a cell | yes |

@@ -13,7 +13,7 @@ use crate::check;
 /// stated bound, which is good for smooth distributions and poor for discrete ones;
 /// [`TDigest`](super::TDigest) has a bound and can forget, but takes thirty times the memory.
 ///
-/// Cost: O(1) time a value; 128 bytes.
+/// Cost: O(1) time a value; 104 bytes.
 ///
 /// Source: Jain, Chlamtac 1985, <https://doi.org/10.1145/4372.4378>; equal to river 0.26's
 /// `stats.Quantile` from the sixth value on.
