@@ -7,22 +7,35 @@
 //!
 //! | model | what it assumes | intervals | for |
 //! |---|---|---|---|
+//! | [`Naive`] | the last value, season, drift or mean goes on | closed form | the measure of every other model |
 //! | [`Ets`] | a level, a slope and a season that move slowly | closed form, or simulated | trends and one season, automatically |
+//! | [`Ces`] | a level and its information potential, and a season | closed form | trends and seasons of many kinds |
+//! | [`Theta`] | a line and a smoothed level, dynamic and optimised | closed form | short and noisy series |
+//! | [`Croston`] | sizes and intervals of sparse demand | none | counts that are mostly 0 |
 //!
 //! Every model implements [`Forecaster`](bongsu_core::Forecaster); its fitted type implements
 //! [`FittedForecaster`](bongsu_core::FittedForecaster), can be saved, and tells its
 //! [`Information`] criteria where it has a likelihood. A series lies on a [`Timeline`], which finds
 //! its step and the moments that follow.
 
+pub mod ces;
 mod check;
+pub mod croston;
 pub mod ets;
 mod gaps;
+mod history;
 mod information;
 mod interval;
 mod line;
+pub mod naive;
 mod nelder_mead;
+pub mod theta;
 mod timeline;
 
+pub use ces::{Ces, FittedCes};
+pub use croston::{Croston, FittedCroston};
 pub use ets::{Ets, FittedEts};
 pub use information::{Criterion, Information};
+pub use naive::{FittedNaive, Naive};
+pub use theta::{FittedTheta, Theta};
 pub use timeline::{Step, Timeline};

@@ -229,7 +229,7 @@ impl Simplex {
         }
     }
 
-    /// Moves every point but the first towards the best one.
+    /// Moves every point but the best towards it.
     fn shrink(
         &mut self,
         best: usize,
@@ -240,9 +240,12 @@ impl Simplex {
     ) {
         best_point.copy_from_slice(self.point(best));
         let rows = self.points.chunks_exact_mut(self.dimension);
-        for (point, value) in rows.zip(&mut self.values).skip(1) {
-            for (x, &best) in point.iter_mut().zip(best_point.iter()) {
-                *x = best + by * (*x - best);
+        for (row, (point, value)) in rows.zip(&mut self.values).enumerate() {
+            if row == best {
+                continue;
+            }
+            for (x, &target) in point.iter_mut().zip(best_point.iter()) {
+                *x = target + by * (*x - target);
             }
             bounds.clamp(point);
             *value = f(point);

@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use bongsu_core::{Labels, Series, Snapshot, Timestamp, snapshot};
-use bongsu_forecast::Ets;
+use bongsu_forecast::{Ces, Croston, Ets, Naive, Theta};
 
 fn check<T: Snapshot>(state: &T) {
     let name = format!("{}-v{}.bngs", T::KIND, T::VERSION);
@@ -41,4 +41,11 @@ fn every_snapshot_kind_loads() {
     let series = series();
     let ets = Ets::new("AAA".parse().unwrap()).damped(Some(true));
     check(&ets.period(4).unwrap().fit(&series.view()).unwrap());
+    let seasonal = Naive::seasonal(4).unwrap();
+    check(&seasonal.fit(&series.view()).unwrap());
+    let theta = Theta::dynamic_optimised().period(4).unwrap();
+    check(&theta.fit(&series.view()).unwrap());
+    let ces = Ces::automatic().period(4).unwrap();
+    check(&ces.fit(&series.view()).unwrap());
+    check(&Croston::new().fit(&series.view()).unwrap());
 }

@@ -7,6 +7,7 @@ use super::model::{ErrorType, EtsModel, SeasonType, TrendType};
 use super::recursion::{Smoothing, State, run};
 use super::variance::{Origin, deviations};
 use super::{Ets, simulate};
+use crate::history::History;
 use crate::{Information, Timeline, check, interval};
 
 /// The most simulated values that are kept at once, 8 bytes each: longer requests use fewer paths.
@@ -58,15 +59,9 @@ pub struct FittedEts {
 }
 
 impl FittedEts {
-    /// From an estimate for `values`, which are in the given unit.
-    pub(super) fn new(
-        config: &Ets,
-        timeline: Timeline,
-        estimate: Estimate,
-        unit: f64,
-        values: &[f64],
-        missing: &[bool],
-    ) -> Self {
+    /// From an estimate for `history`.
+    pub(super) fn new(config: &Ets, history: &History, estimate: Estimate) -> Self {
+        let (unit, values) = (history.unit, &history.values);
         let Estimate {
             model,
             smoothing,
@@ -80,20 +75,14 @@ impl FittedEts {
             unit
         };
         let first = states(state, &season, unit, factor);
-        let mut residuals = Vec::with_capacity(values.len());
-        let mut missing = missing.iter();
-        let mut rows = values.iter();
+        let mut fitted = Vec::with_capacity(values.len());
         let pass = run(
             model,
             values,
             smoothing,
             &mut state,
             &mut season,
-            |forecast, _| {
-                let left = rows.next().copied().unwrap_or(f64::NAN) - forecast;
-                let is_missing = missing.next().copied().unwrap_or(false);
-                residuals.push(if is_missing { f64::NAN } else { left * unit });
-            },
+            |forecast, _| fitted.push(forecast),
         );
         let phase = values.len() % season.len().max(1);
         season.rotate_left(phase);
@@ -102,7 +91,7 @@ impl FittedEts {
         let n = values.len();
         let log_likelihood = estimate.log_likelihood - n as f64 * unit.ln();
         Self {
-            timeline,
+            timeline: history.timeline,
             model,
             parameters: EtsParameters {
                 alpha: smoothing.level,
@@ -122,7 +111,7 @@ impl FittedEts {
             converged: estimate.converged,
             paths: config.paths as u64,
             seed: config.seed,
-            residuals,
+            residuals: history.residuals(fitted),
         }
     }
 

@@ -12,7 +12,8 @@ mod variance;
 use bongsu_core::{Error, FittedForecaster, Forecaster, Result, SeriesView};
 use serde::{Deserialize, Serialize};
 
-use crate::{Criterion, Timeline, check, gaps};
+use crate::history::History;
+use crate::{Criterion, check};
 
 pub use fitted::{EtsParameters, EtsStates, FittedEts};
 pub use model::{ErrorType, EtsModel, Family, SeasonType, TrendType};
@@ -201,24 +202,12 @@ impl Ets {
     /// where a given model multiplies.
     pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedEts> {
         self.validate()?;
-        let (timeline, values) = Timeline::of(series)?;
-        let present = check::enough("exponential smoothing", &values, 2)?;
-        let missing: Vec<bool> = values.iter().map(|value| value.is_nan()).collect();
-        let mut values = values;
-        gaps::fill(&mut values);
-        let unit = unit_of(&values);
-        for value in &mut values {
-            *value /= unit;
-        }
-        let estimate = match values.split_first() {
-            Some((&first, rest)) if rest.iter().all(|&value| value == first) => {
-                Estimate::constant(first, values.len())
-            }
-            _ => self.choose(&values, present)?,
+        let history = History::of("exponential smoothing", series, 2)?.scaled();
+        let estimate = match history.constant() {
+            Some(value) => Estimate::constant(value, history.values.len()),
+            None => self.choose(&history.values, history.present)?,
         };
-        Ok(FittedEts::new(
-            self, timeline, estimate, unit, &values, &missing,
-        ))
+        Ok(FittedEts::new(self, &history, estimate))
     }
 
     /// The best of the models for values in a middle range of floats, `present` of which were seen.
@@ -268,19 +257,6 @@ impl Ets {
             )),
         })
     }
-}
-
-/// The power of two by which the values are divided so that the largest magnitude is in [512, 1024):
-/// tolerances then mean the same at every scale, and no digit changes.
-fn unit_of(values: &[f64]) -> f64 {
-    let largest = values
-        .iter()
-        .fold(0.0, |most: f64, value| most.max(value.abs()));
-    if largest == 0.0 {
-        return 1.0;
-    }
-    let exponent = largest.log2().floor().clamp(-1000.0, 1023.0) as i32;
-    2f64.powi(exponent - 9)
 }
 
 impl Forecaster for Ets {

@@ -5,7 +5,7 @@
 
 use super::model::{ErrorType, EtsModel, SeasonType};
 use super::recursion::Smoothing;
-use super::unit_of;
+use crate::history::unit_of;
 
 /// What the variance of a forecast depends on.
 #[derive(Debug, Clone, Copy)]
