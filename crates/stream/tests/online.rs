@@ -187,6 +187,30 @@ fn constant_metrics_settle_and_those_that_rest_are_judged() {
 }
 
 #[test]
+fn louder_noise_becomes_normal() {
+    for (name, build) in ALL {
+        let mut detector = build();
+        alarms(&mut *detector, &noise(5, 1_000));
+        let mut rng = Lcg::new(6);
+        let loud: Vec<f64> = (0..1_000).map(|_| 50.0 + 20.0 * rng.normal()).collect();
+        let found = count(&alarms(&mut *detector, &loud)[60..]);
+        assert!(found <= 10, "{name}: {found}");
+    }
+}
+
+#[test]
+fn one_pass_and_two_agree() {
+    for (name, build) in ALL {
+        let (mut one, mut two) = (build(), build());
+        for &x in &noise(2, 400) {
+            let expected = two.score(&[x]).unwrap();
+            two.learn(&[x]).unwrap();
+            assert_eq!(one.score_then_learn(&[x]).unwrap(), expected, "{name}");
+        }
+    }
+}
+
+#[test]
 fn scores_do_not_depend_on_the_unit() {
     for (name, build) in ALL {
         let values = noise(4, 400);
@@ -316,12 +340,16 @@ fn continues_bit_for_bit<T: StreamDetector + Snapshot>(build: impl Fn() -> T, lo
         if round % 2 == 1 {
             whole.start_from(&ScalePrior::new(0.1, 0.5, 0.01).unwrap());
         }
-        for &x in &values[..stop] {
+        let time = |i: usize| Timestamp::from_secs(60 * i as i64 + if i > 50 { 1_000 } else { 0 });
+        for (i, &x) in values[..stop].iter().enumerate() {
+            whole.set_time(time(i));
             whole.learn(&[x]).unwrap();
         }
         let bytes = snapshot::to_bytes(&whole).unwrap();
         let mut loaded: T = snapshot::from_bytes(&bytes).unwrap();
-        for &x in &values[stop..stop + 300] {
+        for (i, &x) in (stop..).zip(&values[stop..stop + 300]) {
+            whole.set_time(time(i));
+            loaded.set_time(time(i));
             let expected = whole.score_then_learn(&[x]).unwrap();
             let found = loaded.score_then_learn(&[x]).unwrap();
             assert_eq!(format!("{expected:?}"), format!("{found:?}"));

@@ -339,7 +339,7 @@ impl Snapshot for HoltWintersStream {
             _ => LONGEST_SEARCH - 1,
         };
         let in_order = season
-            && (most == u64::MAX || self.scale.points() <= most.max(LONGEST_SEARCH as u64))
+            && self.scale.points() <= most
             && self.kept.len() <= most_kept
             && self.kept.iter().all(|x| !x.is_infinite())
             && self.first.is_valid(self.seen, warmup, takes_first)

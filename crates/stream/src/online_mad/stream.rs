@@ -151,13 +151,16 @@ impl OnlineMadStream {
         score(deviation(x, self.median), self.scale())
     }
 
-    fn take_in(&mut self, x: f64) {
-        if self.first.keeps(self.seen, self.config.warmup) {
+    /// Learns, and scores once the first points are in.
+    fn take_in(&mut self, x: f64) -> Option<f64> {
+        let score = if self.first.keeps(self.seen, self.config.warmup) {
             self.keep(x);
+            None
         } else {
-            self.adapt(x, self.seen);
-        }
+            Some(self.adapt(x, self.seen))
+        };
         self.seen = self.seen.saturating_add(1);
+        score
     }
 
     /// Keeps one of the first points. With the last one median and scale of them all are taken, and
@@ -174,7 +177,8 @@ impl OnlineMadStream {
         }
     }
 
-    fn adapt(&mut self, x: f64, seen: u64) {
+    /// Scores a point and learns it.
+    fn adapt(&mut self, x: f64, seen: u64) -> f64 {
         let d = deviation(x, self.median);
         let score = self.judge(x);
         let beyond = score > self.config.threshold;
@@ -190,7 +194,7 @@ impl OnlineMadStream {
         if let Step::NewLevel(level) = step {
             self.median = level;
             self.age = self.age.min(2 * u64::from(patience));
-            return;
+            return score;
         }
         let mut share = weight(self.config.half_life).max(1.0 / self.age as f64);
         let mut clipped = d;
@@ -210,6 +214,7 @@ impl OnlineMadStream {
             let step = bounded(MEDIAN_STEP * share * self.spread.unit().max(resolution));
             self.median = bounded(self.median + clipped.clamp(-step, step));
         }
+        score
     }
 }
 
@@ -223,8 +228,14 @@ impl StreamDetector for OnlineMadStream {
     }
 
     fn learn(&mut self, x: &[f64]) -> Result<()> {
-        self.take_in(check::single(x)?);
-        Ok(())
+        self.score_then_learn(x).map(|_| ())
+    }
+
+    fn score_then_learn(&mut self, x: &[f64]) -> Result<Score> {
+        let x = check::single(x)?;
+        let remaining = self.remaining();
+        let score = self.take_in(x).filter(|_| remaining == 0);
+        Ok(score.map_or(Score::Warmup { remaining }, Score::Ready))
     }
 
     fn expectation(&self) -> Option<Expectation> {
