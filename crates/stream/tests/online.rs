@@ -136,6 +136,44 @@ fn a_fault_that_came_and_went_does_not_hide_the_next() {
 }
 
 #[test]
+fn a_large_fault_does_not_hide_a_small_one_after_it() {
+    for (name, build) in ALL {
+        let mut hidden = 0;
+        for seed in 0..20 {
+            let mut values = noise(seed, 500);
+            for (i, x) in values.iter_mut().enumerate() {
+                // Up by 50 scales in a ramp, as a rate shows a step, and back.
+                let ramp = (i as f64 - 299.0).min(324.0 - i as f64).clamp(0.0, 6.0);
+                *x += 50.0 * ramp / 6.0;
+            }
+            values[365] += 9.0;
+            hidden += usize::from(!alarms(&mut *build(), &values)[365]);
+        }
+        assert!(hidden <= 4, "{name}: {hidden} of 20");
+    }
+}
+
+#[test]
+fn a_spike_moves_neither_the_level_nor_the_scale() {
+    for (name, build) in ALL {
+        let mut detector = build();
+        alarms(&mut *detector, &noise(3, 1_000));
+        let band = |d: &dyn StreamDetector| {
+            let band = d.expectation().unwrap();
+            (band.expected, band.upper - band.lower)
+        };
+        let before = band(&*detector);
+        alarms(&mut *detector, &[1e9]);
+        let after = band(&*detector);
+        assert!(
+            (after.0 - before.0).abs() < 0.5,
+            "{name}: {after:?}, {before:?}"
+        );
+        assert!(after.1 < 1.15 * before.1, "{name}: {after:?}, {before:?}");
+    }
+}
+
+#[test]
 fn spikes_that_come_often_become_normal_and_rare_ones_do_not() {
     for (name, build) in ALL {
         let run = |every: usize| {
@@ -490,6 +528,28 @@ fn a_new_level_does_not_cost_the_season() {
             "{seed}: {}",
             count(&found[1_005..])
         );
+    }
+}
+
+#[test]
+fn a_season_that_changes_is_learned() {
+    for seed in 0..5 {
+        let size = |i: usize| 10.0 + (i / 48) as f64;
+        let mut values = noise(seed, 48 * 60);
+        for (i, x) in values.iter_mut().enumerate() {
+            // Every second point, so that the level cannot follow.
+            *x += if i % 2 == 0 { size(i) } else { 0.0 };
+        }
+        let mut detector = given();
+        let found = count(&alarms(&mut detector, &values));
+        assert!(found <= 15, "{seed}: {found}");
+        let expected = detector.expectation().unwrap().expected;
+        assert!(
+            (expected - 50.0 - size(values.len())).abs() < 8.0,
+            "{seed}: {expected}"
+        );
+        let width = detector.expectation().map(|band| band.upper - band.lower);
+        assert!(width.unwrap() < 40.0, "{seed}: {width:?}");
     }
 }
 
