@@ -351,3 +351,23 @@ impl Snapshot for HoltWintersStream {
         check::saved(in_order, "the state of Holt-Winters contradicts itself")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_of_the_season_belongs_to_the_level() {
+        let config = HoltWinters::new().period(2).unwrap();
+        let mut stream = HoltWintersStream::fresh(config);
+        stream.cycle = Cycle::of(&[1.0, -1.0, 1.0, -1.0, 1.0], 2);
+        stream.scale = RobustScale::new(1.0, 100);
+        stream.adapt(2.0);
+        // A share of the residual of 3, and half of what the season learned of it.
+        let share = weight(2.0);
+        let season = weight(4.0) * (1.0 - share) * 3.0;
+        let level = share * 3.0 + 0.5 * season;
+        assert!((stream.trend.level() - level).abs() < 1e-12);
+        assert!((stream.cycle.offset(1) - (-1.0 + 0.5 * season)).abs() < 1e-12);
+    }
+}

@@ -321,6 +321,23 @@ mod tests {
     }
 
     #[test]
+    fn a_scale_is_taken_back_when_what_follows_fits_it() {
+        let mut stream = OnlineMad::new().build().unwrap();
+        for i in 0..100 {
+            stream.take_in(f64::from(i % 3));
+        }
+        let before = stream.spread.scale();
+        for _ in 0..5 {
+            stream.take_in(100.0);
+        }
+        stream.spread = Spread::normal(20.0 * before);
+        for i in 0..20 {
+            stream.take_in(100.0 + 0.1 * f64::from(i % 3));
+        }
+        assert!(stream.spread.scale() <= before, "{:?}", stream.spread);
+    }
+
+    #[test]
     fn counters_at_their_end_stay_there() {
         let mut stream = OnlineMad::new().build().unwrap();
         for i in 0..40 {
