@@ -1,4 +1,4 @@
-"""Detectors made of trees, against river and rrcf.
+"""Detectors of several features, against river and rrcf.
 
 Both are imported where they run: river needs Python 3.12, and rrcf 0.4.4 needs setuptools below 81.
 """
@@ -83,6 +83,11 @@ CASES = [
     # The same trees: every score is the same.
     case("half-space-trees", 20_000, 10, partial(tables, 20_000, 10), 1e-12),
     case("half-space-trees-own", 20_000, 10, lambda: [points(20_000, 10)], None),
+    # 10 trees of height 6 against river's 25 of height 8: what a series costs with little memory.
+    case("half-space-trees-small", 20_000, 5, lambda: [points(20_000, 5)], None),
+    # river has no such methods: this is what its users have for several features.
+    case("micro-clusters", 20_000, 5, lambda: [points(20_000, 5)], None),
+    case("loda", 20_000, 5, lambda: [points(20_000, 5)], None),
     # Its sample is the last points where ours is one that fades, so that scores differ.
     Case(
         name="random-cut-forest",

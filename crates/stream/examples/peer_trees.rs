@@ -1,4 +1,4 @@
-//! Times the detectors made of trees for `benches/peers/trees.py`.
+//! Times the detectors of several features for `benches/peers/trees.py`.
 
 // xtask: skip benches/peers/compare.py runs it, on the files that it writes
 
@@ -11,7 +11,7 @@ use std::error::Error;
 use bongsu_core::StreamDetector;
 use bongsu_core::ndarray::Array2;
 use bongsu_stream::half_space_trees::HalfSpace;
-use bongsu_stream::{HalfSpaceTrees, RandomCutForest};
+use bongsu_stream::{HalfSpaceTrees, Loda, MicroClusters, RandomCutForest};
 
 /// The scores of a stream, 0 while there are none.
 fn scores(stream: &mut dyn StreamDetector, x: &Array2<f64>) -> Result<Vec<f64>, Box<dyn Error>> {
@@ -54,6 +54,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let config = HalfSpaceTrees::new().height(job.parameter("height")?)?;
             scores(&mut config.build(x.ncols())?, x)
         }
+        ("half-space-trees-small", []) => scores(&mut HalfSpaceTrees::small().build(x.ncols())?, x),
+        ("micro-clusters", []) => scores(&mut MicroClusters::new().build(x.ncols())?, x),
+        ("loda", []) => scores(&mut Loda::new().build(x.ncols())?, x),
         ("random-cut-forest", []) => {
             let config = RandomCutForest::new().trees(job.parameter("trees")?)?;
             scores(&mut config.build(x.ncols())?, x)
