@@ -12,6 +12,8 @@
 //! | [`Ces`] | a level and its information potential, and a season | closed form | trends and seasons of many kinds |
 //! | [`Theta`] | a line and a smoothed level, dynamic and optimised | closed form | short and noisy series |
 //! | [`Croston`] | sizes and intervals of sparse demand | none | counts that are mostly 0 |
+//! | [`Ensemble`] | the median of several models | medians of their bounds | the safest choice |
+//! | [`Transformed`] | any model of logarithms or powers | exact quantiles | spread that grows with the level |
 //!
 //! Every model implements [`Forecaster`](bongsu_core::Forecaster); its fitted type implements
 //! [`FittedForecaster`](bongsu_core::FittedForecaster), can be saved, and tells its
@@ -21,21 +23,27 @@
 pub mod ces;
 mod check;
 pub mod croston;
+pub mod ensemble;
 pub mod ets;
 mod gaps;
 mod history;
 mod information;
 mod interval;
 mod line;
+mod member;
 pub mod naive;
 mod nelder_mead;
 pub mod theta;
 mod timeline;
+pub mod transform;
 
 pub use ces::{Ces, FittedCes};
 pub use croston::{Croston, FittedCroston};
+pub use ensemble::{Ensemble, FittedEnsemble};
 pub use ets::{Ets, FittedEts};
 pub use information::{Criterion, Information};
+pub use member::{FittedMember, Member};
 pub use naive::{FittedNaive, Naive};
 pub use theta::{FittedTheta, Theta};
 pub use timeline::{Step, Timeline};
+pub use transform::{FittedTransformed, Transformed};

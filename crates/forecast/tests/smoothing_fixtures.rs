@@ -11,7 +11,8 @@
 use std::path::Path;
 
 use bongsu_core::{Labels, Series, Snapshot, Timestamp, snapshot};
-use bongsu_forecast::{Ces, Croston, Ets, Naive, Theta};
+use bongsu_forecast::transform::Transform;
+use bongsu_forecast::{Ces, Croston, Ensemble, Ets, Naive, Theta, Transformed};
 
 fn check<T: Snapshot>(state: &T) {
     let name = format!("{}-v{}.bngs", T::KIND, T::VERSION);
@@ -48,4 +49,8 @@ fn every_snapshot_kind_loads() {
     let ces = Ces::automatic().period(4).unwrap();
     check(&ces.fit(&series.view()).unwrap());
     check(&Croston::new().fit(&series.view()).unwrap());
+    let members = vec![Naive::last().into(), Theta::new().into()];
+    check(&Ensemble::new(members).unwrap().fit(&series.view()).unwrap());
+    let logarithm = Transformed::new(Transform::Log, Naive::drift());
+    check(&logarithm.fit(&series.view()).unwrap());
 }

@@ -83,6 +83,7 @@ fn parameters(model: EtsModel, period: usize) -> usize {
 
 /// Fits `model` to complete `values` in the middle range of floats.
 ///
+/// `slope_most` is the largest parameter of a slope, which the model can lower for those after it.
 /// Gives none where the values cannot be expressed by the model: no point of the search has a
 /// likelihood.
 pub(super) fn estimate(
@@ -90,8 +91,9 @@ pub(super) fn estimate(
     values: &[f64],
     period: usize,
     search: Search,
+    slope_most: &mut f64,
 ) -> Result<Option<Estimate>> {
-    let start = Start::of(model, values, period)?;
+    let start = Start::of(model, values, period, slope_most)?;
     let mut likelihood = Likelihood::new(model, values, period, search.region);
     let method = NelderMead {
         iterations: search.iterations,

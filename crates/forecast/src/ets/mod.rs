@@ -46,7 +46,8 @@ const MAX_PERIOD: usize = 1 << 16;
 ///
 /// Source: Hyndman, Koehler, Snyder & Grose 2002, <https://doi.org/10.1016/S0169-2070(01)00110-8>;
 /// likelihood, starts, search and choice as in `AutoETS` of statsforecast 2.1, except that a damped
-/// trend is summed as in the paper, and that each model of an automatic choice has a box of its own.
+/// trend is summed as in the paper. As there, the box of the slope's parameter never grows again from
+/// one model of a choice to the next: after a seasonal model slopes stay slow.
 ///
 /// ```
 /// use bongsu_core::{FittedForecaster as _, ForecastRequest, Labels, SeriesView, Timestamp};
@@ -221,6 +222,7 @@ impl Ets {
             iterations: self.iterations,
         };
         let mut refused = None;
+        let [_, mut slope_most] = start::SMOOTHING;
         for model in models {
             if model.has_season() && self.period == 1 {
                 continue;
@@ -234,7 +236,8 @@ impl Ets {
                 least_needed = least_needed.min(needed);
                 continue;
             }
-            let Some(estimate) = estimate(model, values, self.period, search)? else {
+            let Some(estimate) = estimate(model, values, self.period, search, &mut slope_most)?
+            else {
                 continue;
             };
             let by = |estimate: &Estimate| estimate.information.by(self.criterion);

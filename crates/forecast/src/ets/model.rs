@@ -137,29 +137,36 @@ impl Family {
     /// error are unstable: they are tried only where the family names both.
     pub(super) fn models(self, damped: Option<bool>) -> Vec<EtsModel> {
         let mut models = Vec::with_capacity(15);
+        let trends = |slope: bool| match slope {
+            false => &[TrendType::None][..],
+            true => &[TrendType::Damped, TrendType::Additive],
+        };
+        let seasons = [
+            SeasonType::None,
+            SeasonType::Additive,
+            SeasonType::Multiplicative,
+        ];
         for error in [ErrorType::Additive, ErrorType::Multiplicative] {
-            for trend in [TrendType::None, TrendType::Damped, TrendType::Additive] {
-                for season in [
-                    SeasonType::None,
-                    SeasonType::Additive,
-                    SeasonType::Multiplicative,
-                ] {
-                    let slope = trend != TrendType::None;
-                    let is_damped = trend == TrendType::Damped;
+            for slope in [false, true] {
+                for season in seasons {
                     let unstable = error == ErrorType::Additive
                         && season == SeasonType::Multiplicative
                         && (self.error.is_none() || self.season.is_none());
                     let wanted = self.error.is_none_or(|wanted| wanted == error)
                         && self.slope.is_none_or(|wanted| wanted == slope)
-                        && self.season.is_none_or(|wanted| wanted == season)
-                        && (!slope || damped.is_none_or(|wanted| wanted == is_damped));
-                    if wanted && !unstable {
-                        models.push(EtsModel {
+                        && self.season.is_none_or(|wanted| wanted == season);
+                    if !wanted || unstable {
+                        continue;
+                    }
+                    models.extend(trends(slope).iter().filter_map(|&trend| {
+                        let is_damped = trend == TrendType::Damped;
+                        let wanted = !slope || damped.is_none_or(|wanted| wanted == is_damped);
+                        wanted.then_some(EtsModel {
                             error,
                             trend,
                             season,
-                        });
-                    }
+                        })
+                    }));
                 }
             }
         }

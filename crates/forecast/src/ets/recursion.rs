@@ -74,6 +74,8 @@ pub(super) fn run(
     }
 }
 
+/// Carries `base`, the level and the damped slope together, and `trend`, the damped slope, from step
+/// to step: written as weighted averages they wait for the least other results.
 fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
     values: &[f64],
     smoothing: Smoothing,
@@ -81,38 +83,53 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
     season: &mut [f64],
     mut seen: impl FnMut(f64, f64),
 ) -> Pass {
-    let mut now = *state;
+    let p = smoothing;
+    let growth = if SLOPE { p.damping * p.slope } else { 0.0 };
+    let taken = p.level + growth;
+    let kept = 1.0 - taken;
+    let mut trend = if SLOPE { p.damping * state.slope } else { 0.0 };
+    let mut base = if SLOPE {
+        state.level + trend
+    } else {
+        state.level
+    };
     let mut squares = 0.0;
     let mut logs = LogSum::new();
     let mut step = |y: f64, season: &mut f64| {
-        let trend = if SLOPE {
-            smoothing.damping * now.slope
-        } else {
-            0.0
-        };
-        let base = if SLOPE { now.level + trend } else { now.level };
-        let (forecast, adjusted) = match SEASON {
-            NONE => (base, y),
-            ADDITIVE => (base + *season, y - *season),
-            _ => (base * *season, quotient(y, *season)),
+        let s = *season;
+        // The value without its season, and the same over the base where anything multiplies.
+        let (forecast, adjusted, ratio) = match (SEASON, ERROR) {
+            (NONE, ADDITIVE) => (base, y, 0.0),
+            (NONE, _) => (base, y, quotient(y, base)),
+            (ADDITIVE, ADDITIVE) => (base + s, y - s, 0.0),
+            (ADDITIVE, _) => (base + s, y - s, quotient(y, base + s)),
+            _ => {
+                let adjusted = quotient(y, s);
+                (base * s, adjusted, quotient(adjusted, base))
+            }
         };
         let mut error = y - forecast;
         if ERROR == MULTIPLICATIVE {
-            let zero = forecast.abs() < NEAR_ZERO;
-            error /= if zero { forecast + NEAR_ZERO } else { forecast };
+            error = if forecast.abs() < NEAR_ZERO {
+                error / (forecast + NEAR_ZERO)
+            } else {
+                ratio - 1.0
+            };
             logs.add(forecast.abs());
         }
         squares += error * error;
         seen(forecast, error);
-        let surprise = adjusted - base;
-        now.level = base + smoothing.level * surprise;
-        if SLOPE {
-            now.slope = trend + smoothing.slope * surprise;
-        }
         match SEASON {
             NONE => {}
-            ADDITIVE => *season += smoothing.season * (y - base - *season),
-            _ => *season += smoothing.season * (quotient(y, base) - *season),
+            ADDITIVE => *season = s + p.season * (adjusted - base),
+            _ => *season = s + p.season * s * (ratio - 1.0),
+        }
+        let next = kept * base + (p.damping * trend + taken * adjusted);
+        if SLOPE {
+            trend = (p.damping * trend + growth * adjusted) - growth * base;
+            base = next;
+        } else {
+            base = kept * base + taken * adjusted;
         }
     };
     if SEASON == NONE {
@@ -126,7 +143,10 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
             }
         }
     }
-    *state = now;
+    *state = State {
+        level: base - trend,
+        slope: if SLOPE { trend / p.damping } else { 0.0 },
+    };
     Pass {
         squares,
         log_forecasts: if ERROR == MULTIPLICATIVE {
@@ -137,6 +157,7 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
     }
 }
 
+/// `x / divisor`, or a huge number where the divisor is nearly 0.
 #[inline(always)]
 fn quotient(x: f64, divisor: f64) -> f64 {
     if divisor.abs() < NEAR_ZERO {

@@ -7,7 +7,7 @@ use super::model::{EtsModel, SeasonType, TrendType};
 use crate::line::{line, line_beside_wave};
 
 /// The least and the largest smoothing parameter.
-const SMOOTHING: [f64; 2] = [0.0001, 0.9999];
+pub(super) const SMOOTHING: [f64; 2] = [0.0001, 0.9999];
 /// The least and the largest damping.
 const DAMPING: [f64; 2] = [0.8, 0.98];
 /// The least seasonal factor.
@@ -24,9 +24,16 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn of(model: EtsModel, values: &[f64], period: usize) -> Result<Self> {
+    /// For `model`, whose slope's parameter may be `slope_most` at most; lowers that to the first
+    /// parameter of the level where the model has a slope.
+    pub(super) fn of(
+        model: EtsModel,
+        values: &[f64],
+        period: usize,
+        slope_most: &mut f64,
+    ) -> Result<Self> {
         let mut start = Self::default();
-        start.push_smoothing(model, period);
+        start.push_smoothing(model, period, slope_most);
         for state in states(model, values, period)? {
             start.push(state, f64::NEG_INFINITY, f64::INFINITY);
         }
@@ -39,7 +46,7 @@ impl Start {
         self.upper.push(upper);
     }
 
-    fn push_smoothing(&mut self, model: EtsModel, period: usize) {
+    fn push_smoothing(&mut self, model: EtsModel, period: usize, slope_most: &mut f64) {
         let [least, most] = SMOOTHING;
         let between = |low: f64, high: f64, share: f64| low + share * (high - low);
         let cycle = if model.has_season() {
@@ -50,8 +57,8 @@ impl Start {
         let level = between(least, most, 0.2 / cycle);
         self.push(level, least, most);
         if model.has_slope() {
-            let most = most.min(level);
-            self.push(between(least, most, 0.1), least, most);
+            *slope_most = slope_most.min(level);
+            self.push(between(least, *slope_most, 0.1), least, *slope_most);
         }
         if model.has_season() {
             let most = most.min(1.0 - level);

@@ -1,0 +1,118 @@
+//! Any of the plain models, as data: what ensembles and transforms are made of.
+
+use bongsu_core::{
+    FittedForecaster, Forecast, ForecastRequest, Forecaster, Result, SeriesView, Snapshot,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Ces, Croston, Ets, FittedCes, FittedCroston, FittedEts, FittedNaive, FittedTheta, Naive, Theta,
+};
+
+/// The configuration of any plain model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Member {
+    /// [`Naive`].
+    Naive(Naive),
+    /// [`Ets`].
+    Ets(Ets),
+    /// [`Ces`].
+    Ces(Ces),
+    /// [`Theta`].
+    Theta(Theta),
+    /// [`Croston`].
+    Croston(Croston),
+}
+
+/// Any of the plain models, fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FittedMember {
+    /// [`FittedNaive`].
+    Naive(FittedNaive),
+    /// [`FittedEts`].
+    Ets(FittedEts),
+    /// [`FittedCes`].
+    Ces(FittedCes),
+    /// [`FittedTheta`].
+    Theta(FittedTheta),
+    /// [`FittedCroston`].
+    Croston(FittedCroston),
+}
+
+macro_rules! members {
+    ($($name:ident),*) => {
+        impl Member {
+            /// Checks every parameter, for configurations that were read from a file.
+            ///
+            /// # Errors
+            /// When a parameter is outside its domain.
+            pub fn validate(&self) -> Result<()> {
+                match self {
+                    $(Self::$name(model) => model.validate(),)*
+                }
+            }
+
+            /// Fits the model to `series`.
+            ///
+            /// # Errors
+            /// As those of the model.
+            pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedMember> {
+                Ok(match self {
+                    $(Self::$name(model) => FittedMember::$name(model.fit(series)?),)*
+                })
+            }
+
+            /// The name of the kind of model.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)*
+                }
+            }
+        }
+
+        impl FittedMember {
+            /// The model as a forecaster.
+            #[must_use]
+            pub fn as_forecaster(&self) -> &dyn FittedForecaster {
+                match self {
+                    $(Self::$name(model) => model,)*
+                }
+            }
+
+            pub(crate) fn validate(&self) -> Result<()> {
+                match self {
+                    $(Self::$name(model) => model.validate(),)*
+                }
+            }
+        }
+
+        $(impl From<$name> for Member {
+            fn from(model: $name) -> Self {
+                Self::$name(model)
+            }
+        })*
+    };
+}
+
+members!(Naive, Ets, Ces, Theta, Croston);
+
+impl Forecaster for Member {
+    fn fit(&self, y: &SeriesView<'_>) -> Result<Box<dyn FittedForecaster>> {
+        Ok(Box::new(Self::fit(self, y)?))
+    }
+}
+
+impl FittedForecaster for FittedMember {
+    fn forecast(&self, request: &ForecastRequest<'_>) -> Result<Forecast> {
+        self.as_forecaster().forecast(request)
+    }
+
+    fn residuals(&self) -> &[f64] {
+        self.as_forecaster().residuals()
+    }
+}
