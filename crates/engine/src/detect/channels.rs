@@ -93,6 +93,7 @@ impl<'a> Channels<'a> {
             values.extend(row);
             let manner = Manner {
                 learn: i < train,
+                raw: self.request.raw,
                 explain: self.request.explain.then_some(self.names.as_slice()),
                 filter: self.filter,
             };

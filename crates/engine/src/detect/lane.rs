@@ -1,10 +1,10 @@
 use bongsu_core::{
-    Contribution, DeviationFilter, Expectation, Result as CoreResult, StreamDetector, Timestamp,
+    Calibrator, Contribution, DeviationFilter, Expectation, Result as CoreResult, Snapshot as _,
+    StreamDetector, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Found;
-use super::reading::Reading;
 use crate::Error;
 use crate::registry::StreamState;
 
@@ -13,13 +13,15 @@ use crate::registry::StreamState;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lane {
     detector: StreamState,
-    reading: Reading,
+    calibrator: Calibrator,
 }
 
 /// How a point is judged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner<'a> {
     pub(crate) learn: bool,
+    /// Whether raw scores are asked for.
+    pub(crate) raw: bool,
     /// The names of the channels, where it is to be said what they contribute.
     pub(crate) explain: Option<&'a [String]>,
     pub(crate) filter: &'a DeviationFilter,
@@ -30,8 +32,11 @@ impl Lane {
     /// When the detector is not for this number of features.
     pub(crate) fn new(mut detector: StreamState, features: usize) -> Result<Self, Error> {
         detector.fix_features(features)?;
-        let reading = Reading::of(&detector)?;
-        Ok(Self { detector, reading })
+        let calibrator = Calibrator::threshold(detector.threshold().unwrap_or(1.0))?;
+        Ok(Self {
+            detector,
+            calibrator,
+        })
     }
 
     pub(crate) const fn detector(&self) -> &StreamState {
@@ -40,7 +45,7 @@ impl Lane {
 
     pub(crate) fn validate(&self) -> CoreResult<()> {
         self.detector.validate()?;
-        self.reading.validate()
+        self.calibrator.validate()
     }
 
     /// # Errors
@@ -53,6 +58,11 @@ impl Lane {
     ) -> CoreResult<Found> {
         self.detector.set_time(time);
         let band = self.detector.expectation();
+        let own = if manner.raw {
+            self.detector.raw_score(values)?
+        } else {
+            None
+        };
         // What a channel contributes must be asked before the point is learned.
         let names = manner.explain.filter(|names| names.len() > 1);
         let learn_at_once = manner.learn && names.is_none();
@@ -61,19 +71,16 @@ impl Lane {
         } else {
             self.detector.score(values)?
         };
-        let raw = score.ready();
-        let calibrated = raw.and_then(|raw| self.reading.read(raw));
+        let calibrated = score.ready().map(|score| self.calibrator.calibrate(score));
+        let raw = own.unwrap_or(score).ready();
         let mut found = Found::new(raw, calibrated, values, band, manner.filter);
         if let Some(names) = names
             && found.is_anomalous()
         {
             found.contributions = shares(names, self.detector.contributions(values)?);
         }
-        if manner.learn {
-            if !learn_at_once {
-                self.detector.learn(values)?;
-            }
-            raw.map_or(Ok(()), |raw| self.reading.learn(raw))?;
+        if manner.learn && !learn_at_once {
+            self.detector.learn(values)?;
         }
         Ok(found)
     }

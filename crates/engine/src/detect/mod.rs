@@ -2,7 +2,6 @@
 
 mod channels;
 mod lane;
-mod reading;
 
 use std::collections::BTreeMap;
 

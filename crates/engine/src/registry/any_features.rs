@@ -4,7 +4,10 @@ use bongsu_core::{
     Error as CoreError, Result as CoreResult, ScalePrior, Score, Snapshot, StreamDetector,
     Timestamp,
 };
-use bongsu_stream::{HalfSpaceTrees, HalfSpaceTreesStream, RandomCutForest, RandomCutForestStream};
+use bongsu_stream::{
+    Bound, HalfSpaceTrees, HalfSpaceTreesStream, Loda, LodaStream, MicroClusters,
+    MicroClustersStream, RandomCutForest, RandomCutForestStream, Thresholded,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -39,74 +42,95 @@ pub trait ForFeatures: Debug + Clone + PartialEq + Serialize + DeserializeOwned 
     }
 }
 
-impl ForFeatures for HalfSpaceTrees {
-    type Stream = HalfSpaceTreesStream;
+/// What a configuration of this crate's dependency says of itself; `contributions` is the method
+/// that tells what each feature contributes, where there is one.
+macro_rules! for_features {
+    ($config:ty, $stream:ty $(, $contributions:ident)?) => {
+        impl ForFeatures for $config {
+            type Stream = $stream;
 
-    fn build(&self, features: usize) -> CoreResult<Self::Stream> {
-        self.build(features)
-    }
+            fn build(&self, features: usize) -> CoreResult<Self::Stream> {
+                self.build(features)
+            }
 
-    fn validate(&self) -> CoreResult<()> {
-        self.validate()
-    }
+            fn validate(&self) -> CoreResult<()> {
+                self.validate()
+            }
 
-    fn of(stream: &Self::Stream) -> &Self {
-        stream.config()
-    }
+            fn of(stream: &Self::Stream) -> &Self {
+                stream.config()
+            }
+
+            $(fn contributions(stream: &Self::Stream, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {
+                stream.$contributions(x)
+            })?
+        }
+    };
 }
 
-impl ForFeatures for RandomCutForest {
-    type Stream = RandomCutForestStream;
+for_features!(HalfSpaceTrees, HalfSpaceTreesStream);
+for_features!(RandomCutForest, RandomCutForestStream, attribution);
+for_features!(MicroClusters, MicroClustersStream, contributions);
+for_features!(Loda, LodaStream, contributions);
 
-    fn build(&self, features: usize) -> CoreResult<Self::Stream> {
-        self.build(features)
-    }
-
-    fn validate(&self) -> CoreResult<()> {
-        self.validate()
-    }
-
-    fn of(stream: &Self::Stream) -> &Self {
-        stream.config()
-    }
-
-    fn contributions(stream: &Self::Stream, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {
-        stream.attribution(x)
-    }
-}
-
-/// A detector of rows that learns point by point and takes as many features as its first point has.
+/// A detector of rows that learns point by point and takes as many features as its first point has,
+/// with a bound that is learned from its own scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is kept in a box, and open only before its first point"
+)]
 pub enum AnyFeatures<C: ForFeatures> {
     /// Nothing was learned yet.
-    Open(C),
+    Open {
+        /// What the detector will be.
+        config: C,
+        /// What its bound will be.
+        bound: Bound,
+    },
     /// From the first point on.
-    Fixed(C::Stream),
+    Fixed(Thresholded<C::Stream>),
 }
 
 impl<C: ForFeatures> AnyFeatures<C> {
+    /// # Errors
+    /// When a parameter is outside its domain.
+    pub(super) fn new(config: C, bound: Bound) -> CoreResult<Self> {
+        config.validate()?;
+        bound.validate()?;
+        Ok(Self::Open { config, bound })
+    }
+
     /// Settles the number of features before the first point.
     ///
     /// # Errors
-    /// When the configuration is not for this number of features, or another is settled already.
+    /// When the configuration is not for this number of features.
     pub(super) fn fix(&mut self, features: usize) -> CoreResult<()> {
-        if let Self::Open(config) = self {
-            *self = Self::Fixed(config.build(features)?);
+        if let Self::Open { config, bound } = self {
+            *self = Self::Fixed(bound.on(config.build(features)?)?);
         }
         Ok(())
     }
 
     pub(super) fn contributions(&self, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {
         match self {
-            Self::Open(_) => Ok(None),
-            Self::Fixed(stream) => C::contributions(stream, x),
+            Self::Open { .. } => Ok(None),
+            Self::Fixed(stream) => C::contributions(stream.detector(), x),
         }
     }
 
-    fn fixed(&self) -> Option<&C::Stream> {
+    /// The score of `x` before the bound is laid on it.
+    pub(super) fn raw_score(&self, x: &[f64]) -> CoreResult<Score> {
         match self {
-            Self::Open(_) => None,
+            Self::Open { config, .. } => config.build(x.len())?.score(x),
+            Self::Fixed(stream) => stream.detector().score(x),
+        }
+    }
+
+    const fn fixed(&self) -> Option<&Thresholded<C::Stream>> {
+        match self {
+            Self::Open { .. } => None,
             Self::Fixed(stream) => Some(stream),
         }
     }
@@ -115,19 +139,22 @@ impl<C: ForFeatures> AnyFeatures<C> {
 impl<C: ForFeatures> StreamDetector for AnyFeatures<C> {
     fn score(&self, x: &[f64]) -> CoreResult<Score> {
         match self {
-            Self::Open(config) => config.build(x.len())?.score(x),
+            Self::Open { config, bound } => bound.on(config.build(x.len())?)?.score(x),
             Self::Fixed(stream) => stream.score(x),
         }
     }
 
     fn learn(&mut self, x: &[f64]) -> CoreResult<()> {
-        self.score_then_learn(x).map(drop)
+        match self {
+            Self::Open { .. } => self.score_then_learn(x).map(drop),
+            Self::Fixed(stream) => stream.learn(x),
+        }
     }
 
     fn score_then_learn(&mut self, x: &[f64]) -> CoreResult<Score> {
         match self {
-            Self::Open(config) => {
-                let mut stream = config.build(x.len())?;
+            Self::Open { config, bound } => {
+                let mut stream = bound.on(config.build(x.len())?)?;
                 let score = stream.score_then_learn(x)?;
                 *self = Self::Fixed(stream);
                 Ok(score)
@@ -136,8 +163,9 @@ impl<C: ForFeatures> StreamDetector for AnyFeatures<C> {
         }
     }
 
+    /// Scores are calibrated.
     fn threshold(&self) -> Option<f64> {
-        self.fixed().and_then(StreamDetector::threshold)
+        Some(1.0)
     }
 
     fn set_time(&mut self, timestamp: Timestamp) {
@@ -148,7 +176,7 @@ impl<C: ForFeatures> StreamDetector for AnyFeatures<C> {
 
     fn start_from(&mut self, prior: &ScalePrior) -> bool {
         match self {
-            Self::Open(_) => false,
+            Self::Open { .. } => false,
             Self::Fixed(stream) => stream.start_from(prior),
         }
     }
@@ -164,7 +192,8 @@ impl<C: ForFeatures> StreamDetector for AnyFeatures<C> {
     /// The next point may have another number of features.
     fn reset(&mut self) {
         if let Self::Fixed(stream) = self {
-            *self = Self::Open(C::of(stream).clone());
+            let (config, bound) = (C::of(stream.detector()).clone(), *stream.bound());
+            *self = Self::Open { config, bound };
         }
     }
 }
@@ -175,7 +204,10 @@ impl<C: ForFeatures> Snapshot for AnyFeatures<C> {
 
     fn validate(&self) -> CoreResult<()> {
         match self {
-            Self::Open(config) => config.validate(),
+            Self::Open { config, bound } => {
+                config.validate()?;
+                bound.validate()
+            }
             Self::Fixed(stream) => stream.validate(),
         }
         .map_err(|e| CoreError::snapshot(e.to_string()))

@@ -1,5 +1,6 @@
 //! The one table of detectors: the binary, the configuration and the docs read it.
 
+mod adaptive;
 mod any_features;
 mod columns;
 pub mod drift;
@@ -34,6 +35,7 @@ pub const DETECTORS: &[&[DetectorSpec]] = &[
     tables::TABLES,
     sequences::SEQUENCES,
     multivariate::MULTIVARIATE,
+    adaptive::ADAPTIVE,
 ];
 
 /// Every detector.

@@ -1,9 +1,67 @@
 use bongsu_core::Result as CoreResult;
 use bongsu_stream::half_space_trees::Limits;
-use bongsu_stream::{HalfSpaceTrees, RandomCutForest};
+use bongsu_stream::{Bound, HalfSpaceTrees, Loda, MicroClusters, RandomCutForest};
 
-use super::parameter::{Parameters, SEED, parameter};
+use super::parameter::{ParameterSpec, Parameters, SEED, parameter};
 use super::{AnyFeatures, DetectorSpec, Input, Method, StreamState};
+
+const HALF_LIFE: ParameterSpec = parameter(
+    "half_life",
+    "2000",
+    "10 to 1000000",
+    "rows after which what a row weighs has halved",
+);
+
+const WARMUP: ParameterSpec = parameter(
+    "warmup",
+    "100",
+    "32 to 1000000",
+    "rows that are learned before the first score",
+);
+
+const MAX_ALARM_SHARE: ParameterSpec = parameter(
+    "max_alarm_share",
+    "0.01",
+    "in (0, 0.1]",
+    "the share of normal rows beyond the bound, which is learned from the latest scores",
+);
+
+const BOUND_WINDOW: ParameterSpec = parameter(
+    "bound_window",
+    "1000",
+    "calibration to 100000",
+    "the latest scores that the bound rests on",
+);
+
+const CALIBRATION: ParameterSpec = parameter(
+    "calibration",
+    "200",
+    "40 to bound_window",
+    "scores before the first bound",
+);
+
+const PATIENCE: ParameterSpec = parameter(
+    "patience",
+    "40",
+    "0 or 2 to 100000",
+    "anomalous rows one after the other that are taken as the new normal; 0 is never",
+);
+
+const LEARN_ANOMALOUS: ParameterSpec = parameter(
+    "learn_anomalous",
+    "true",
+    "true or false",
+    "whether anomalous rows are learned too",
+);
+
+fn bound(p: &Parameters<'_>) -> CoreResult<Bound> {
+    Ok(Bound::new()
+        .max_alarm_share(p.number("max_alarm_share")?)?
+        .window(p.integer("bound_window")?)?
+        .calibration(p.integer("calibration")?)?
+        .patience(p.integer("patience")?)?
+        .learn_anomalous(p.flag("learn_anomalous")?))
+}
 
 /// Detectors that judge all channels of a row together and learn row by row, in constant memory.
 pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
@@ -37,15 +95,17 @@ pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
                 "the lower and the upper limit of all channels, or of each in turn; values outside count as on the limit, `auto` learns them from the first window",
             ),
             SEED,
+            MAX_ALARM_SHARE,
+            BOUND_WINDOW,
+            CALIBRATION,
+            PATIENCE,
+            LEARN_ANOMALOUS,
         ],
         classic: &[],
         input: Input::Table,
         method: Method::Stream(|p| {
-            let config = half_space_trees(p)?;
-            config.validate()?;
-            Ok(StreamState::HalfSpaceTrees(Box::new(AnyFeatures::Open(
-                config,
-            ))))
+            let detector = AnyFeatures::new(half_space_trees(p)?, bound(p)?)?;
+            Ok(StreamState::HalfSpaceTrees(Box::new(detector)))
         }),
     },
     DetectorSpec {
@@ -78,6 +138,11 @@ pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
                 "rows that are learned before the first score",
             ),
             SEED,
+            MAX_ALARM_SHARE,
+            BOUND_WINDOW,
+            CALIBRATION,
+            PATIENCE,
+            LEARN_ANOMALOUS,
         ],
         classic: &[],
         input: Input::Table,
@@ -89,10 +154,79 @@ pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
                 .time_decay(p.number("time_decay")?)?
                 .output_after(p.integer("output_after")?)?
                 .seed(p.parse("seed")?);
-            config.validate()?;
-            Ok(StreamState::RandomCutForest(Box::new(AnyFeatures::Open(
-                config,
-            ))))
+            let detector = AnyFeatures::new(config, bound(p)?)?;
+            Ok(StreamState::RandomCutForest(Box::new(detector)))
+        }),
+    },
+    DetectorSpec {
+        name: "micro-clusters",
+        summary: "Micro-clusters: distance from where the stream has been, in scales of each channel.",
+        parameters: &[
+            parameter("clusters", "50", "2 to 10000", "the most centres"),
+            HALF_LIFE,
+            parameter(
+                "radius",
+                "1",
+                "finite, above 0",
+                "how far a row may be from the nearest centre to join it, in mean distances from it",
+            ),
+            parameter(
+                "core",
+                "0.7",
+                "in (0, 1]",
+                "the weight from which a centre is normal, in shares of what it would be if all weighed the same",
+            ),
+            WARMUP,
+            MAX_ALARM_SHARE,
+            BOUND_WINDOW,
+            CALIBRATION,
+            PATIENCE,
+            LEARN_ANOMALOUS,
+        ],
+        classic: &[],
+        input: Input::Table,
+        method: Method::Stream(|p| {
+            let config = MicroClusters::new()
+                .clusters(p.integer("clusters")?)?
+                .half_life(p.integer("half_life")?)?
+                .radius(p.number("radius")?)?
+                .core(p.number("core")?)?
+                .warmup(p.integer("warmup")?)?;
+            let detector = AnyFeatures::new(config, bound(p)?)?;
+            Ok(StreamState::MicroClusters(Box::new(detector)))
+        }),
+    },
+    DetectorSpec {
+        name: "loda",
+        summary: "LODA: rows that are rare along random directions, for subtle changes of several channels together.",
+        parameters: &[
+            parameter(
+                "projections",
+                "100",
+                "1 to 10000",
+                "the number of random directions",
+            ),
+            parameter("bins", "64", "4 to 4096", "the bins of each histogram"),
+            HALF_LIFE,
+            WARMUP,
+            SEED,
+            MAX_ALARM_SHARE,
+            BOUND_WINDOW,
+            CALIBRATION,
+            PATIENCE,
+            LEARN_ANOMALOUS,
+        ],
+        classic: &[],
+        input: Input::Table,
+        method: Method::Stream(|p| {
+            let config = Loda::new()
+                .projections(p.integer("projections")?)?
+                .bins(p.integer("bins")?)?
+                .half_life(p.integer("half_life")?)?
+                .warmup(p.integer("warmup")?)?
+                .seed(p.parse("seed")?);
+            let detector = AnyFeatures::new(config, bound(p)?)?;
+            Ok(StreamState::Loda(Box::new(detector)))
         }),
     },
 ];

@@ -3,7 +3,10 @@ use bongsu_stats::{
     BocpdStream, CusumStream, EwmaStream, IqrStream, RobustZStream, SpectralResidualStream,
     SpotStream, TwoWindowStream, ZScoreStream,
 };
-use bongsu_stream::{HalfSpaceTrees, RandomCutForest};
+use bongsu_stream::{
+    HalfSpaceTrees, HoltWintersStream, Loda, MicroClusters, OnlineMadStream, RandomCutForest,
+    SeasonalProfileStream,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{AnyFeatures, Refitted};
@@ -36,6 +39,16 @@ pub enum StreamState {
     HalfSpaceTrees(Box<AnyFeatures<HalfSpaceTrees>>),
     /// `rcf`
     RandomCutForest(Box<AnyFeatures<RandomCutForest>>),
+    /// `micro-clusters`
+    MicroClusters(Box<AnyFeatures<MicroClusters>>),
+    /// `loda`
+    Loda(Box<AnyFeatures<Loda>>),
+    /// `online-mad`
+    OnlineMad(Box<OnlineMadStream>),
+    /// `seasonal-profile`
+    SeasonalProfile(Box<SeasonalProfileStream>),
+    /// `holt-winters`
+    HoltWinters(Box<HoltWintersStream>),
 }
 
 macro_rules! each {
@@ -53,6 +66,11 @@ macro_rules! each {
             StreamState::Refitted($detector) => $call,
             StreamState::HalfSpaceTrees($detector) => $call,
             StreamState::RandomCutForest($detector) => $call,
+            StreamState::MicroClusters($detector) => $call,
+            StreamState::Loda($detector) => $call,
+            StreamState::OnlineMad($detector) => $call,
+            StreamState::SeasonalProfile($detector) => $call,
+            StreamState::HoltWinters($detector) => $call,
         }
     };
 }
@@ -76,7 +94,21 @@ impl StreamState {
         match self {
             Self::HalfSpaceTrees(detector) => detector.fix(features),
             Self::RandomCutForest(detector) => detector.fix(features),
+            Self::MicroClusters(detector) => detector.fix(features),
+            Self::Loda(detector) => detector.fix(features),
             _ => Ok(()),
+        }
+    }
+
+    /// The raw score of the next point, of detectors whose scores are calibrated by a bound that they
+    /// were given.
+    pub(crate) fn raw_score(&self, x: &[f64]) -> CoreResult<Option<Score>> {
+        match self {
+            Self::HalfSpaceTrees(detector) => detector.raw_score(x).map(Some),
+            Self::RandomCutForest(detector) => detector.raw_score(x).map(Some),
+            Self::MicroClusters(detector) => detector.raw_score(x).map(Some),
+            Self::Loda(detector) => detector.raw_score(x).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -86,6 +118,8 @@ impl StreamState {
         match self {
             Self::HalfSpaceTrees(detector) => detector.contributions(x),
             Self::RandomCutForest(detector) => detector.contributions(x),
+            Self::MicroClusters(detector) => detector.contributions(x),
+            Self::Loda(detector) => detector.contributions(x),
             Self::Refitted(detector) => detector.contributions(x),
             _ => Ok(None),
         }

@@ -39,12 +39,17 @@ fn range(range: &str) -> Option<(Vec<String>, Vec<String>)> {
         "(0, 1 - level)" => (&["0", "0.03", "NaN"], &["1e-6", "0.01"]),
         "[0.5, 1)" => (&["0.49", "1", "NaN"], &["0.5", "0.97"]),
         "(0, 1)" => (&["0", "1", "NaN"], &["1e-3", "0.99"]),
+        "[1, 1000000]" => (&["0.99", "1000001", "NaN"], &["1", "2.5", "1000000"]),
+        "(0, 0.1]" => (&["0", "0.11", "NaN"], &["1e-3", "0.1"]),
+        "finite, at least 1" => (&["0.99", "inf", "NaN"], &["1"]),
+        // Where other parameters have their defaults.
+        "calibration to 100000" => (&["199", "100001", "0.5"], &["200", "100000"]),
+        "40 to bound_window" => (&["39", "1001", "0.5"], &["40", "1000"]),
         "[0, 1]" => (&["-0.01", "1.01", "NaN"], &["0", "1"]),
         "pairs of finite numbers" => (
             &["1,0", "0,0", "0", "0,1,2", "0,inf", "NaN,1", "0,1,5,3"],
             &["-1,1", "0,1,5,7.5"],
         ),
-        // Of drift detectors, where other parameters have their defaults.
         "finite, above 0, at most drift_threshold" => (&["0", "3.01", "NaN"], &["1e-9", "3"]),
         "finite, at least warning_threshold" => (&["1.99", "inf", "NaN"], &["2", "1e9"]),
         "[beta, 1]" => (&["0.89", "1.01", "NaN"], &["0.9", "1"]),

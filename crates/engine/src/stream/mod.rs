@@ -264,6 +264,7 @@ impl StreamSession {
         let together = self.judges_together();
         let manner = Manner {
             learn: true,
+            raw: self.raw,
             explain: (self.explain && together).then_some(self.channels.as_slice()),
             filter: &self.filter,
         };
