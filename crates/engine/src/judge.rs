@@ -6,6 +6,7 @@ use bongsu_core::{
     Calibrator, DeviationFilter, Explanation, Labels, METRIC_NAME, Series, StreamDetector,
     Timestamp, Verdict, format_duration,
 };
+use bongsu_stream::fleet::scale_of_siblings;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,11 @@ pub(crate) struct Judge {
     /// After so long without a number a series that is there counts as normal.
     quiet_after: i64,
     max_series: usize,
+    start_from_siblings: bool,
 }
+
+/// So many siblings are asked for their scale.
+const SIBLINGS: usize = 256;
 
 /// The moments to be judged: multiples of the step, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +87,7 @@ impl Judge {
             absent_after: query.absent_after.millis(),
             forget_after: query.forget_after.millis(),
             max_series,
+            start_from_siblings: query.start_from_siblings,
         })
     }
 
@@ -177,10 +183,11 @@ impl Judge {
         let room = self.max_series.saturating_sub(work.len());
         judged.refused_series = fresh.len().saturating_sub(room);
         fresh.truncate(room);
+        let detector = self.detector_of_new(&work, &fresh);
         work.extend(fresh.into_iter().map(|series| {
             let state = SeriesState {
                 labels: series.labels().clone(),
-                detector: self.fresh.clone(),
+                detector: detector.clone(),
                 judged: Timestamp::MIN,
                 last_seen: Timestamp::MIN,
                 last_value: Timestamp::MIN,
@@ -190,6 +197,26 @@ impl Judge {
         }));
         work.sort_by(|(a, _), (b, _)| a.labels.cmp(&b.labels));
         work
+    }
+
+    /// What `new` series start with, beside those that are known.
+    fn detector_of_new(
+        &self,
+        known: &[(SeriesState, Option<Series>)],
+        new: &[Series],
+    ) -> StreamState {
+        let mut detector = self.fresh.clone();
+        if self.start_from_siblings && !new.is_empty() {
+            let every = known.len().div_ceil(SIBLINGS).max(1);
+            let siblings = known
+                .iter()
+                .step_by(every)
+                .map(|(state, _)| &state.detector);
+            if let Some(prior) = scale_of_siblings(siblings) {
+                detector.start_from(&prior);
+            }
+        }
+        detector
     }
 
     /// The verdicts of one series, its missing values, and whether it is to be forgotten.

@@ -141,6 +141,11 @@ pub struct QueryConfig {
     /// The detector's parameters by name.
     #[serde(default)]
     pub parameters: BTreeMap<String, ParameterValue>,
+    /// Whether a new series starts from the scale of its siblings, the other series of the query,
+    /// rather than from a warm-up of its own, where at least 8 of them have warmed up and the
+    /// detector can (`ewma`, `online-mad`, `holt-winters`, `seasonal-profile`).
+    #[serde(default)]
+    pub start_from_siblings: bool,
     /// The side of the expected value that counts: `up`, `down` or `both`.
     #[serde(default)]
     #[schemars(with = "DirectionSchema")]
@@ -381,6 +386,7 @@ impl QueryConfig {
             offset: Span::default(),
             detector: default_detector(),
             parameters: BTreeMap::new(),
+            start_from_siblings: false,
             direction: Direction::default(),
             min_abs_dev: 0.0,
             min_rel_dev: 0.0,

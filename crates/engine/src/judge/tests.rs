@@ -196,3 +196,28 @@ fn identities_keep_the_series_apart_and_name_the_query() {
     assert_eq!(identity.len(), 4, "{identity}");
     assert_eq!(identity.get("metric"), Some("up"));
 }
+
+#[test]
+fn a_new_series_starts_from_its_siblings_where_the_query_says_so() {
+    let judged = |start_from_siblings: bool| {
+        let mut query = QueryConfig::new("load", "load");
+        query.step = crate::config::Span::from_secs(10);
+        query.start_from_siblings = start_from_siblings;
+        let judge = Judge::new(&query, 100).unwrap();
+        let points: Vec<i64> = (1..=40).map(|i| 10 * i).collect();
+        let hosts: Vec<String> = (0..12).map(|i| format!("host-{i:02}")).collect();
+        let old = hosts.iter().map(|host| series(host, &points)).collect();
+        let mut known = Vec::new();
+        judge.judge(&mut known, old, grid(10, 400), true, true);
+        let points: Vec<i64> = (41..=60).map(|i| 10 * i).collect();
+        let new = vec![series("new", &points)];
+        let judged = judge.judge(&mut known, new, grid(410, 600), false, false);
+        judged
+            .verdicts
+            .iter()
+            .filter(|(_, v)| v.score.is_some())
+            .count()
+    };
+    assert_eq!(judged(false), 0, "a cold start takes 30 points");
+    assert_eq!(judged(true), 15);
+}
