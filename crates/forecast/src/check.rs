@@ -28,24 +28,6 @@ pub(crate) fn no_infinity(values: &[f64]) -> Result<()> {
     }
 }
 
-/// Every value is present and finite, or the error names the row and `model`, which cannot take a
-/// missing value.
-pub(crate) fn complete(model: &str, values: &[f64]) -> Result<()> {
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(row) => {
-            let value = values.get(row).copied().unwrap_or(f64::NAN);
-            if value.is_nan() {
-                Err(Error::input(format!(
-                    "{model} cannot take missing values, but the value of step {row} is missing"
-                )))
-            } else {
-                Err(Error::non_finite(format!("the value in row {row}"), value))
-            }
-        }
-        None => Ok(()),
-    }
-}
-
 /// The number of values that are not missing, of which `model` needs `needed`.
 pub(crate) fn enough(model: &str, values: &[f64], needed: usize) -> Result<usize> {
     let present = values.iter().filter(|value| !value.is_nan()).count();
@@ -66,15 +48,6 @@ pub(crate) fn count(name: &str, value: usize, least: usize, most: usize) -> Resu
             value,
             format!("in [{least}, {most}]"),
         ))
-    }
-}
-
-/// A number in the open interval (`low`, `high`).
-pub(crate) fn between(name: &str, value: f64, low: f64, high: f64) -> Result<f64> {
-    if value > low && value < high {
-        Ok(value)
-    } else {
-        Err(Error::parameter(name, value, format!("in ({low}, {high})")))
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! | model | what it assumes | intervals | for |
 //! |---|---|---|---|
+//! | [`Arima`] | differences, lags of values and of errors, regressors, one season | normal, exact | levels and drifts with short memory |
 //! | [`Naive`] | the last value, season, drift or mean goes on | closed form | the measure of every other model |
 //! | [`Ets`] | a level, a slope and a season that move slowly | closed form, or simulated | trends and one season, automatically |
 //! | [`Ces`] | a level and its information potential, and a season | closed form | trends and seasons of many kinds |
@@ -20,6 +21,7 @@
 //! [`Information`] criteria where it has a likelihood. A series lies on a [`Timeline`], which finds
 //! its step and the moments that follow.
 
+pub mod arima;
 pub mod ces;
 mod check;
 pub mod croston;
@@ -37,6 +39,7 @@ pub mod theta;
 mod timeline;
 pub mod transform;
 
+pub use arima::{Arima, FittedArima};
 pub use ces::{Ces, FittedCes};
 pub use croston::{Croston, FittedCroston};
 pub use ensemble::{Ensemble, FittedEnsemble};

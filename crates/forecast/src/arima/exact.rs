@@ -1,0 +1,501 @@
+//! The exact likelihood of a stationary ARMA process without missing values, and its gradient.
+//!
+//! Given the state `x` that the past leaves before the first value, the innovations follow from
+//! `phi(B) w - x = theta(B) e` alone, and their joint density is that of independent normals. The
+//! state is normal with covariance `P`, so it integrates out in closed form: with
+//! `v = theta^(-1) phi w`, the responses `Z` of the innovations to the state, `M = Z'Z`, `c = Z'v`,
+//!
+//! `S = v'v - c'V c`, `V = (P^(-1) + M)^(-1)`, `log-likelihood = -n/2 ln(2 pi e S/n) - 1/2 ln|I + P M|`
+//!
+//! which costs a few passes over the data by the lags of the polynomials, however long the season,
+//! and a factorisation of the size of the state. Both are exact; there is no convergence to wait for.
+//! The gradient takes the innovations at the state's posterior mean, filtered backwards: one pass for
+//! all coefficients. Regression effects are concentrated out by generalised least squares.
+
+use super::covariance::{CovarianceScratch, state_covariance};
+use super::dense;
+use super::filter::{Sparse, dot};
+use super::number::{Dual, Number as _};
+use super::orders::Orders;
+use super::polynomial::{lags, product_into};
+use super::response::Response;
+
+/// The data and every buffer of the likelihood: an evaluation does not allocate.
+#[derive(Debug)]
+pub(crate) struct ExactLikelihood {
+    orders: Orders,
+    w: Vec<f64>,
+    columns: Vec<Vec<f64>>,
+    /// The size of the state that the data can tell.
+    size: usize,
+    phi: Sparse,
+    theta: Sparse,
+    /// The effects of the regressors at the last evaluation.
+    effects: Vec<f64>,
+    /// The sum of squares `S` at the last evaluation.
+    sum_squares: f64,
+    buffers: Buffers,
+}
+
+#[derive(Debug, Default)]
+struct Buffers {
+    phi: Vec<f64>,
+    theta: Vec<f64>,
+    phi_dual: Vec<Dual>,
+    theta_dual: Vec<Dual>,
+    coefficients_dual: Vec<Dual>,
+    scratch: CovarianceScratch<f64>,
+    scratch_dual: CovarianceScratch<Dual>,
+    full: Vec<f64>,
+    full_dual: Vec<Dual>,
+    covariance: Vec<f64>,
+    residual: Vec<f64>,
+    filtered: Vec<f64>,
+    innovations: Vec<f64>,
+    backward: Vec<f64>,
+    column: Vec<Vec<f64>>,
+    column_score: Vec<Vec<f64>>,
+    response: Response,
+    gram: Vec<f64>,
+    factor: Vec<f64>,
+    inverse: Vec<f64>,
+    first: Vec<f64>,
+    second: Vec<f64>,
+    precision: Vec<f64>,
+    posterior: Vec<f64>,
+    score: Vec<f64>,
+    state: Vec<f64>,
+    normal: Vec<f64>,
+}
+
+impl ExactLikelihood {
+    /// Of the differenced values `w` and the differenced regressors.
+    pub(crate) fn new(orders: Orders, w: Vec<f64>, columns: Vec<Vec<f64>>) -> Self {
+        let phi = lags(orders.ar, orders.seasonal_ar, orders.period);
+        let theta = lags(orders.ma, orders.seasonal_ma, orders.period);
+        let size = orders.ar_lag().max(orders.ma_lag()).min(w.len());
+        Self {
+            orders,
+            size,
+            phi: Sparse::new(phi),
+            theta: Sparse::new(theta),
+            effects: vec![0.0; columns.len()],
+            sum_squares: f64::NAN,
+            buffers: Buffers {
+                column: vec![Vec::new(); columns.len()],
+                column_score: vec![Vec::new(); columns.len()],
+                ..Buffers::default()
+            },
+            w,
+            columns,
+        }
+    }
+
+    /// The number of values.
+    pub(crate) fn len(&self) -> usize {
+        self.w.len()
+    }
+
+    /// The effects of the regressors that maximise the likelihood at the last coefficients.
+    pub(crate) fn effects(&self) -> &[f64] {
+        &self.effects
+    }
+
+    /// The variance of the innovations that maximises the likelihood at the last coefficients.
+    pub(crate) fn variance(&self) -> f64 {
+        self.sum_squares / self.w.len() as f64
+    }
+
+    /// The log-likelihood at these coefficients (`p`, `q`, `P`, `Q` of them), the largest over the
+    /// effects of the regressors and the variance; its gradient by the coefficients where a place
+    /// for it is given. `None` where the process is not stationary, or beyond what floats can tell.
+    pub(crate) fn evaluate(
+        &mut self,
+        coefficients: &[f64],
+        gradient: Option<&mut [f64]>,
+    ) -> Option<f64> {
+        let log_determinant = self.prepare(coefficients)?;
+        self.regress()?;
+        self.smooth();
+        let n = self.w.len() as f64;
+        let variance = self.sum_squares / n;
+        // Written so that a NaN is refused too.
+        if !(variance > 0.0 && variance < f64::INFINITY && log_determinant.is_finite()) {
+            return None;
+        }
+        if let Some(gradient) = gradient {
+            self.gradient(coefficients, gradient)?;
+        }
+        let constant = (2.0 * std::f64::consts::PI).ln() + 1.0;
+        Some(-0.5 * (n * (constant + variance.ln()) + log_determinant))
+    }
+
+    /// Everything that depends on the coefficients but not on the data; returns `ln|I + P M|`.
+    fn prepare(&mut self, coefficients: &[f64]) -> Option<f64> {
+        let (period, size) = (self.orders.period, self.size);
+        let b = &mut self.buffers;
+        let factors = self.orders.split(coefficients);
+        product_into(factors.ar, factors.seasonal_ar, period, 1.0, &mut b.phi);
+        product_into(factors.ma, factors.seasonal_ma, period, -1.0, &mut b.theta);
+        self.phi.set(&b.phi);
+        self.theta.set(&b.theta);
+        state_covariance(&b.phi, &b.theta, &mut b.scratch, &mut b.full)?;
+        if size == 0 {
+            return Some(0.0);
+        }
+        let whole = b.phi.len().max(b.theta.len());
+        b.covariance.clear();
+        for row in b.full.chunks_exact(whole).take(size) {
+            b.covariance.extend(row.iter().take(size));
+        }
+        if self.theta.reach() == 0 {
+            // M is the identity: V = I - (I + P)^(-1).
+            b.factor.clone_from(&b.covariance);
+            add_identity(&mut b.factor, size);
+            if !dense::cholesky(&mut b.factor, size) {
+                return None;
+            }
+            let log_determinant = dense::log_determinant(&b.factor, size);
+            dense::invert_lower(&b.factor, size, &mut b.inverse);
+            dense::multiply_transposed(&b.inverse, &b.inverse, size, &mut b.precision);
+            b.posterior.clear();
+            b.posterior.extend(b.precision.iter().map(|x| -x));
+            add_identity(&mut b.posterior, size);
+            return Some(log_determinant);
+        }
+        b.response.respond(&self.theta, self.w.len());
+        b.response
+            .gram(&self.theta, size, self.w.len(), &mut b.gram);
+        if !dense::cholesky(&mut b.gram, size) {
+            return None;
+        }
+        // With M = C C': K = I + C'P C, Q = C K^(-1) C', V = C'^(-1) (I - K^(-1)) C^(-1).
+        dense::multiply(&b.covariance, &b.gram, size, &mut b.first);
+        dense::multiply_transposed(&b.gram, &b.first, size, &mut b.factor);
+        add_identity(&mut b.factor, size);
+        if !dense::cholesky(&mut b.factor, size) {
+            return None;
+        }
+        let log_determinant = dense::log_determinant(&b.factor, size);
+        dense::invert_lower(&b.factor, size, &mut b.inverse);
+        dense::multiply_transposed(&b.inverse, &b.inverse, size, &mut b.first);
+        transpose(&b.gram, size, &mut b.factor);
+        dense::multiply(&b.first, &b.factor, size, &mut b.second);
+        dense::multiply(&b.gram, &b.second, size, &mut b.precision);
+        for x in &mut b.first {
+            *x = -*x;
+        }
+        add_identity(&mut b.first, size);
+        dense::invert_lower(&b.gram, size, &mut b.inverse);
+        dense::multiply(&b.first, &b.inverse, size, &mut b.second);
+        dense::multiply_transposed(&b.inverse, &b.second, size, &mut b.posterior);
+        Some(log_determinant)
+    }
+
+    /// The effects of the regressors, and the values without them.
+    fn regress(&mut self) -> Option<()> {
+        let b = &mut self.buffers;
+        b.residual.clone_from(&self.w);
+        if self.columns.is_empty() {
+            return Some(());
+        }
+        let (theta, phi, size) = (&self.theta, &self.phi, self.size);
+        let filter = |values: &[f64], out: &mut Vec<f64>, back: &mut Vec<f64>| {
+            out.clear();
+            out.resize(theta.reach() + values.len(), 0.0);
+            let (_, inner) = out.split_at_mut(theta.reach());
+            phi.apply(values, inner);
+            theta.divide(out);
+            theta.divide_backward(out.get(theta.reach()..).unwrap_or_default(), back);
+            back.reverse();
+            back.truncate(size);
+        };
+        for ((column, out), score) in self
+            .columns
+            .iter()
+            .zip(&mut b.column)
+            .zip(&mut b.column_score)
+        {
+            filter(column, out, score);
+        }
+        filter(&self.w, &mut b.innovations, &mut b.score);
+        let count = self.columns.len();
+        b.normal.clear();
+        let product = |v: &[f64], c: &[f64], u: &[f64], d: &[f64], state: &mut Vec<f64>| {
+            if size == 0 {
+                return dot(v, u);
+            }
+            dense::apply(&b.posterior, d, size, state);
+            dot(v, u) - dot(c, state)
+        };
+        for (v, c) in b.column.iter().zip(&b.column_score) {
+            for (u, d) in b.column.iter().zip(&b.column_score) {
+                b.normal.push(product(v, c, u, d, &mut b.state));
+            }
+        }
+        for ((v, c), effect) in b.column.iter().zip(&b.column_score).zip(&mut self.effects) {
+            *effect = product(v, c, &b.innovations, &b.score, &mut b.state);
+        }
+        debug_assert_eq!(b.normal.len(), count * count);
+        if !dense::solve(&mut b.normal, &mut self.effects) {
+            return None;
+        }
+        for (column, effect) in self.columns.iter().zip(&self.effects) {
+            for (slot, x) in b.residual.iter_mut().zip(column) {
+                *slot -= effect * x;
+            }
+        }
+        Some(())
+    }
+
+    /// The innovations at the posterior mean of the state, filtered backwards too, and their sum of
+    /// squares with the state's.
+    fn smooth(&mut self) {
+        let (theta, pad, size) = (&self.theta, self.theta.reach(), self.size);
+        let b = &mut self.buffers;
+        b.filtered.resize(b.residual.len(), 0.0);
+        self.phi.apply(&b.residual, &mut b.filtered);
+        let innovate = |filtered: &[f64], innovations: &mut Vec<f64>, backward: &mut Vec<f64>| {
+            innovations.clear();
+            innovations.resize(pad, 0.0);
+            innovations.extend_from_slice(filtered);
+            theta.divide(innovations);
+            theta.divide_backward(innovations.get(pad..).unwrap_or_default(), backward);
+        };
+        innovate(&b.filtered, &mut b.innovations, &mut b.backward);
+        let mut extra = 0.0;
+        if size > 0 {
+            b.score.clear();
+            b.score.extend(b.backward.iter().rev().take(size));
+            dense::apply(&b.posterior, &b.score, size, &mut b.state);
+            for (slot, x) in b.filtered.iter_mut().zip(&b.state) {
+                *slot -= x;
+            }
+            innovate(&b.filtered, &mut b.innovations, &mut b.backward);
+            b.score.clear();
+            b.score.extend(b.backward.iter().rev().take(size));
+            extra = dot(&b.score, &b.state);
+        }
+        let innovations = b.innovations.get(pad..).unwrap_or_default();
+        self.sum_squares = dot(innovations, innovations) + extra;
+    }
+
+    fn gradient(&mut self, coefficients: &[f64], gradient: &mut [f64]) -> Option<()> {
+        let (n, size, pad) = (self.w.len(), self.size, self.theta.reach());
+        let b = &mut self.buffers;
+        let scale = n as f64 / self.sum_squares;
+        // By the coefficients of the expanded polynomials, the covariance held fixed.
+        b.backward.reverse();
+        b.backward.truncate(n);
+        let lagged = |values: &[f64], lag: usize| {
+            dot(
+                b.backward.get(lag..).unwrap_or_default(),
+                values.get(..n.saturating_sub(lag)).unwrap_or_default(),
+            )
+        };
+        b.first.clear();
+        for &lag in self.phi.lags() {
+            b.first.push(scale * lagged(&b.residual, lag));
+        }
+        let innovations = b.innovations.get(pad..).unwrap_or_default();
+        b.second.clear();
+        for &lag in self.theta.lags() {
+            b.second.push(scale * lagged(innovations, lag));
+        }
+        if size > 0 && pad > 0 {
+            b.response.cross(&self.theta, size, n);
+            for (slot, &lag) in b.second.iter_mut().zip(self.theta.lags()) {
+                *slot += b.response.trace(&b.posterior, size, pad, lag);
+            }
+        }
+        // What the covariance contributes: -1/2 tr((Q - n/S g g') dP).
+        for (row, &g) in b.precision.chunks_exact_mut(size.max(1)).zip(&b.score) {
+            for (slot, &h) in row.iter_mut().zip(&b.score) {
+                *slot -= scale * g * h;
+            }
+        }
+        b.coefficients_dual.clear();
+        b.coefficients_dual
+            .extend(coefficients.iter().map(|&c| Dual::constant(c)));
+        let whole = b.phi.len().max(b.theta.len());
+        for (k, out) in gradient.iter_mut().enumerate() {
+            for (i, dual) in b.coefficients_dual.iter_mut().enumerate() {
+                dual.slope = if i == k { 1.0 } else { 0.0 };
+            }
+            let factors = self.orders.split(&b.coefficients_dual);
+            let period = self.orders.period;
+            product_into(
+                factors.ar,
+                factors.seasonal_ar,
+                period,
+                1.0,
+                &mut b.phi_dual,
+            );
+            product_into(
+                factors.ma,
+                factors.seasonal_ma,
+                period,
+                -1.0,
+                &mut b.theta_dual,
+            );
+            state_covariance(
+                &b.phi_dual,
+                &b.theta_dual,
+                &mut b.scratch_dual,
+                &mut b.full_dual,
+            )?;
+            let slope = |all: &[Dual], lag: usize| all.get(lag - 1).map_or(0.0, |d| d.slope);
+            let mut sum = 0.0;
+            for (&lag, g) in self.phi.lags().iter().zip(&b.first) {
+                sum += slope(&b.phi_dual, lag) * g;
+            }
+            for (&lag, g) in self.theta.lags().iter().zip(&b.second) {
+                sum += slope(&b.theta_dual, lag) * g;
+            }
+            if size > 0 {
+                let rows = b.full_dual.chunks_exact(whole);
+                for (row, weights) in rows.zip(b.precision.chunks_exact(size)) {
+                    let products = row.iter().zip(weights).map(|(d, q)| d.slope * q);
+                    sum -= 0.5 * products.sum::<f64>();
+                }
+            }
+            *out = sum;
+        }
+        Some(())
+    }
+}
+
+fn add_identity(a: &mut [f64], size: usize) {
+    for x in a.iter_mut().step_by(size + 1) {
+        *x += 1.0;
+    }
+}
+
+fn transpose(a: &[f64], size: usize, out: &mut Vec<f64>) {
+    out.clear();
+    for column in 0..size {
+        out.extend(a.iter().skip(column).step_by(size));
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a panic"
+)]
+mod tests {
+    use super::super::polynomial::product;
+    use super::*;
+
+    fn values(n: usize) -> Vec<f64> {
+        let mut x = 0.3_f64;
+        (0..n)
+            .map(|i| {
+                x = 3.9 * x * (1.0 - x);
+                x - 0.5 + 0.2 * (i as f64 * 0.7).sin()
+            })
+            .collect()
+    }
+
+    /// By the full covariance matrix of the values.
+    fn directly(orders: &Orders, coefficients: &[f64], w: &[f64]) -> f64 {
+        let f = orders.split(coefficients);
+        let phi = product(f.ar, f.seasonal_ar, orders.period, 1.0);
+        let theta = product(f.ma, f.seasonal_ma, orders.period, -1.0);
+        let n = w.len();
+        // Weights of past innovations, summed far into the past.
+        let far = 3000;
+        let mut weights = vec![1.0];
+        for k in 1..far {
+            let mut sum = theta.get(k - 1).copied().unwrap_or(0.0);
+            for (i, a) in phi.iter().enumerate() {
+                if k > i {
+                    sum += a * weights[k - 1 - i];
+                }
+            }
+            weights.push(sum);
+        }
+        let covariance: Vec<f64> = (0..n).map(|h| dot(&weights[h..], &weights)).collect();
+        let matrix = nalgebra::DMatrix::from_fn(n, n, |i, j| covariance[i.abs_diff(j)]);
+        let factor = matrix.cholesky().unwrap();
+        let w = nalgebra::DVector::from_column_slice(w);
+        let sum = w.dot(&factor.solve(&w));
+        let log_determinant: f64 = factor.l().diagonal().iter().map(|x| 2.0 * x.ln()).sum();
+        let n = n as f64;
+        -0.5 * (n * ((2.0 * std::f64::consts::PI * sum / n).ln() + 1.0) + log_determinant)
+    }
+
+    fn cases() -> Vec<(Orders, Vec<f64>, usize)> {
+        vec![
+            (Orders::new(0, 0, 0), vec![], 30),
+            (Orders::new(1, 0, 0), vec![0.7], 30),
+            (Orders::new(0, 0, 1), vec![0.6], 30),
+            (Orders::new(0, 0, 2), vec![-1.2, 0.35], 80),
+            (Orders::new(2, 0, 1), vec![0.9, -0.4, 0.5], 60),
+            (Orders::new(3, 0, 2), vec![0.3, -0.2, 0.1, 0.4, 0.2], 4),
+            (
+                Orders::new(1, 0, 1).seasonal(1, 0, 1, 7),
+                vec![0.5, 0.3, 0.4, -0.6],
+                60,
+            ),
+            (
+                Orders::new(0, 0, 1).seasonal(0, 0, 1, 4),
+                vec![-0.95, -0.9],
+                60,
+            ),
+            (
+                Orders::new(1, 0, 2).seasonal(2, 0, 1, 5),
+                vec![0.5, 0.3, 0.2, 0.2, 0.3, 0.6],
+                9,
+            ),
+        ]
+    }
+
+    #[test]
+    fn agrees_with_the_covariance_matrix() {
+        for (orders, coefficients, n) in cases() {
+            let w = values(n);
+            let ours = ExactLikelihood::new(orders, w.clone(), Vec::new())
+                .evaluate(&coefficients, None)
+                .unwrap();
+            let exact = directly(&orders, &coefficients, &w);
+            assert!((ours - exact).abs() < 1e-9, "{orders}: {ours} {exact}");
+        }
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        for (orders, coefficients, n) in cases() {
+            for columns in [vec![], vec![vec![1.0; n]]] {
+                if n < 10 && !columns.is_empty() {
+                    continue;
+                }
+                let mut likelihood = ExactLikelihood::new(orders, values(n), columns);
+                let mut gradient = vec![0.0; coefficients.len()];
+                likelihood
+                    .evaluate(&coefficients, Some(&mut gradient))
+                    .unwrap();
+                for (k, slope) in gradient.iter().enumerate() {
+                    let mut at = |h: f64| {
+                        let mut moved = coefficients.clone();
+                        moved[k] += h;
+                        likelihood.evaluate(&moved, None).unwrap()
+                    };
+                    let numeric = (at(1e-5) - at(-1e-5)) / 2e-5;
+                    assert!(
+                        (slope - numeric).abs() < 1e-5 * (1.0 + numeric.abs()),
+                        "{orders} {k}: {slope} {numeric}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn outside_the_stationary_region_there_is_none() {
+        let mut likelihood = ExactLikelihood::new(Orders::new(1, 0, 0), values(20), Vec::new());
+        assert!(likelihood.evaluate(&[1.0], None).is_none());
+        assert!(likelihood.evaluate(&[f64::NAN], None).is_none());
+    }
+}
