@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | [`HalfSpaceTrees`] | counts points in random parts of the space | several features, very cheaply |
 //! | [`RandomCutForest`] | cuts a forgetting sample apart at random | several features, or shapes in time |
-//! | [`OnlineMad`] | follows the median and the median absolute deviation | one metric, in 200 bytes |
+//! | [`OnlineMad`] | follows the median and the median absolute deviation | one metric, in constant memory |
 //! | [`HoltWinters`] | follows level, slope and season | one metric that repeats |
 //! | [`MicroClusters`] | measures the distance from where the stream has been | several features; the most accurate here |
 //! | [`Loda`] | counts points along random directions | several features, subtle joint changes |

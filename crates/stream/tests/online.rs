@@ -478,7 +478,7 @@ fn a_season_that_takes_what_little_memory_it_says() {
     alarms(&mut detector, &noise(1, 500));
     assert_eq!(detector.heap_bytes(), 48 * 8);
     assert!(
-        size_of::<HoltWintersStream>() <= 320,
+        size_of::<HoltWintersStream>() <= 560,
         "{}",
         size_of::<HoltWintersStream>()
     );

@@ -3,11 +3,12 @@
 use bongsu_core::ScalePrior;
 use serde::{Deserialize, Serialize};
 
+use super::few::Few;
 use super::{bounded, deviation};
 use crate::robust::{MAD_TO_STD, median};
 
 /// The most points that are kept before the first level and scale are taken from them.
-const MOST: u32 = 32;
+const MOST: u32 = Few::MOST as u32;
 
 /// How many points the first scale counts for among those it was taken from.
 const WEIGHT: u64 = 4;
@@ -27,12 +28,13 @@ const ENOUGH: usize = 8;
 /// The first points of a metric, until a level and a scale are taken from them: at most 32, or 5
 /// when a [`ScalePrior`] tells the scale.
 ///
-/// Memory: 24 bytes, and while points are kept 8 bytes each on the heap.
+/// Memory: 264 bytes and nothing on the heap, so that a million metrics that warm up at once leave
+/// no million holes in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct First(
     /// The points so far, after the numbers of the prior when there is one: there are then more
     /// of them than points were seen.
-    Vec<f64>,
+    Few,
 );
 
 /// What the first points, or a prior and fewer of them, tell.
@@ -68,7 +70,7 @@ impl Start {
 
 impl First {
     /// No points yet.
-    pub const NONE: Self = Self(Vec::new());
+    pub const NONE: Self = Self(Few::NONE);
 
     /// How many points are kept of a warm-up without a prior: at most 32.
     #[must_use]
@@ -84,7 +86,10 @@ impl First {
 
     /// Takes the scale from `prior` when the first points, of which there are none yet, are in.
     pub fn start_from(&mut self, prior: &ScalePrior) {
-        self.0 = vec![prior.factor(), prior.power(), prior.floor()];
+        self.0 = Few::NONE;
+        for number in [prior.factor(), prior.power(), prior.floor()] {
+            self.0.push(number);
+        }
     }
 
     /// Whether there is a prior, after `seen` points.
@@ -114,34 +119,25 @@ impl First {
     /// Keeps point number `seen`; with the last one everything is taken out.
     pub fn keep(&mut self, x: f64, seen: u64, warmup: u32) -> Option<Start> {
         let remaining = self.remaining(seen, warmup);
-        if seen == 0 {
-            self.0.reserve_exact(remaining as usize);
-        }
         let primed = self.has_prior(seen);
         self.0.push(x);
         if remaining > 1 {
             return None;
         }
-        let mut points = std::mem::take(&mut self.0);
+        let kept = std::mem::replace(&mut self.0, Few::NONE);
+        let kept = kept.as_slice();
         if !primed {
-            return Some(Start::of(points));
+            return Some(Start::of(kept.to_vec()));
         }
-        let law = points.drain(..PRIOR_NUMBERS.min(points.len()));
-        let law: Vec<f64> = law.collect();
-        let level = level(&points);
+        let points = kept.get(PRIOR_NUMBERS..).unwrap_or_default();
+        let level = level(points);
         Some(Start {
             level,
-            scale: prior(&law).map_or_else(|| scale(&points), |prior| prior.scale(level)),
+            scale: prior(kept).map_or_else(|| scale(points), |prior| prior.scale(level)),
             weight: PRIOR_WEIGHT,
             most_weight: u64::MAX,
-            points,
+            points: points.to_vec(),
         })
-    }
-
-    /// The bytes on the heap.
-    #[must_use]
-    pub const fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<f64>()
     }
 
     /// Whether a state that was loaded is one that can be, after `seen` points; `kept` says whether
@@ -149,15 +145,15 @@ impl First {
     #[must_use]
     pub fn is_valid(&self, seen: u64, warmup: u32, kept: bool) -> bool {
         if !kept || !self.keeps(seen, warmup) {
-            return self.0.is_empty();
+            return self.0.len() == 0;
         }
-        let finite = self.0.iter().all(|x| x.is_finite());
+        let finite = self.0.as_slice().iter().all(|x| x.is_finite());
         let all = u64::from(Self::wanted(warmup));
         let extra = self.0.len() as u64 - seen;
         finite
             && match extra {
                 0 => true,
-                3 => seen < all.min(LEVEL_POINTS as u64) && prior(&self.0).is_some(),
+                3 => seen < all.min(LEVEL_POINTS as u64) && prior(self.0.as_slice()).is_some(),
                 _ => false,
             }
     }

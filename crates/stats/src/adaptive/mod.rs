@@ -11,6 +11,7 @@
 //!
 //! All take constant memory and are plain data that can be saved.
 
+mod few;
 mod first;
 mod run;
 mod scale;

@@ -16,7 +16,7 @@ use crate::check;
 /// the new level. The score is infinite only when the scale is 0: a constant metric at 0 that
 /// changes, with `min_scale` 0.
 ///
-/// Cost: O(1) time a point, amortised over a cycle; 320 bytes and 8 for each point of the period. On
+/// Cost: O(1) time a point, amortised over a cycle; 560 bytes and 8 for each point of the period. On
 /// top of it 8 bytes for each point that is kept until the season is known.
 ///
 /// ```
@@ -304,7 +304,7 @@ impl StreamDetector for HoltWintersStream {
 
     fn heap_bytes(&self) -> usize {
         let numbers = self.kept.capacity() + self.cycle.capacity();
-        self.first.heap_bytes() + numbers * size_of::<f64>()
+        numbers * size_of::<f64>()
     }
 
     fn seen(&self) -> u64 {
