@@ -45,7 +45,7 @@ const BINS: [(&str, Bins); 3] = [
 pub(super) const ADAPTIVE: &[DetectorSpec] = &[
     DetectorSpec {
         name: "online-mad",
-        summary: "Online median absolute deviation: distance from a median that follows the metric, in 200 bytes.",
+        summary: "Online median absolute deviation: distance from a median that follows the metric, in constant memory.",
         parameters: &[
             parameter(
                 "half_life",

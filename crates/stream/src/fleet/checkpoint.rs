@@ -135,11 +135,8 @@ impl<D: StreamDetector + Snapshot + Clone + Sync> Fleet<D> {
             .into_par_iter()
             .flat_map_iter(|(query, shard)| {
                 let removed = shard.take_removed();
-                parts(
-                    query,
-                    if full { Vec::new() } else { removed },
-                    shard.copy(full),
-                )
+                let removed = if full { Vec::new() } else { removed };
+                parts(query, removed, shard.copy(full, PART, Saved::of))
             })
             .collect();
         Checkpoint {
@@ -172,28 +169,32 @@ impl<D: StreamDetector + Snapshot + Clone + Sync> Fleet<D> {
     }
 }
 
-/// The copies of a shard in parts of a limited size; at least one when something was forgotten.
-fn parts<D>(query: usize, removed: Vec<u64>, entries: Vec<Entry<D>>) -> Vec<Part<D>> {
-    let mut parts = Vec::new();
-    let mut entries = entries.into_iter().map(Saved::from).peekable();
-    let mut removed = Some(removed).filter(|removed| !removed.is_empty());
-    while removed.is_some() || entries.peek().is_some() {
-        parts.push(Part {
-            query,
-            removed: removed.take().unwrap_or_default(),
-            series: entries.by_ref().take(PART).collect(),
-        });
-    }
-    parts
+/// The copies of a shard and what it has forgotten, which comes first.
+fn parts<D>(
+    query: usize,
+    removed: Vec<u64>,
+    copies: Vec<Vec<Saved<D>>>,
+) -> impl Iterator<Item = Part<D>> {
+    let forgotten = (!removed.is_empty()).then(|| Part {
+        query,
+        removed,
+        series: Vec::new(),
+    });
+    let copies = copies.into_iter().map(move |series| Part {
+        query,
+        removed: Vec::new(),
+        series,
+    });
+    forgotten.into_iter().chain(copies)
 }
 
-impl<D> From<Entry<D>> for Saved<D> {
-    fn from(entry: Entry<D>) -> Self {
+impl<D: Clone> Saved<D> {
+    fn of(entry: &Entry<D>) -> Self {
         Self {
             fingerprint: entry.fingerprint,
             newest: entry.newest,
             base: entry.base,
-            detector: entry.detector,
+            detector: entry.detector.clone(),
         }
     }
 }

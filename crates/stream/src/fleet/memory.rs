@@ -37,7 +37,9 @@ impl MemoryUsage {
 
 impl<D: StreamDetector + Sync> Fleet<D> {
     /// The bytes that the fleet holds: within a tenth of what the operating system says, for a fleet
-    /// that is large beside the rest of the process.
+    /// that is large beside the rest of the process. Detectors that hold a buffer only while they
+    /// warm up give it back to the allocator, which may keep it for other uses; `Ewma` and
+    /// `OnlineMad` have none.
     ///
     /// Cost: O(series) time.
     #[must_use]

@@ -196,16 +196,30 @@ impl<D> Shard<D> {
     }
 }
 
-impl<D: Clone> Shard<D> {
-    /// Copies of the entries that have changed since the last time, or of all.
-    pub(super) fn copy(&mut self, all: bool) -> Vec<Entry<D>> {
-        let entries = self.chunks.iter_mut().flatten();
-        let changed = entries.filter(|entry| all || entry.dirty);
-        let copies = changed.map(|entry| {
+impl<D> Shard<D> {
+    /// What `copy` makes of the entries that have changed since the last time, or of all, in lists of
+    /// at most `most`.
+    pub(super) fn copy<T>(
+        &mut self,
+        all: bool,
+        most: usize,
+        copy: impl Fn(&Entry<D>) -> T,
+    ) -> Vec<Vec<T>> {
+        let changed = |entry: &&mut Entry<D>| all || entry.dirty;
+        let mut left = self.chunks.iter_mut().flatten().filter(changed).count();
+        let mut lists: Vec<Vec<T>> = Vec::with_capacity(left.div_ceil(most));
+        for entry in self.chunks.iter_mut().flatten().filter(changed) {
             entry.dirty = false;
-            entry.clone()
-        });
-        copies.collect()
+            if lists.last().is_none_or(|list| list.len() == most) {
+                // Exactly as long as it will be: a list that grows is copied again and again.
+                lists.push(Vec::with_capacity(left.min(most)));
+            }
+            if let Some(list) = lists.last_mut() {
+                list.push(copy(entry));
+                left -= 1;
+            }
+        }
+        lists
     }
 }
 

@@ -48,9 +48,8 @@ pub use stream::SeasonalProfileStream;
 /// learn nothing. Timestamps may stand still or go back: each only names a bin.
 ///
 /// Cost: O(log transitions) time a point for the zone and O(1) for the rest. Memory: 12 bytes a bin,
-/// 288 for the hours of the day where bins are drawn to them, and some 550 for the rest, so 2.9 kB
-/// in all for hours of the week and 0.9 kB for hours of the day; until the first level is known,
-/// those of the `Ewma` on top.
+/// 288 for the hours of the day where bins are drawn to them, and some 700 for the rest, so 3 kB in
+/// all for hours of the week and 1 kB for hours of the day.
 ///
 /// Source: the bins and their robust centres are those of [`bongsu_stats::calendar::Profile`],
 /// learned by recursive M-estimates (Gelper, Fried, Croux 2010, <https://doi.org/10.1002/for.1125>)
