@@ -23,6 +23,10 @@ def model(name, period, model="ZZZ"):
             return models.AutoETS(season_length=period, model=model, damped=False)
         case "auto-ets":
             return models.AutoETS(season_length=period)
+        case "ces":
+            return models.AutoCES(season_length=period)
+        case "dot":
+            return models.DynamicOptimizedTheta(season_length=period)
 
 
 def forecast(x, name, steps, **parameters):
@@ -47,11 +51,14 @@ def case(name, n, period, goal=10, **parameters):
 
 
 def type_of(name):
-    return {"ets": "AutoETS", "auto-ets": "AutoETS"}[name]
+    names = {"ces": "AutoCES", "dot": "DynamicOptimizedTheta"}
+    return names.get(name, "AutoETS")
 
 
 CASES = [
     case("auto-ets", 720, 24),
     case("ets", 720, 24, model="AAA"),
     case("auto-ets", 500, 1),
+    case("ces", 720, 24),
+    case("dot", 720, 24),
 ]

@@ -8,7 +8,7 @@ mod peer;
 use std::error::Error;
 
 use bongsu_core::{ForecastRequest, Forecaster, Labels, Series, Timestamp};
-use bongsu_forecast::Ets;
+use bongsu_forecast::{Ces, Ets, Theta};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let job = peer::Job::from_arguments()?;
@@ -23,6 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Box::new(Ets::new(family.parse()?).period(period)?)
         }
         "auto-ets" => Box::new(Ets::automatic().period(period)?),
+        "ces" => Box::new(Ces::automatic().period(period)?),
+        "dot" => Box::new(Theta::dynamic_optimised().period(period)?),
         other => return Err(format!("no method `{other}`").into()),
     };
     job.run(|| {

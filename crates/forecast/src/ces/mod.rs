@@ -250,9 +250,11 @@ fn estimate(season: CesSeason, values: &[f64], period: usize) -> Result<Estimate
         let squares = smooth(season, values, unpack(x), &mut states, |_, _| {});
         deviance(squares, values.len())
     };
-    let found = method.minimise(start, bounds, &mut objective);
-    // A simplex that was flattened against the box recovers when it starts anew.
-    let found = method.minimise(&found.x, bounds, &mut objective);
+    let mut found = method.minimise(start, bounds, &mut objective);
+    if !found.converged {
+        // A simplex that was flattened against the box recovers when it starts anew.
+        found = method.minimise(&found.x, bounds, &mut objective);
+    }
     let mut estimate = Estimate::new(season, unpack(&found.x), first, found.value, values.len());
     estimate.converged = found.converged;
     Ok(estimate)

@@ -53,6 +53,34 @@ impl Pair {
     }
 }
 
+/// The step of a pair as weighted averages of the pair and the value that it met, which wait for the
+/// least other results.
+#[derive(Debug, Clone, Copy)]
+struct Weights {
+    /// Of the state, the potential and the value in the next state, and in the next potential.
+    value: [f64; 3],
+    potential: [f64; 3],
+}
+
+impl Weights {
+    const fn of(by: Complex) -> Self {
+        let (taken, turned) = (by.re - by.im, by.re + by.im);
+        Self {
+            value: [1.0 - taken, by.im - 1.0, taken],
+            potential: [1.0 - turned, 1.0 - by.re, turned],
+        }
+    }
+
+    #[inline(always)]
+    fn after(&self, pair: Pair, met: f64) -> Pair {
+        let mix = |[a, b, c]: [f64; 3]| a * pair.value + (b * pair.potential + c * met);
+        Pair {
+            value: mix(self.value),
+            potential: mix(self.potential),
+        }
+    }
+}
+
 /// The states of a model: the level, and one pair a phase of the season, the first for the next step.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct States {
@@ -90,6 +118,8 @@ pub(super) fn run<'a>(
     }
 }
 
+/// Not inlined: one function a kind keeps its states in registers.
+#[inline(never)]
 fn pass<'a, const SEASON: u8>(
     mut values: impl Iterator<Item = &'a f64>,
     smoothing: Smoothing,
@@ -98,26 +128,26 @@ fn pass<'a, const SEASON: u8>(
 ) -> f64 {
     let mut level = states.level;
     let mut squares = 0.0;
+    let of_level = Weights::of(smoothing.level);
     let mut step = |y: f64, season: &mut Pair| {
-        let forecast = match SEASON {
-            NONE => level.value,
-            SIMPLE => season.value,
-            _ => level.value + season.value,
+        let s = season.value;
+        // The value without its season, and what was expected of it.
+        let (adjusted, expected) = match SEASON {
+            NONE => (y, level.value),
+            SIMPLE => (y, s),
+            _ => (y - s, level.value),
         };
-        let error = match SEASON {
-            PARTIAL | FULL => y - level.value - season.value,
-            _ => y - forecast,
-        };
+        let error = adjusted - expected;
         squares += error * error;
-        seen(forecast, error);
+        seen(y - error, error);
         match SEASON {
-            SIMPLE => *season = season.after(smoothing.level, error),
-            PARTIAL => season.value += smoothing.season.re * error,
+            SIMPLE => *season = of_level.after(*season, adjusted),
+            PARTIAL => season.value = s + smoothing.season.re * error,
             FULL => *season = season.after(smoothing.season, error),
             _ => {}
         }
         if SEASON != SIMPLE {
-            level = level.after(smoothing.level, error);
+            level = of_level.after(level, adjusted);
         }
     };
     if SEASON == NONE {

@@ -76,6 +76,9 @@ pub(super) fn run(
 
 /// Carries `base`, the level and the damped slope together, and `trend`, the damped slope, from step
 /// to step: written as weighted averages they wait for the least other results.
+///
+/// Not inlined: one function a kind keeps its states in registers.
+#[inline(never)]
 fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
     values: &[f64],
     smoothing: Smoothing,
