@@ -2,7 +2,7 @@ use bongsu_core::{Error, FittedForecaster, Forecast, ForecastRequest, Result, Sn
 use serde::{Deserialize, Serialize};
 
 use super::recursion::{CesSeason, Complex, Pair, Smoothing, States};
-use super::{Estimate, smooth};
+use super::{Estimate, backwards, smooth};
 use crate::history::History;
 use crate::{Information, Timeline, check, interval};
 
@@ -42,7 +42,9 @@ impl FittedCes {
         let mut last = estimate.first;
         let mut fitted = Vec::with_capacity(n);
         let keep = |forecast, _| fitted.push(forecast);
-        let squares = smooth(season, &history.values, estimate.smoothing, &mut last, keep);
+        let reversed = backwards(&history.values);
+        let both = [history.values.as_slice(), &reversed];
+        let squares = smooth(season, both, estimate.smoothing, &mut last, keep);
         let parameters = season.components() + 1;
         let freedom = n.saturating_sub(parameters + 1).max(1);
         let log_likelihood = estimate.log_likelihood - n as f64 * unit.ln();

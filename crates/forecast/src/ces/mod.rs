@@ -245,9 +245,16 @@ fn estimate(season: CesSeason, values: &[f64], period: usize) -> Result<Estimate
         upper,
     };
     let mut states = first.clone();
+    let reversed = backwards(values);
     let mut objective = |x: &[f64]| {
         states.clone_from(&first);
-        let squares = smooth(season, values, unpack(x), &mut states, |_, _| {});
+        let squares = smooth(
+            season,
+            [values, &reversed],
+            unpack(x),
+            &mut states,
+            |_, _| {},
+        );
         deviance(squares, values.len())
     };
     let mut found = method.minimise(start, bounds, &mut objective);
@@ -263,16 +270,21 @@ fn estimate(season: CesSeason, values: &[f64], period: usize) -> Result<Estimate
 /// Smooths forth, back and forth; gives the sum of squared errors of the last pass.
 fn smooth(
     season: CesSeason,
-    values: &[f64],
+    [values, backwards]: [&[f64]; 2],
     smoothing: Smoothing,
     states: &mut States,
     seen: impl FnMut(f64, f64),
 ) -> f64 {
-    run(season, values.iter(), smoothing, states, |_, _| {});
+    run(season, values, smoothing, states, |_, _| {});
     states.reverse(season, smoothing);
-    run(season, values.iter().rev(), smoothing, states, |_, _| {});
+    run(season, backwards, smoothing, states, |_, _| {});
     states.reverse(season, smoothing);
-    run(season, values.iter(), smoothing, states, seen)
+    run(season, values, smoothing, states, seen)
+}
+
+/// The values from the last to the first.
+fn backwards(values: &[f64]) -> Vec<f64> {
+    values.iter().rev().copied().collect()
 }
 
 fn unpack(x: &[f64]) -> Smoothing {

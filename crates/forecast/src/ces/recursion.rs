@@ -103,9 +103,9 @@ const FULL: u8 = 3;
 
 /// Runs the model over the values, changing the states, and gives the sum of squared errors;
 /// `seen(forecast, error)` is called for each.
-pub(super) fn run<'a>(
+pub(super) fn run(
     kind: CesSeason,
-    values: impl Iterator<Item = &'a f64>,
+    values: &[f64],
     smoothing: Smoothing,
     states: &mut States,
     seen: impl FnMut(f64, f64),
@@ -120,8 +120,8 @@ pub(super) fn run<'a>(
 
 /// Not inlined: one function a kind keeps its states in registers.
 #[inline(never)]
-fn pass<'a, const SEASON: u8>(
-    mut values: impl Iterator<Item = &'a f64>,
+fn pass<const SEASON: u8>(
+    values: &[f64],
     smoothing: Smoothing,
     states: &mut States,
     mut seen: impl FnMut(f64, f64),
@@ -155,21 +155,13 @@ fn pass<'a, const SEASON: u8>(
             step(y, &mut Pair::default());
         }
     } else {
-        let period = states.season.len();
-        let mut at = 0;
-        'all: loop {
-            for (phase, season) in states.season.iter_mut().enumerate() {
-                let Some(&y) = values.next() else {
-                    at = phase;
-                    break 'all;
-                };
+        let period = states.season.len().max(1);
+        for cycle in values.chunks(period) {
+            for (&y, season) in cycle.iter().zip(states.season.iter_mut()) {
                 step(y, season);
             }
-            if period == 0 {
-                break;
-            }
         }
-        states.season.rotate_left(at);
+        states.season.rotate_left(values.len() % period);
     }
     states.level = level;
     squares

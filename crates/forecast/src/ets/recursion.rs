@@ -97,28 +97,29 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
         state.level
     };
     let mut squares = 0.0;
-    let mut logs = LogSum::new();
-    let mut step = |y: f64, season: &mut f64| {
+    let mut logs = LogSum { sum: 0.0 };
+    let mut product = 1.0;
+    let mut step = |y: f64, season: &mut f64, product: &mut f64| {
         let s = *season;
-        // The value without its season, and the same over the base where anything multiplies.
-        let (forecast, adjusted, ratio) = match (SEASON, ERROR) {
-            (NONE, ADDITIVE) => (base, y, 0.0),
-            (NONE, _) => (base, y, quotient(y, base)),
-            (ADDITIVE, ADDITIVE) => (base + s, y - s, 0.0),
-            (ADDITIVE, _) => (base + s, y - s, quotient(y, base + s)),
+        // The value without its season, and that over the base where the season multiplies.
+        let (forecast, adjusted, ratio) = match SEASON {
+            NONE => (base, y, 0.0),
+            ADDITIVE => (base + s, y - s, 0.0),
             _ => {
                 let adjusted = quotient(y, s);
                 (base * s, adjusted, quotient(adjusted, base))
             }
         };
-        let mut error = y - forecast;
+        let zero = forecast.abs() < NEAR_ZERO;
+        let error = match (ERROR, SEASON) {
+            (ADDITIVE, _) => y - forecast,
+            (_, MULTIPLICATIVE) if zero => (y - forecast) * HUGE,
+            (_, MULTIPLICATIVE) => ratio - 1.0,
+            _ if zero => (y - forecast) / (forecast + NEAR_ZERO),
+            _ => (y - forecast) / forecast,
+        };
         if ERROR == MULTIPLICATIVE {
-            error = if forecast.abs() < NEAR_ZERO {
-                error / (forecast + NEAR_ZERO)
-            } else {
-                ratio - 1.0
-            };
-            logs.add(forecast.abs());
+            *product *= LogSum::factor(forecast);
         }
         squares += error * error;
         seen(forecast, error);
@@ -135,14 +136,21 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
             base = kept * base + taken * adjusted;
         }
     };
+    // Blocks are so short that the product of their forecasts stays within the range of floats.
     if SEASON == NONE {
-        for &y in values {
-            step(y, &mut 0.0);
+        for block in values.chunks(BLOCK) {
+            for &y in block {
+                step(y, &mut 0.0, &mut product);
+            }
+            logs.settle(&mut product);
         }
     } else {
         for cycle in values.chunks(season.len().max(1)) {
-            for (&y, season) in cycle.iter().zip(season.iter_mut()) {
-                step(y, season);
+            for (block, season) in cycle.chunks(BLOCK).zip(season.chunks_mut(BLOCK)) {
+                for (&y, season) in block.iter().zip(season) {
+                    step(y, season, &mut product);
+                }
+                logs.settle(&mut product);
             }
         }
     }
@@ -153,7 +161,7 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
     Pass {
         squares,
         log_forecasts: if ERROR == MULTIPLICATIVE {
-            logs.total()
+            logs.total(product, values.len())
         } else {
             0.0
         },
@@ -163,55 +171,45 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
 /// `x / divisor`, or a huge number where the divisor is nearly 0.
 #[inline(always)]
 fn quotient(x: f64, divisor: f64) -> f64 {
+    let quotient = x / divisor;
     if divisor.abs() < NEAR_ZERO {
         HUGE
     } else {
-        x / divisor
+        quotient
     }
 }
 
-/// The sum of natural logarithms, by the product of the mantissas and the sum of the exponents.
+/// How many forecasts are multiplied before the product is looked at.
+const BLOCK: usize = 16;
+/// Forecasts are about this large: a power of two.
+const USUAL: f64 = 512.0;
+
+/// The sum of the logarithms of forecasts, by their product: one logarithm in many steps.
 struct LogSum {
-    mantissa: f64,
-    exponent: i64,
-    pending: u32,
     sum: f64,
 }
 
 impl LogSum {
-    const fn new() -> Self {
-        Self {
-            mantissa: 1.0,
-            exponent: 0,
-            pending: 0,
-            sum: 0.0,
-        }
-    }
-
-    /// Adds the logarithm of `x`, at least 0; one that is too small to be normal counts as 1e-8.
+    /// What a forecast multiplies the product by; one of 0 counts as 1e-8.
     #[inline(always)]
-    fn add(&mut self, x: f64) {
-        const MANTISSA: u64 = (1 << 52) - 1;
-        let x = if x < f64::MIN_POSITIVE { 1e-8 } else { x };
-        let bits = x.to_bits();
-        self.exponent += (bits >> 52) as i64 - 1023;
-        self.mantissa *= f64::from_bits((bits & MANTISSA) | 1.0f64.to_bits());
-        self.pending += 1;
-        // A product of 512 mantissas below 2 is below 2^512.
-        if self.pending == 512 {
-            self.settle();
+    fn factor(forecast: f64) -> f64 {
+        let size = forecast.abs();
+        (if size < f64::MIN_POSITIVE { 1e-8 } else { size }) * (1.0 / USUAL)
+    }
+
+    /// Takes the product into the sum when it has left the middle range of floats.
+    #[inline(always)]
+    fn settle(&mut self, product: &mut f64) {
+        if !(1e-30..1e30).contains(product) {
+            self.sum += product.ln();
+            *product = 1.0;
         }
     }
 
-    #[cold]
-    fn settle(&mut self) {
-        self.sum += self.mantissa.ln() + self.exponent as f64 * std::f64::consts::LN_2;
-        (self.mantissa, self.exponent, self.pending) = (1.0, 0, 0);
-    }
-
-    fn total(mut self) -> f64 {
-        self.settle();
-        self.sum
+    /// The sum for `count` forecasts; NaN where a block of them was beyond the range of floats.
+    fn total(self, product: f64, count: usize) -> f64 {
+        let sum = self.sum + product.ln() + count as f64 * USUAL.ln();
+        if sum.is_finite() { sum } else { f64::NAN }
     }
 }
 
@@ -221,15 +219,19 @@ mod tests {
 
     #[test]
     fn logarithms_add_up() {
-        let mut logs = LogSum::new();
+        let mut logs = LogSum { sum: 0.0 };
+        let mut product = 1.0;
         let mut expected = 0.0;
         for i in 0..2000 {
             let x = 10f64.powi(i % 37 - 18) * (1.0 + f64::from(i) * 1e-3);
-            logs.add(x);
+            product *= LogSum::factor(-x);
             expected += x.ln();
+            if i % 16 == 0 {
+                logs.settle(&mut product);
+            }
         }
-        logs.add(0.0);
+        product *= LogSum::factor(0.0);
         expected += 1e-8f64.ln();
-        assert!((logs.total() / expected - 1.0).abs() < 1e-12);
+        assert!((logs.total(product, 2001) / expected - 1.0).abs() < 1e-12);
     }
 }
