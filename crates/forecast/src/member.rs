@@ -6,7 +6,8 @@ use bongsu_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Ces, Croston, Ets, FittedCes, FittedCroston, FittedEts, FittedNaive, FittedTheta, Naive, Theta,
+    Arima, Ces, Croston, Ets, FittedArima, FittedCes, FittedCroston, FittedEts, FittedNaive,
+    FittedTheta, Naive, Theta,
 };
 
 /// The configuration of any plain model.
@@ -24,6 +25,8 @@ pub enum Member {
     Theta(Theta),
     /// [`Croston`].
     Croston(Croston),
+    /// [`Arima`], without regressors.
+    Arima(Arima),
 }
 
 /// Any of the plain models, fitted.
@@ -41,6 +44,8 @@ pub enum FittedMember {
     Theta(FittedTheta),
     /// [`FittedCroston`].
     Croston(FittedCroston),
+    /// [`FittedArima`].
+    Arima(FittedArima),
 }
 
 macro_rules! members {
@@ -99,7 +104,7 @@ macro_rules! members {
     };
 }
 
-members!(Naive, Ets, Ces, Theta, Croston);
+members!(Naive, Ets, Ces, Theta, Croston, Arima);
 
 impl Forecaster for Member {
     fn fit(&self, y: &SeriesView<'_>) -> Result<Box<dyn FittedForecaster>> {

@@ -9,9 +9,11 @@
 use bongsu_core::{
     ErrorKind, FittedForecaster, Forecast, ForecastRequest, Labels, Series, Timestamp, snapshot,
 };
+use bongsu_forecast::arima::Orders;
 use bongsu_forecast::transform::{Transform, guerrero};
 use bongsu_forecast::{
-    Croston, Ensemble, Ets, FittedEnsemble, FittedTransformed, Member, Naive, Theta, Transformed,
+    Arima, Croston, Ensemble, Ets, FittedEnsemble, FittedTransformed, Member, Naive, Theta,
+    Transformed,
 };
 use proptest::prelude::{ProptestConfig, prop, prop_assert, proptest};
 use serde_json::Value;
@@ -67,6 +69,28 @@ fn the_middle_member_decides() {
     }
     assert_eq!(fitted.residuals().len(), 5);
     assert!(fitted.residuals()[0].is_finite() && fitted.failures().is_empty());
+}
+
+#[test]
+fn an_arima_joins_the_smoothing_models() {
+    let values = growing(60);
+    let orders = Orders::new(1, 1, 1);
+    let members = vec![
+        Arima::new(orders).into(),
+        Theta::new().into(),
+        Ets::automatic().into(),
+    ];
+    let fitted = Ensemble::new(members)
+        .unwrap()
+        .fit(&series(&values).view())
+        .unwrap();
+    assert_eq!(fitted.members().len(), 3, "{:?}", fitted.failures());
+    let forecast = ahead(&fitted, 4, &[0.8, 0.95]);
+    let [narrow, wide] = [&forecast.intervals[0], &forecast.intervals[1]];
+    for step in 0..4 {
+        assert!(wide.lower[step] < narrow.lower[step] && narrow.upper[step] < wide.upper[step]);
+        assert!(narrow.lower[step] < forecast.mean[step]);
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Ensemble {
     }
 
     /// Automatic exponential smoothing, automatic complex smoothing and the dynamic optimised Theta
-    /// method, for seasons of `period` points (1 for none; domain [1, 65536]).
+    /// method: with an ARIMA the four of the source. For seasons of `period` points (1 for none; domain [1, 65536]).
     ///
     /// # Errors
     /// When outside the domain.
