@@ -8,7 +8,7 @@ mod peer;
 use std::error::Error;
 
 use bongsu_core::{Labels, SeriesView, Timestamp};
-use bongsu_forecast::arima::{Arima, Orders};
+use bongsu_forecast::arima::{Arima, AutoArima, Grid, Orders};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let job = peer::Job::from_arguments()?;
@@ -26,6 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     job.run(|| {
         Ok(match job.method.as_str() {
             "arima" => vec![Arima::new(orders).fit(&series)?.log_likelihood()],
+            "arima-grid" => {
+                let selection = Grid::default().fit(&series)?;
+                vec![selection.fitted.information().aic]
+            }
+            "auto-arima" => {
+                let config = AutoArima::new().period(job.parameter("s")?)?;
+                vec![config.fit(&series)?.fitted.information().aicc]
+            }
             other => return Err(format!("no method `{other}`").into()),
         })
     })

@@ -8,6 +8,7 @@
 //! | model | what it assumes | intervals | for |
 //! |---|---|---|---|
 //! | [`Arima`] | differences, lags of values and of errors, regressors, one season | normal, exact | levels and drifts with short memory |
+//! | [`AutoArima`] | the same, orders chosen by tests and a criterion | normal, exact | many series without an analyst |
 //! | [`Naive`] | the last value, season, drift or mean goes on | closed form | the measure of every other model |
 //! | [`Ets`] | a level, a slope and a season that move slowly | closed form, or simulated | trends and one season, automatically |
 //! | [`Ces`] | a level and its information potential, and a season | closed form | trends and seasons of many kinds |
@@ -39,7 +40,7 @@ pub mod theta;
 mod timeline;
 pub mod transform;
 
-pub use arima::{Arima, FittedArima};
+pub use arima::{Arima, AutoArima, FittedArima};
 pub use ces::{Ces, FittedCes};
 pub use croston::{Croston, FittedCroston};
 pub use ensemble::{Ensemble, FittedEnsemble};

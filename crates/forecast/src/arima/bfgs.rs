@@ -32,6 +32,11 @@ const LONGEST: f64 = 2.0;
 /// A gain this many times the wanted one still counts as converged where floats allow no more.
 const NEARLY: f64 = 1e3;
 
+/// After this many steps in a row that gained less than this many times the wanted gain the rest is
+/// a valley without an end, such as a root that goes to the unit circle.
+const PATIENCE: usize = 4;
+const SLOW: f64 = 100.0;
+
 /// Minimises `function`, which gives its value and writes its gradient; `None` where it has no value
 /// at the start.
 pub(crate) fn minimise(
@@ -45,6 +50,7 @@ pub(crate) fn minimise(
     let mut value = function(&x, &mut gradient)?;
     let mut inverse = identity(size);
     let (mut fresh, mut converged) = (true, size == 0);
+    let mut slow = 0;
     let mut direction = vec![0.0; size];
     let mut trial = Trial {
         x: vec![0.0; size],
@@ -100,7 +106,16 @@ pub(crate) fn minimise(
         }
         x.clone_from(&trial.x);
         gradient.clone_from(&trial.gradient);
+        slow = if value - new_value < limits.gain * SLOW {
+            slow + 1
+        } else {
+            0
+        };
         value = new_value;
+        if slow >= PATIENCE {
+            converged = true;
+            break;
+        }
     }
     Some(Minimum { x, converged })
 }

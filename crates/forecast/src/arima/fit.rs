@@ -26,6 +26,13 @@ const GAIN: f64 = 1e-7;
 const ROUGH: usize = 15;
 const ROUGH_GAIN: f64 = 1e-2;
 
+/// A difference between the likelihoods of an infinite and a finite variance of the start that does
+/// not move the maximum by as much as counts.
+const INDIFFERENT: f64 = 0.03;
+
+/// The number of searches that go on to the end.
+const FINE: usize = 2;
+
 /// How far behind the best a rough search may be to be gone on with.
 const CLOSE: f64 = 0.5;
 
@@ -111,6 +118,11 @@ impl Table {
             names,
             regressors,
         })
+    }
+
+    /// The values on the grid.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
     }
 
     /// The problem of fitting this model.
@@ -228,10 +240,14 @@ impl Problem {
     }
 
     /// Searches from several starts, first roughly, then on from where that was best; from the next
-    /// best where it did not converge. `starts` come beside the usual ones.
+    /// best where it did not converge. With `starts`, of a related model, the estimates of Hannan and
+    /// Rissanen are the only others.
     pub(crate) fn solve(&self, starts: &[Vec<f64>], iterations: usize) -> Result<Solution> {
         let mut likelihood = self.likelihood();
-        let usual = usual_starts(&self.orders, &self.residual);
+        let mut usual = usual_starts(&self.orders, &self.residual);
+        if !starts.is_empty() {
+            usual.truncate(1);
+        }
         let mut found: Vec<Solution> = starts
             .iter()
             .chain(&usual)
@@ -239,15 +255,17 @@ impl Problem {
             .collect();
         found.sort_by(|a, b| b.value.total_cmp(&a.value));
         let mut best: Option<Solution> = None;
-        let mut last = f64::INFINITY;
+        let (mut last, mut fine_searches) = (f64::INFINITY, 0);
         for rough in &found {
             // Others that are as good may end higher, unless they are on the same way.
             let same = last - rough.value < ROUGH_GAIN;
-            let behind = best.as_ref().is_some_and(|b| b.value > rough.value + CLOSE);
+            let behind = best.as_ref().is_some_and(|b| b.value > rough.value + CLOSE)
+                || fine_searches >= FINE;
             if best.as_ref().is_some_and(|b| b.converged) && (same || behind) {
                 continue;
             }
             last = rough.value;
+            fine_searches += 1;
             let start = &rough.coefficients;
             if let Some(fine) = search(&self.orders, &mut likelihood, start, iterations, GAIN)
                 && best.as_ref().is_none_or(|best| fine.value > best.value)
@@ -273,6 +291,11 @@ impl Problem {
         let ratio = self.ratio(diffuse, solution.variance);
         let counted = Counted::From(self.orders.burn());
         let filter = self.filter(self.design.values.clone(), ratio, counted);
+        // What a better place would gain is of the order of the square of the difference.
+        let here = filter.value(&solution.coefficients);
+        if here.is_some_and(|(value, _)| (value - solution.value).abs() < INDIFFERENT) {
+            return solution;
+        }
         let mut likelihood = Likelihood::Filtered(filter);
         let Some(found) = search(
             &self.orders,

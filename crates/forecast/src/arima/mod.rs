@@ -1,6 +1,8 @@
 //! ARIMA and seasonal ARIMA with regressors, by exact maximum likelihood.
 
+mod auto;
 mod bfgs;
+mod candidate;
 mod covariance;
 mod dense;
 mod design;
@@ -10,6 +12,7 @@ mod exact;
 mod filter;
 mod fit;
 mod fitted;
+mod grid;
 mod kalman;
 mod likelihood;
 mod number;
@@ -24,8 +27,11 @@ use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{Error, FittedForecaster, Forecaster, Result, SeriesView};
 use serde::{Deserialize, Serialize};
 
+pub use auto::AutoArima;
+pub use candidate::{Candidate, Selection};
 pub use diagnostics::Diagnostics;
 pub use fitted::{FittedArima, Parameter};
+pub use grid::Grid;
 pub use orders::Orders;
 
 /// The deterministic part of an [`Arima`] model, a regression whose errors are the ARIMA process.

@@ -24,7 +24,7 @@ pub(crate) fn usual_starts(orders: &Orders, w: &[f64]) -> Vec<Vec<f64>> {
     start.extend_from_slice(factors.seasonal_ar);
     start.resize(orders.coefficients(), 0.0);
     starts.push(start);
-    if orders.ar > 0 && orders.ma > 0 {
+    if orders.ar > 0 && orders.ma > 0 && orders.seasonal_ar + orders.seasonal_ma == 0 {
         for root in [0.9, -0.9] {
             let mut start = vec![0.0; orders.coefficients()];
             for (slot, value) in start.iter_mut().step_by(orders.ar).zip([root, -0.9 * root]) {
