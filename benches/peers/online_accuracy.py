@@ -14,7 +14,8 @@ sees each value once, scores it and then learns it; all have their defaults. Pri
 over the series of each set: areas under the ROC and the precision-recall curve of points, the share
 of labelled stretches with an alarm, and alarms outside of them per 1,000 points. river's detectors
 come without a threshold: that of StandardAbsoluteDeviation is 3 here, that of GaussianScorer the
-same distance, 0.9973. Points without a score count as the least anomalous.
+same distance, 0.9973. Points without a score count as the least anomalous. Series of a set without
+timestamps have a point a minute, those of asd one every five.
 """
 
 import argparse
@@ -31,7 +32,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import peer
 
 # Detector: its threshold.
-OURS = {"ewma": 4.0, "online-mad": 4.0, "holt-winters": 4.0, "spot": 1.0, "robust-z": 3.5}
+OURS = {
+    "ewma": 4.0,
+    "online-mad": 4.0,
+    "holt-winters": 4.0,
+    "seasonal-profile": 4.0,
+    "spot": 1.0,
+    "robust-z": 3.5,
+}
 THEIRS = {"StandardAbsoluteDeviation": 3.0, "GaussianScorer": 0.9973}
 
 
@@ -43,7 +51,15 @@ def nab(folder):
         for start, end in windows[str(path.relative_to(folder / "data"))]:
             inside = (table.timestamp >= pd.Timestamp(start)) & (table.timestamp <= pd.Timestamp(end))
             labels |= inside.to_numpy()
-        yield path.stem, table.value.to_numpy(float), labels
+        yield path.stem, seconds(table.timestamp), table.value.to_numpy(float), labels
+
+
+def seconds(timestamps):
+    return pd.to_datetime(timestamps).to_numpy("datetime64[s]").astype(float)
+
+
+def minutes(values, step=1):
+    return 60.0 * step * np.arange(len(values))
 
 
 def column(folder, pattern, label):
@@ -52,7 +68,10 @@ def column(folder, pattern, label):
         if label in table:
             values = [name for name in table.columns if name not in ("timestamp", label)]
             x = table[values[0]] if values else table.iloc[:, 0]
-            yield path.stem, x.to_numpy(float), table[label].to_numpy() > 0
+            times = minutes(x)
+            if "timestamp" in table and table.timestamp.dtype == object:
+                times = seconds(table.timestamp)
+            yield path.stem, times, x.to_numpy(float), table[label].to_numpy() > 0
 
 
 def ucr(folder):
@@ -61,7 +80,7 @@ def ucr(folder):
         values = np.array(path.read_text().split(), float)
         labels = np.zeros(len(values), bool)
         labels[start - 1 : end] = True
-        yield path.stem, values, labels
+        yield path.stem, minutes(values), values, labels
 
 
 def asd(folder):
@@ -69,7 +88,8 @@ def asd(folder):
         table = pd.read_csv(path)
         for name in table.columns:
             if name not in ("timestamp", "label"):
-                yield f"{path.stem} {name}", table[name].to_numpy(float), table.label.to_numpy() > 0
+                x = table[name].to_numpy(float)
+                yield f"{path.stem} {name}", minutes(x, 5), x, table.label.to_numpy() > 0
 
 
 SETS = {
@@ -81,11 +101,12 @@ SETS = {
 }
 
 
-def scores_of_ours(values, folder, binary):
-    source, out = folder / "in.f64", folder / "out.f64"
+def scores_of_ours(times, values, folder, binary):
+    source, clock, out = (folder / name for name in ("in.f64", "times.f64", "out.f64"))
     peer.write_table(source, values)
+    peer.write_table(clock, times)
     for name in OURS:
-        command = [binary, name, "0", str(out), str(source), "period=auto"]
+        command = [binary, name, "0", str(out), str(source), str(clock), "period=auto"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         yield name, np.fromfile(out, "<f8")
 
@@ -136,11 +157,11 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.set or SETS:
             results, count = {}, 0
-            for _, values, labels in list(SETS[name](data / name))[:: arguments.step]:
+            for _, times, values, labels in list(SETS[name](data / name))[:: arguments.step]:
                 if not labels.any() or np.nanmin(values) == np.nanmax(values):
                     continue
                 count += 1
-                for detector, scores in scores_of_ours(values, Path(folder), binary):
+                for detector, scores in scores_of_ours(times, values, Path(folder), binary):
                     found = measures(scores, labels, OURS[detector])
                     results.setdefault(detector, []).append(found)
                 for detector, scores in scores_of_theirs(values):
