@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use bongsu_core::{Labels, Series, Timestamp};
-use bongsu_forecast::Ets;
+use bongsu_forecast::{Ces, Ets, Member, Theta};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 /// A wave on a slow trend with deterministic noise.
@@ -49,5 +49,24 @@ fn exponential_smoothing(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, exponential_smoothing);
+fn kin(c: &mut Criterion) {
+    let mut group = c.benchmark_group("smoothing");
+    group.sample_size(10);
+    let series = metric(720, 24);
+    let ces = Ces::automatic().period(24).map(Member::from);
+    let theta = Theta::dynamic_optimised().period(24).map(Member::from);
+    for (name, model) in [("ces", ces), ("dot", theta)] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                model
+                    .as_ref()
+                    .map(|model| model.fit(black_box(&series.view())))
+                    .is_ok()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, exponential_smoothing, kin);
 criterion_main!(benches);

@@ -110,13 +110,15 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
                 (base * s, adjusted, quotient(adjusted, base))
             }
         };
+        let surprise = adjusted - base;
         let zero = forecast.abs() < NEAR_ZERO;
         let error = match (ERROR, SEASON) {
-            (ADDITIVE, _) => y - forecast,
+            (ADDITIVE, MULTIPLICATIVE) => y - forecast,
+            (ADDITIVE, _) => surprise,
             (_, MULTIPLICATIVE) if zero => (y - forecast) * HUGE,
             (_, MULTIPLICATIVE) => ratio - 1.0,
-            _ if zero => (y - forecast) / (forecast + NEAR_ZERO),
-            _ => (y - forecast) / forecast,
+            _ if zero => surprise / (forecast + NEAR_ZERO),
+            _ => surprise / forecast,
         };
         if ERROR == MULTIPLICATIVE {
             *product *= LogSum::factor(forecast);
@@ -125,7 +127,7 @@ fn pass<const ERROR: u8, const SLOPE: bool, const SEASON: u8>(
         seen(forecast, error);
         match SEASON {
             NONE => {}
-            ADDITIVE => *season = s + p.season * (adjusted - base),
+            ADDITIVE => *season = s + p.season * surprise,
             _ => *season = s + p.season * s * (ratio - 1.0),
         }
         let next = kept * base + (p.damping * trend + taken * adjusted);
