@@ -45,7 +45,7 @@ impl FittedCes {
         let reversed = backwards(&history.values);
         let both = [history.values.as_slice(), &reversed];
         let squares = smooth(season, both, estimate.smoothing, &mut last, keep);
-        let parameters = season.components() + 1;
+        let parameters = season.parameters();
         let freedom = n.saturating_sub(parameters + 1).max(1);
         let log_likelihood = estimate.log_likelihood - n as f64 * unit.ln();
         let Smoothing {

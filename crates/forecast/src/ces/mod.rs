@@ -136,8 +136,8 @@ impl Ces {
         if let Some(season) = self.season
             && season != CesSeason::None
         {
-            let needed = (2 * self.period).max(season.components() + 3);
-            if n < needed || history.present < season.components() + 3 {
+            let needed = (2 * self.period).max(season.parameters() + 2);
+            if n < needed || history.present < season.parameters() + 2 {
                 return Err(Error::not_enough_data(NAME, needed, n));
             }
         }
@@ -145,7 +145,7 @@ impl Ces {
         for season in CesSeason::ALL {
             let wanted = self.season.is_none_or(|wanted| wanted == season);
             let possible = seasonal || season == CesSeason::None;
-            if !wanted || !possible || history.present < season.components() + 3 {
+            if !wanted || !possible || history.present < season.parameters() + 2 {
                 continue;
             }
             let estimate = match history.constant() {
@@ -198,7 +198,7 @@ impl Estimate {
             smoothing,
             first,
             log_likelihood,
-            information: Information::new(log_likelihood, season.components() + 1, n),
+            information: Information::new(log_likelihood, season.parameters(), n),
             converged: true,
         }
     }

@@ -26,6 +26,11 @@ impl CesSeason {
             Self::Full => 4,
         }
     }
+
+    /// The number of parameters that information criteria count: the states and the variance.
+    pub(super) const fn parameters(self) -> usize {
+        self.components() + 1
+    }
 }
 
 /// A complex smoothing parameter.

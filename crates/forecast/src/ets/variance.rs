@@ -193,3 +193,96 @@ impl Moments {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::TrendType;
+    use super::super::simulate::paths;
+    use super::*;
+
+    /// Fits hardly ever have errors and parameters this large.
+    #[test]
+    fn large_errors_spread_as_simulated_paths_do() {
+        let additive = [-20.0, 5.0, 15.0];
+        for (error, season, sizes) in [
+            // A season of one step makes every error act on it.
+            (
+                ErrorType::Multiplicative,
+                SeasonType::Multiplicative,
+                &[1.1][..],
+            ),
+            (
+                ErrorType::Multiplicative,
+                SeasonType::Multiplicative,
+                &[0.8, 1.1, 1.1],
+            ),
+            (ErrorType::Multiplicative, SeasonType::Additive, &additive),
+            (ErrorType::Additive, SeasonType::Additive, &additive),
+        ] {
+            let origin = Origin {
+                model: EtsModel {
+                    error,
+                    trend: TrendType::Damped,
+                    season,
+                },
+                smoothing: Smoothing {
+                    level: 0.9,
+                    slope: 0.1,
+                    season: 0.9,
+                    damping: 0.9,
+                },
+                level: 100.0,
+                slope: 2.0,
+                season: sizes,
+                deviation: 0.25,
+            };
+            let (steps, count) = (7, 400_000);
+            let drawn = paths(&origin, steps, count, 11);
+            let column = |step: usize| drawn.iter().skip(step).step_by(steps);
+            let mean = |step: usize| column(step).sum::<f64>() / count as f64;
+            let means: Vec<f64> = (0..steps).map(mean).collect();
+            for (step, closed) in deviations(&origin, &means).into_iter().enumerate() {
+                let squares: f64 = column(step).map(|x| (x - means[step]).powi(2)).sum();
+                let simulated = (squares / count as f64).sqrt();
+                assert!(
+                    (closed / simulated - 1.0).abs() < 0.015,
+                    "{error:?} {season:?} {step}: {closed} instead of {simulated}"
+                );
+            }
+        }
+    }
+
+    /// With one phase and no slope the values are products of independent factors.
+    #[test]
+    fn a_product_of_factors_has_the_moments_of_its_factors() {
+        let (a, g, s2) = (0.9, 0.8, 0.25);
+        let origin = Origin {
+            model: EtsModel {
+                error: ErrorType::Multiplicative,
+                trend: TrendType::None,
+                season: SeasonType::Multiplicative,
+            },
+            smoothing: Smoothing {
+                level: a,
+                slope: 0.0,
+                season: g,
+                damping: 1.0,
+            },
+            level: 3.0,
+            slope: 0.0,
+            season: &[2.0],
+            deviation: 0.5,
+        };
+        let factor = 1.0 + (g * g + 4.0 * g * a + a * a) * s2 + 3.0 * (g * a * s2).powi(2);
+        let (mut mean, mut second) = (6.0, 36.0 * (1.0 + s2));
+        for closed in deviations(&origin, &[6.0; 9]) {
+            let expected = (second - mean * mean).sqrt();
+            assert!(
+                (closed / expected - 1.0).abs() < 1e-12,
+                "{closed} instead of {expected}"
+            );
+            mean *= 1.0 + g * a * s2;
+            second *= factor;
+        }
+    }
+}
