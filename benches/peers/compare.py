@@ -42,6 +42,7 @@ AREAS = [
     "trees",
     "seasons",
     "smoothing",
+    "arima",
     "online",
 ]
 

@@ -3,7 +3,6 @@
 use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{Error, Result, SeriesView};
 
-use super::bfgs::{Limits, minimise};
 use super::design::{Design, trend_at};
 use super::errors::{StandardErrors, standard_errors};
 use super::exact::ExactLikelihood;
@@ -11,30 +10,16 @@ use super::fitted::{FittedArima, Given};
 use super::kalman::Counted;
 use super::likelihood::{FilterLikelihood, INFINITE, Likelihood, UNKNOWN, approximate};
 use super::orders::Orders;
-use super::start::usual_starts;
-use super::transform::{chain, constrain, is_inside, release};
+use super::transform::is_inside;
 use super::{Arima, Diffuse, Trend};
 use crate::{Timeline, check};
 
 /// The variance that statsmodels gives to what is unknown before the first value.
 const STATSMODELS: f64 = 1e6;
 
-/// The gain in log-likelihood that is not worth another step of the search.
-const GAIN: f64 = 1e-7;
-
-/// The iterations of the rough searches from which the best goes on, and the gain that ends them.
-const ROUGH: usize = 15;
-const ROUGH_GAIN: f64 = 1e-2;
-
-/// A difference between the likelihoods of an infinite and a finite variance of the start that does
-/// not move the maximum by as much as counts.
-const INDIFFERENT: f64 = 0.03;
-
-/// The number of searches that go on to the end.
-const FINE: usize = 2;
-
-/// How far behind the best a rough search may be to be gone on with.
-const CLOSE: f64 = 0.5;
+/// By how many standard deviations that variance may pull the first innovation before it counts as
+/// too small for the series.
+const HARMLESS: f64 = 100.0;
 
 /// Everything about the data that the orders, but not the coefficients, decide.
 #[derive(Debug)]
@@ -48,7 +33,7 @@ pub(crate) struct Problem {
     pub(crate) diffuse: Option<f64>,
     /// The number of values that are not missing.
     pub(crate) present: usize,
-    residual: Vec<f64>,
+    pub(super) residual: Vec<f64>,
 }
 
 /// What a search found, in the unit of the design.
@@ -195,7 +180,7 @@ fn diffuse_variance(diffuse: Diffuse, orders: &Orders, design: &Design) -> Optio
             let largest = starts.fold(0.0_f64, |m, x| m.max(x.abs()));
             let deviation = (sum / count).sqrt();
             let variance = STATSMODELS * squared;
-            (deviation * largest.max(deviation) < variance).then_some(variance)
+            (deviation * largest.max(deviation) < HARMLESS * variance).then_some(variance)
         }
     }
     .filter(|variance| variance.is_finite() && *variance > 0.0)
@@ -226,7 +211,12 @@ impl Problem {
         first.copied().unwrap_or(0.0)
     }
 
-    fn filter(&self, values: Vec<f64>, diffuse: f64, counted: Counted) -> FilterLikelihood {
+    pub(super) fn filter(
+        &self,
+        values: Vec<f64>,
+        diffuse: f64,
+        counted: Counted,
+    ) -> FilterLikelihood {
         FilterLikelihood {
             orders: self.orders,
             values,
@@ -236,79 +226,6 @@ impl Problem {
             effects: Vec::new(),
             variance: f64::NAN,
             count: 0,
-        }
-    }
-
-    /// Searches from several starts, first roughly, then on from where that was best; from the next
-    /// best where it did not converge. With `starts`, of a related model, the estimates of Hannan and
-    /// Rissanen are the only others.
-    pub(crate) fn solve(&self, starts: &[Vec<f64>], iterations: usize) -> Result<Solution> {
-        let mut likelihood = self.likelihood();
-        let mut usual = usual_starts(&self.orders, &self.residual);
-        if !starts.is_empty() {
-            usual.truncate(1);
-        }
-        let mut found: Vec<Solution> = starts
-            .iter()
-            .chain(&usual)
-            .filter_map(|start| search(&self.orders, &mut likelihood, start, ROUGH, ROUGH_GAIN))
-            .collect();
-        found.sort_by(|a, b| b.value.total_cmp(&a.value));
-        let mut best: Option<Solution> = None;
-        let (mut last, mut fine_searches) = (f64::INFINITY, 0);
-        for rough in &found {
-            // Others that are as good may end higher, unless they are on the same way.
-            let same = last - rough.value < ROUGH_GAIN;
-            let behind = best.as_ref().is_some_and(|b| b.value > rough.value + CLOSE)
-                || fine_searches >= FINE;
-            if best.as_ref().is_some_and(|b| b.converged) && (same || behind) {
-                continue;
-            }
-            last = rough.value;
-            fine_searches += 1;
-            let start = &rough.coefficients;
-            if let Some(fine) = search(&self.orders, &mut likelihood, start, iterations, GAIN)
-                && best.as_ref().is_none_or(|best| fine.value > best.value)
-            {
-                best = Some(fine);
-            }
-        }
-        let solution = best.ok_or_else(|| {
-            Error::input(format!(
-                "ARIMA{} has no finite likelihood for this series at any start of the search",
-                self.orders
-            ))
-        })?;
-        Ok(self.polish(solution, iterations))
-    }
-
-    /// Improves a solution for a start of infinite variance where the wanted variance is finite and
-    /// that makes a difference.
-    fn polish(&self, solution: Solution, iterations: usize) -> Solution {
-        let Some(diffuse) = self.diffuse else {
-            return solution;
-        };
-        let ratio = self.ratio(diffuse, solution.variance);
-        let counted = Counted::From(self.orders.burn());
-        let filter = self.filter(self.design.values.clone(), ratio, counted);
-        // What a better place would gain is of the order of the square of the difference.
-        let here = filter.value(&solution.coefficients);
-        if here.is_some_and(|(value, _)| (value - solution.value).abs() < INDIFFERENT) {
-            return solution;
-        }
-        let mut likelihood = Likelihood::Filtered(filter);
-        let Some(found) = search(
-            &self.orders,
-            &mut likelihood,
-            &solution.coefficients,
-            iterations.min(50),
-            GAIN,
-        ) else {
-            return solution;
-        };
-        Solution {
-            converged: solution.converged,
-            ..found
         }
     }
 
@@ -374,44 +291,6 @@ impl Problem {
         let after = self.design.values.iter().skip(self.orders.burn());
         after.filter(|x| !x.is_nan()).count() as f64
     }
-}
-
-/// Searches for the coefficients that maximise `likelihood`, from those given.
-fn search(
-    orders: &Orders,
-    likelihood: &mut Likelihood,
-    start: &[f64],
-    iterations: usize,
-    gain: f64,
-) -> Option<Solution> {
-    let mut coefficients = Vec::new();
-    let mut slopes = vec![0.0; orders.coefficients()];
-    let free = release(orders, start);
-    // A mean, so that the size of the function does not grow with the series.
-    constrain(orders, &free, &mut coefficients);
-    likelihood.evaluate(&coefficients, None)?;
-    let scale = 1.0 / likelihood.count().max(1) as f64;
-    let function = |free: &[f64], gradient: &mut [f64]| {
-        constrain(orders, free, &mut coefficients);
-        let value = likelihood.evaluate(&coefficients, Some(&mut slopes))?;
-        chain(orders, free, &slopes, gradient);
-        gradient.iter_mut().for_each(|g| *g *= -scale);
-        Some(-scale * value)
-    };
-    let limits = Limits {
-        iterations,
-        gain: gain * scale,
-    };
-    let found = minimise(function, &free, limits)?;
-    constrain(orders, &found.x, &mut coefficients);
-    let value = likelihood.evaluate(&coefficients, None)?;
-    Some(Solution {
-        effects: likelihood.effects().to_vec(),
-        variance: likelihood.variance(),
-        converged: found.converged,
-        value,
-        coefficients,
-    })
 }
 
 /// See [`Arima::fit_regressors`].

@@ -19,6 +19,7 @@ mod number;
 mod orders;
 mod polynomial;
 mod response;
+mod search;
 mod simulate;
 mod start;
 mod transform;
@@ -74,8 +75,9 @@ impl std::str::FromStr for Trend {
 #[serde(rename_all = "snake_case")]
 pub enum Diffuse {
     /// As [`Self::Approximate`] with 1e6 while that is large for the series, which gives the numbers
-    /// of statsmodels; as [`Self::Exact`] else (the default). It is large while the standard deviation
-    /// of the differenced series times its largest starting value is below 1e6.
+    /// of statsmodels; as [`Self::Exact`] else (the default). It is large enough while the standard
+    /// deviation of the differenced series times its largest starting value is below 1e8; a larger
+    /// one, such as of bytes, would be taken for a first shock.
     #[default]
     Auto,
     /// It has this variance, in the unit of the series squared, about 0. Domain: finite, above 0.

@@ -4,8 +4,7 @@ use super::dense;
 use super::filter::dot;
 use super::orders::Orders;
 
-/// Where a search starts: the likelihood of mixed models often has several maxima, some where an
-/// autoregressive and a moving-average root nearly cancel, of one sign or the other.
+/// Where a search starts: at estimates, and at nothing.
 pub(crate) fn usual_starts(orders: &Orders, w: &[f64]) -> Vec<Vec<f64>> {
     let mut starts = vec![hannan_rissanen(orders, w)];
     if orders.ma_lag() == 0 {
@@ -24,14 +23,40 @@ pub(crate) fn usual_starts(orders: &Orders, w: &[f64]) -> Vec<Vec<f64>> {
     start.extend_from_slice(factors.seasonal_ar);
     start.resize(orders.coefficients(), 0.0);
     starts.push(start);
-    if orders.ar > 0 && orders.ma > 0 && orders.seasonal_ar + orders.seasonal_ma == 0 {
-        for root in [0.9, -0.9] {
-            let mut start = vec![0.0; orders.coefficients()];
-            for (slot, value) in start.iter_mut().step_by(orders.ar).zip([root, -0.9 * root]) {
-                *slot = value;
-            }
+    starts
+}
+
+/// Places to compare before a search. The likelihood of mixed models often has several maxima, many
+/// of them where roots of the two polynomials nearly cancel: on the real line, or at a frequency.
+pub(crate) fn scattered_starts(orders: &Orders) -> Vec<Vec<f64>> {
+    if orders.ar == 0 || orders.ma == 0 || orders.seasonal_ar + orders.seasonal_ma > 0 {
+        return Vec::new();
+    }
+    let mut starts = Vec::new();
+    let mut add = |ar: &[f64], ma: &[f64]| {
+        if ar.len() <= orders.ar && ma.len() <= orders.ma {
+            let mut start = ar.to_vec();
+            start.resize(orders.ar, 0.0);
+            start.extend_from_slice(ma);
+            start.resize(orders.coefficients(), 0.0);
             starts.push(start);
         }
+    };
+    for root in [0.97, 0.7, -0.7, -0.97] {
+        for ratio in [0.6, 0.9, 1.02] {
+            add(&[root], &[-ratio * root]);
+        }
+    }
+    for step in 1..12 {
+        let cosine = (f64::from(step) * std::f64::consts::PI / 12.0).cos();
+        // The coefficients of a pair of roots at this frequency.
+        let pair = |size: f64| [2.0 * size * cosine, -size * size];
+        let negative = |size: f64| pair(size).map(|c| -c);
+        for (ar, ma) in [(0.97, 0.85), (0.85, 0.97), (0.7, 0.4)] {
+            add(&pair(ar), &negative(ma));
+        }
+        add(&pair(0.9), &[0.0]);
+        add(&[0.0], &negative(0.9));
     }
     starts
 }
