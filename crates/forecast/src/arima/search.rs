@@ -39,6 +39,8 @@ impl Problem {
     /// Rissanen are the only others.
     pub(crate) fn solve(&self, starts: &[Vec<f64>], iterations: usize) -> Result<Solution> {
         let mut likelihood = self.likelihood();
+        // A related model's place is near a good maximum: one search goes on to the end.
+        let most = if starts.is_empty() { FINE } else { 1 };
         let mut usual = usual_starts(&self.orders, &self.residual);
         if starts.is_empty() {
             usual.extend(self.promising(&mut likelihood));
@@ -60,7 +62,7 @@ impl Problem {
                 .fold(f64::NEG_INFINITY, f64::max);
             // Others that are as good may end higher, unless they are on the same way.
             let same = last - rough.value < ROUGH_GAIN;
-            let behind = best > rough.value + CLOSE || fine.len() >= FINE;
+            let behind = best > rough.value + CLOSE || fine.len() >= most;
             if fine.iter().any(|s| s.converged) && (same || behind) {
                 continue;
             }
