@@ -1,4 +1,5 @@
-//! Times the detectors of several features for `benches/peers/trees.py`.
+//! Times the detectors of several features for `benches/peers/trees.py`, and scores streams for
+//! `benches/peers/trees_accuracy.py`.
 
 // xtask: skip benches/peers/compare.py runs it, on the files that it writes
 
@@ -10,7 +11,7 @@ use std::error::Error;
 
 use bongsu_core::StreamDetector;
 use bongsu_core::ndarray::Array2;
-use bongsu_stream::half_space_trees::HalfSpace;
+use bongsu_stream::half_space_trees::{HalfSpace, Limits};
 use bongsu_stream::{HalfSpaceTrees, Loda, MicroClusters, RandomCutForest};
 
 /// The scores of a stream, 0 while there are none.
@@ -52,6 +53,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ("half-space-trees-own", []) => {
             let config = HalfSpaceTrees::new().height(job.parameter("height")?)?;
+            scores(&mut config.build(x.ncols())?, x)
+        }
+        ("half-space-trees-auto", []) => {
+            let config = HalfSpaceTrees::new().limits(Limits::Auto { points: 100 })?;
             scores(&mut config.build(x.ncols())?, x)
         }
         ("half-space-trees-small", []) => scores(&mut HalfSpaceTrees::small().build(x.ncols())?, x),
