@@ -15,7 +15,8 @@ Requirements (pinned):
 Run: python benches/peers/compare.py [--only AREA_OR_NAME]... [--rounds 5] [--write]
 
 Single-threaded. Each case warms up once, then reference and ours take turns; the ratio is that of
-the medians. `--write` renews the table in docs/benchmarks.md. The exit status is 1 when a result
+the medians. `--write` renews the rows of these cases in the table of docs/benchmarks.md, and what it
+says of the machine they ran on; a row that is new comes last. The exit status is 1 when a result
 differs from the reference by more than its tolerance.
 """
 
@@ -73,21 +74,37 @@ def environment():
     return f"CPython {platform.python_version()}, {versions}, rustc {rustc}"
 
 
-def table(results):
-    lines = [
-        "| method | input | reference | reference takes | Bongsu takes | ratio | goal | difference |",
-        "|---|---|---|---|---|---|---|---|",
+HEADER = [
+    "| method | input | reference | reference takes | Bongsu takes | ratio | goal | difference |",
+    "|---|---|---|---|---|---|---|---|",
+]
+
+
+def row(r):
+    goal = "-" if r.case.goal is None else f"{r.case.goal:g}"
+    difference = f"{r.difference:.1e}"
+    if r.case.difference_is != "largest difference":
+        difference += f" ({r.case.difference_is})"
+    return (
+        f"| {r.case.name} | {r.case.size} | {r.case.reference} | {peer.duration(r.theirs)} "
+        f"| {peer.duration(r.ours)} | {r.ratio:.1f} | {goal} | {difference} |"
+    )
+
+
+def renewed(text, results, areas):
+    """The table and the lines on environments in `text`, with these results in their places."""
+    lines = text.splitlines()
+    rows = {tuple(line.split(" | ")[:2]): line for line in lines if line.startswith("| ")}
+    rows.pop(tuple(HEADER[0].split(" | ")[:2]), None)
+    rows |= {tuple(row(r).split(" | ")[:2]): row(r) for r in results}
+    before = [line[2:].split(": ", 1) for line in lines if line.startswith("- ")]
+    ran_on = {area: env for names, env in before for area in names.split(", ")}
+    ran_on |= dict.fromkeys(areas, f"{environment()}.")
+    kinds = dict.fromkeys(ran_on[area] for area in AREAS if area in ran_on)
+    notes = [
+        f"- {', '.join(area for area in AREAS if ran_on.get(area) == env)}: {env}" for env in kinds
     ]
-    for r in results:
-        goal = "-" if r.case.goal is None else f"{r.case.goal:g}"
-        difference = f"{r.difference:.1e}"
-        if r.case.difference_is != "largest difference":
-            difference += f" ({r.case.difference_is})"
-        lines.append(
-            f"| {r.case.name} | {r.case.size} | {r.case.reference} | {peer.duration(r.theirs)} "
-            f"| {peer.duration(r.ours)} | {r.ratio:.1f} | {goal} | {difference} |"
-        )
-    return "\n".join(lines)
+    return "\n".join([*HEADER, *rows.values(), "", *notes])
 
 
 def main():
@@ -96,16 +113,19 @@ def main():
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--write", action="store_true")
     arguments = arguments.parse_args()
-    cases = []
+    cases, areas = [], []
     for area in AREAS:
         for case in importlib.import_module(area).CASES:
             if not arguments.only or area in arguments.only or case.name in arguments.only:
                 cases.append(case)
+                areas.append(area)
     if not cases:
         sys.exit(f"nothing is called {', '.join(arguments.only)}; areas: {', '.join(AREAS)}")
-    for case in [case for case in cases if missing(case)]:
-        print(f"{case.name}: left out, {missing(case)} is not installed")
-        cases.remove(case)
+    for case, area in list(zip(cases, areas)):
+        if missing(case):
+            print(f"{case.name}: left out, {missing(case)} is not installed")
+            cases.remove(case)
+            areas.remove(area)
     peer.build(cases)
     target = peer.target_directory()
     results, wrong = [], []
@@ -120,14 +140,13 @@ def main():
         # Written so that a NaN is a failure too.
         if case.tolerance is not None and not result.difference <= case.tolerance:
             wrong.append(case.name)
-    text = f"{table(results)}\n\n{environment()}."
     if arguments.write:
         page = peer.ROOT / "docs" / "benchmarks.md"
         before, rest = page.read_text().split(BEGIN)
-        after = rest.split(END)[1]
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        old, after = rest.split(END)
+        page.write_text(f"{before}{BEGIN}\n{renewed(old, results, areas)}\n{END}{after}")
     else:
-        print(f"\n{text}")
+        print(f"\n{renewed('', results, areas)}")
     if wrong:
         sys.exit(f"these differ from the reference: {', '.join(wrong)}")
 

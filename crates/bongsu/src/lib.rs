@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | `stats` | statistical detectors and robust statistics: `stats` | yes |
 //! | `ml` | classical machine learning: detectors for tables and subsequences, regressors: `ml` | |
-//! | `stream` | online detectors and drift detectors: `stream` | |
+//! | `stream` | online detectors, drift detectors, a fleet of very many series: `stream` | |
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |

@@ -41,6 +41,9 @@ pub(super) struct Shard<D> {
 /// Series in a chunk.
 const CHUNK: usize = 64;
 
+/// Series by which a chunk grows: a query of few series shall be small.
+const STEP: usize = 16;
+
 /// Fingerprints are hashes already.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Fingerprints(u64);
@@ -126,13 +129,16 @@ impl<D> Shard<D> {
     fn push(&mut self, entry: Entry<D>) -> u32 {
         let place = self.places.len() as u32;
         self.places.insert(entry.fingerprint, place);
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => last.push(entry),
-            _ => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(entry);
-                self.chunks.push(chunk);
+        let last = self.chunks.last_mut().filter(|last| last.len() < CHUNK);
+        if let Some(last) = last {
+            if last.len() == last.capacity() {
+                last.reserve_exact(STEP);
             }
+            last.push(entry);
+        } else {
+            let mut chunk = Vec::with_capacity(STEP);
+            chunk.push(entry);
+            self.chunks.push(chunk);
         }
         place
     }
