@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use bongsu::core::snapshot::Chain;
 use bongsu::prelude::*;
-use bongsu::stats::{Ewma, EwmaStream};
 use bongsu::stream::fleet::{Batch, Fleet, FleetQuery};
+use bongsu::stream::{Ewma, EwmaStream};
 
 /// The number of instances that are watched.
 const INSTANCES: u32 = 1_000;

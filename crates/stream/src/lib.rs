@@ -7,6 +7,8 @@
 //!
 //! | method | what it does | for |
 //! |---|---|---|
+//! | [`Ewma`] | follows level, slope and scale | one metric; the default for live metrics |
+//! | [`Spot`] | keeps the bound of a stated risk | one metric with rare extremes |
 //! | [`HalfSpaceTrees`] | counts points in random parts of the space | several features, very cheaply |
 //! | [`RandomCutForest`] | cuts a forgetting sample apart at random | several features, or shapes in time |
 //! | [`OnlineMad`] | follows the median and the median absolute deviation | one metric, in constant memory |
@@ -40,6 +42,8 @@ pub mod seasonal_profile;
 pub mod sketch;
 pub mod thresholded;
 
+/// Online detectors of `bongsu-stats`, for fleets of them.
+pub use bongsu_stats::{Ewma, EwmaStream, Spot, SpotStream};
 pub use drift::{
     Adwin, AdwinDetector, Ddm, DdmDetector, DriftMethod, DriftMonitor, DriftState, Eddm,
     EddmDetector, HddmA, HddmADetector, HddmW, HddmWDetector, Kswin, KswinDetector, PageHinkley,
