@@ -14,6 +14,7 @@
 //! | [`Ces`] | a level and its information potential, and a season | closed form | trends and seasons of many kinds |
 //! | [`Theta`] | a line and a smoothed level, dynamic and optimised | closed form | short and noisy series |
 //! | [`Croston`] | sizes and intervals of sparse demand | none | counts that are mostly 0 |
+//! | [`Prophet`] | a bending trend, seasons of the calendar, holidays, regressors | simulated trends | daily and weekly rhythms, gaps, known events |
 //! | [`Ensemble`] | the median of several models | medians of their bounds | the safest choice |
 //! | [`Transformed`] | any model of logarithms or powers | exact quantiles | spread that grows with the level |
 //!
@@ -25,6 +26,7 @@
 pub mod arima;
 pub mod ces;
 mod check;
+mod cross_validation;
 pub mod croston;
 pub mod ensemble;
 pub mod ets;
@@ -36,18 +38,21 @@ mod line;
 mod member;
 pub mod naive;
 mod nelder_mead;
+pub mod prophet;
 pub mod theta;
 mod timeline;
 pub mod transform;
 
 pub use arima::{Arima, AutoArima, FittedArima};
 pub use ces::{Ces, FittedCes};
+pub use cross_validation::{CrossValidation, Validated};
 pub use croston::{Croston, FittedCroston};
 pub use ensemble::{Ensemble, FittedEnsemble};
 pub use ets::{Ets, FittedEts};
 pub use information::{Criterion, Information};
 pub use member::{FittedMember, Member};
 pub use naive::{FittedNaive, Naive};
+pub use prophet::{FittedProphet, Prophet};
 pub use theta::{FittedTheta, Theta};
 pub use timeline::{Step, Timeline};
 pub use transform::{FittedTransformed, Transformed};

@@ -1,0 +1,209 @@
+//! Futures of the trend, and quantiles over them.
+
+use bongsu_core::Result;
+use bongsu_stats::special::normal_isf;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use rand_distr::{Distribution as _, Exp1, StandardNormal};
+use rand_pcg::Pcg64;
+
+use super::Growth;
+use super::trend::{Piece, curve};
+
+/// Where a path changes more often than this between two moments, the sum of its changes is taken as
+/// normal.
+const MANY: f64 = 64.0;
+
+/// What is simulated, in the unit of the model.
+#[derive(Debug)]
+pub(super) struct Simulation<'a> {
+    pub(super) growth: Growth,
+    /// The last piece of the trend.
+    pub(super) last: Piece,
+    /// Changes in a unit of time.
+    pub(super) frequency: f64,
+    /// The scale of the Laplace distribution of changes.
+    pub(super) scale: f64,
+    /// The standard deviation of the noise.
+    pub(super) sigma: f64,
+    pub(super) samples: usize,
+    pub(super) seed: u64,
+    /// The wanted quantiles, ascending.
+    pub(super) shares: &'a [f64],
+}
+
+/// A moment to simulate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// After 1, the end of the history, and later than the one before.
+    pub(super) t: f64,
+    pub(super) cap: f64,
+    /// What the trend is multiplied by.
+    pub(super) factor: f64,
+}
+
+/// Every path as the height and the slope of its line above that of the expected trend.
+#[derive(Debug)]
+struct Paths {
+    heights: Vec<f64>,
+    slopes: Vec<f64>,
+    generator: Pcg64,
+    /// The time of the next change of any path.
+    next: f64,
+    now: f64,
+}
+
+impl Simulation<'_> {
+    /// The quantiles of the trend and of the value at each moment, less their expectations: as many
+    /// numbers as there are shares, trend and value in turn for each moment.
+    ///
+    /// Changes of slope come as a Poisson process, as often and as large as in the history. Only the
+    /// distribution at each moment matters, so that the noise is the same set of evenly spaced
+    /// quantiles of a normal at every moment, dealt to the paths at random once.
+    pub(super) fn run(&self, moments: impl Iterator<Item = Moment>) -> Result<Vec<f64>> {
+        let mut paths = Paths::new(self);
+        let noise = self.noise(&mut paths.generator);
+        let mut scratch = vec![0.0; self.samples];
+        let mut out = Vec::new();
+        for moment in moments {
+            paths.advance(self, moment.t);
+            let height = self.last.rate * moment.t + self.last.intercept;
+            let expected = curve(self.growth, height, moment.cap);
+            let deviation = |above: f64| match self.growth {
+                Growth::Logistic => curve(self.growth, height + above, moment.cap) - expected,
+                Growth::Linear | Growth::Flat => above,
+            };
+            for (slot, &above) in scratch.iter_mut().zip(&paths.heights) {
+                *slot = above;
+            }
+            // The curve rises with its line, so that their quantiles are at the same places.
+            quantiles(&mut scratch, self.shares, |q| out.push(deviation(q)));
+            let pairs = paths.heights.iter().zip(&noise);
+            for (slot, (&above, noise)) in scratch.iter_mut().zip(pairs) {
+                *slot = moment.factor * deviation(above) + noise;
+            }
+            quantiles(&mut scratch, self.shares, |q| out.push(q));
+        }
+        Ok(out)
+    }
+
+    fn noise(&self, generator: &mut Pcg64) -> Vec<f64> {
+        let n = self.samples as f64;
+        let share = |i: usize| (i as f64 + 0.5) / n;
+        let mut noise: Vec<f64> = (0..self.samples)
+            .map(|i| self.sigma * normal_isf(share(i)))
+            .collect();
+        for i in (1..noise.len()).rev() {
+            noise.swap(i, generator.random_range(0..=i));
+        }
+        noise
+    }
+
+    fn laplace(&self, generator: &mut Pcg64) -> f64 {
+        let size: f64 = Exp1.sample(generator);
+        let sign = if generator.next_u32() & 1 == 0 {
+            1.0
+        } else {
+            -1.0
+        };
+        sign * size * self.scale
+    }
+}
+
+impl Paths {
+    fn new(simulation: &Simulation<'_>) -> Self {
+        let mut paths = Self {
+            heights: vec![0.0; simulation.samples],
+            slopes: vec![0.0; simulation.samples],
+            generator: Pcg64::seed_from_u64(simulation.seed),
+            next: 1.0,
+            now: 1.0,
+        };
+        paths.schedule(simulation);
+        paths
+    }
+
+    fn schedule(&mut self, simulation: &Simulation<'_>) {
+        let wait: f64 = Exp1.sample(&mut self.generator);
+        self.next += wait / (simulation.frequency * self.heights.len() as f64);
+    }
+
+    /// Moves every path on to the time `t`.
+    fn advance(&mut self, simulation: &Simulation<'_>, t: f64) {
+        let passed = t - self.now;
+        for (height, slope) in self.heights.iter_mut().zip(&self.slopes) {
+            *height += slope * passed;
+        }
+        self.now = t;
+        if simulation.growth == Growth::Flat {
+            return;
+        }
+        if simulation.frequency * passed > MANY {
+            self.many(simulation, passed);
+            self.next = t;
+            self.schedule(simulation);
+            return;
+        }
+        while self.next <= t {
+            let change = simulation.laplace(&mut self.generator);
+            let path = self.generator.random_range(0..self.heights.len().max(1));
+            if let Some(slope) = self.slopes.get_mut(path) {
+                *slope += change;
+            }
+            if let Some(height) = self.heights.get_mut(path) {
+                *height += change * (t - self.next);
+            }
+            self.schedule(simulation);
+        }
+    }
+
+    /// Adds what many changes within the time that `passed` sum up to: the sum of the changes and
+    /// that of each change times its distance to the end are jointly normal.
+    fn many(&mut self, simulation: &Simulation<'_>, passed: f64) {
+        let variance = 2.0 * simulation.scale * simulation.scale * simulation.frequency * passed;
+        let deviation = variance.sqrt();
+        for (height, slope) in self.heights.iter_mut().zip(&mut self.slopes) {
+            let [a, b]: [f64; 2] = [(), ()].map(|()| StandardNormal.sample(&mut self.generator));
+            *slope += deviation * a;
+            *height += deviation * passed * (0.5 * a + b / 12f64.sqrt());
+        }
+    }
+}
+
+/// Gives `take` the quantiles of `values`, which it reorders, at ascending `shares`, between
+/// neighbours on a straight line.
+fn quantiles(values: &mut [f64], shares: &[f64], mut take: impl FnMut(f64)) {
+    let last = values.len().saturating_sub(1);
+    let (mut rest, mut done) = (values, 0);
+    for &share in shares {
+        let place = share * last as f64;
+        let low = (place.floor() as usize).max(done);
+        let at = (low - done).min(rest.len().saturating_sub(1));
+        if rest.is_empty() {
+            take(f64::NAN);
+            continue;
+        }
+        let (_, &mut below, above) = rest.select_nth_unstable_by(at, f64::total_cmp);
+        let next = above.iter().copied().fold(f64::INFINITY, f64::min);
+        let part = place - low as f64;
+        take(if part > 0.0 && next.is_finite() {
+            below + part * (next - below)
+        } else {
+            below
+        });
+        rest = rest.get_mut(at..).unwrap_or_default();
+        done = low;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantiles;
+
+    #[test]
+    fn quantiles_lie_between_neighbours() {
+        let mut values = [4.0, 1.0, 3.0, 2.0, 0.0];
+        let mut found = Vec::new();
+        quantiles(&mut values, &[0.0, 0.1, 0.5, 0.975, 1.0], |q| found.push(q));
+        assert_eq!(found, [0.0, 0.4, 2.0, 3.9, 4.0]);
+    }
+}
