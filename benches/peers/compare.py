@@ -10,6 +10,7 @@ Requirements (pinned):
     pyod==3.6.7
     ruptures==1.1.10
     river==0.26.0 (for the areas drift, online and trees; needs Python 3.12)
+    prophet==1.5.0 (for the area prophet_model)
     rrcf==0.4.4 (for the area trees; needs setuptools below 81)
 
 Run: python benches/peers/compare.py [--only AREA_OR_NAME]... [--rounds 5] [--write]
@@ -43,6 +44,7 @@ AREAS = [
     "trees",
     "seasons",
     "smoothing",
+    "prophet_model",
     "arima",
     "online",
 ]
@@ -59,7 +61,7 @@ def installed(name):
 
 def missing(case):
     """The library that the reference of `case` needs and that is not there."""
-    for name in ("river", "rrcf", "statsforecast"):
+    for name in ("river", "rrcf", "statsforecast", "prophet"):
         if name in case.reference and installed(name) is None:
             return name
     return None
@@ -67,7 +69,7 @@ def missing(case):
 
 def environment():
     names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod"]
-    names += ["ruptures", "river", "statsforecast"]
+    names += ["ruptures", "river", "statsforecast", "prophet"]
     versions = ", ".join(filter(None, map(installed, names)))
     command = ["rustc", "--version"]
     rustc = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1]
