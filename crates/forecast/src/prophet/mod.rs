@@ -11,6 +11,7 @@ mod options;
 mod parts;
 mod predict;
 mod problem;
+mod quantiles;
 mod simulate;
 mod trend;
 

@@ -7,6 +7,7 @@ use rand_distr::{Distribution as _, Exp1, StandardNormal};
 use rand_pcg::Pcg64;
 
 use super::Growth;
+use super::quantiles::Quantiles;
 use super::trend::{Piece, curve};
 
 /// Where a path changes more often than this between two moments, the sum of its changes is taken as
@@ -63,6 +64,8 @@ impl Simulation<'_> {
         let mut paths = Paths::new(self);
         let noise = self.noise(&mut paths.generator);
         let mut scratch = vec![0.0; self.samples];
+        let [mut of_trend, mut of_value] =
+            [(); 2].map(|()| Quantiles::new(self.shares, self.samples));
         let mut out = Vec::new();
         for moment in moments {
             paths.advance(self, moment.t);
@@ -72,16 +75,14 @@ impl Simulation<'_> {
                 Growth::Logistic => curve(self.growth, height + above, moment.cap) - expected,
                 Growth::Linear | Growth::Flat => above,
             };
-            for (slot, &above) in scratch.iter_mut().zip(&paths.heights) {
-                *slot = above;
-            }
+            scratch.copy_from_slice(&paths.heights);
             // The curve rises with its line, so that their quantiles are at the same places.
-            quantiles(&mut scratch, self.shares, |q| out.push(deviation(q)));
+            of_trend.each(&mut scratch, |q| out.push(deviation(q)));
             let pairs = paths.heights.iter().zip(&noise);
             for (slot, (&above, noise)) in scratch.iter_mut().zip(pairs) {
                 *slot = moment.factor * deviation(above) + noise;
             }
-            quantiles(&mut scratch, self.shares, |q| out.push(q));
+            of_value.each(&mut scratch, |q| out.push(q));
         }
         Ok(out)
     }
@@ -166,44 +167,5 @@ impl Paths {
             *slope += deviation * a;
             *height += deviation * passed * (0.5 * a + b / 12f64.sqrt());
         }
-    }
-}
-
-/// Gives `take` the quantiles of `values`, which it reorders, at ascending `shares`, between
-/// neighbours on a straight line.
-fn quantiles(values: &mut [f64], shares: &[f64], mut take: impl FnMut(f64)) {
-    let last = values.len().saturating_sub(1);
-    let (mut rest, mut done) = (values, 0);
-    for &share in shares {
-        let place = share * last as f64;
-        let low = (place.floor() as usize).max(done);
-        let at = (low - done).min(rest.len().saturating_sub(1));
-        if rest.is_empty() {
-            take(f64::NAN);
-            continue;
-        }
-        let (_, &mut below, above) = rest.select_nth_unstable_by(at, f64::total_cmp);
-        let next = above.iter().copied().fold(f64::INFINITY, f64::min);
-        let part = place - low as f64;
-        take(if part > 0.0 && next.is_finite() {
-            below + part * (next - below)
-        } else {
-            below
-        });
-        rest = rest.get_mut(at..).unwrap_or_default();
-        done = low;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quantiles;
-
-    #[test]
-    fn quantiles_lie_between_neighbours() {
-        let mut values = [4.0, 1.0, 3.0, 2.0, 0.0];
-        let mut found = Vec::new();
-        quantiles(&mut values, &[0.0, 0.1, 0.5, 0.975, 1.0], |q| found.push(q));
-        assert_eq!(found, [0.0, 0.4, 2.0, 3.9, 4.0]);
     }
 }
