@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, SeriesView, Timestamp};
+use crate::{Error, Result, SeriesView, Timestamp};
 
 /// How far to forecast.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,6 +85,21 @@ pub trait FittedForecaster: Debug + Send + Sync {
     /// When a level is outside (0, 1) or one that this model cannot give (never a silent point
     /// forecast), or when regressors are missing or of the wrong shape.
     fn forecast(&self, request: &ForecastRequest<'_>) -> Result<Forecast>;
+
+    /// Takes points that follow the fitted ones into account without fitting again: the next
+    /// forecast starts after the last of them. Missing values are NaN or absent. Provided: an error
+    /// of kind [`Unsupported`](crate::ErrorKind::Unsupported), for models that have to be fitted
+    /// again.
+    ///
+    /// # Errors
+    /// When the model cannot do it, or a point is not after the last one, not on the grid of the
+    /// fitted points, or infinite; the model is then unchanged.
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        let _ = y;
+        Err(Error::unsupported(
+            "this model has to be fitted again to take new points into account",
+        ))
+    }
 
     /// What the model left unexplained at each fitted point.
     fn residuals(&self) -> &[f64];
