@@ -16,18 +16,32 @@
 //! | [`Croston`] | sizes and intervals of sparse demand | none | counts that are mostly 0 |
 //! | [`Prophet`] | a bending trend, seasons of the calendar, holidays, regressors | simulated trends | daily and weekly rhythms, gaps, known events |
 //! | [`Ensemble`] | the median of several models | medians of their bounds | the safest choice |
+//! | [`Mstl`] | several seasons that repeat, and any plain model for the rest | of the plain model | days and weeks together |
 //! | [`Transformed`] | any model of logarithms or powers | exact quantiles | spread that grows with the level |
+//!
+//! | about forecasts | what it does |
+//! |---|---|
+//! | [`accuracy`] | measures of error of means, quantiles and intervals |
+//! | [`Backtest`] | forecasts from moments of the past, against what came |
+//! | [`Conformal`] | intervals of any model, calibrated so that they hold what they state |
+//! | [`ForecastDetector`] | any model as a detector: a band that moves, every value judged by a forecast |
+//! | [`batch`] | many series on all threads |
 //!
 //! Every model implements [`Forecaster`](bongsu_core::Forecaster); its fitted type implements
 //! [`FittedForecaster`](bongsu_core::FittedForecaster), can be saved, and tells its
 //! [`Information`] criteria where it has a likelihood. A series lies on a [`Timeline`], which finds
 //! its step and the moments that follow.
 
+pub mod accuracy;
 pub mod arima;
+pub mod backtest;
+pub mod batch;
 pub mod ces;
 mod check;
+pub mod conformal;
 mod cross_validation;
 pub mod croston;
+pub mod detector;
 pub mod ensemble;
 pub mod ets;
 mod gaps;
@@ -36,6 +50,8 @@ mod information;
 mod interval;
 mod line;
 mod member;
+mod model;
+pub mod mstl;
 pub mod naive;
 mod nelder_mead;
 pub mod prophet;
@@ -44,13 +60,18 @@ mod timeline;
 pub mod transform;
 
 pub use arima::{Arima, AutoArima, FittedArima};
+pub use backtest::{Backtest, Backtested, Refit};
 pub use ces::{Ces, FittedCes};
+pub use conformal::{Conformal, FittedConformal};
 pub use cross_validation::{CrossValidation, Validated};
 pub use croston::{Croston, FittedCroston};
+pub use detector::{FittedForecastDetector, ForecastDetector};
 pub use ensemble::{Ensemble, FittedEnsemble};
 pub use ets::{Ets, FittedEts};
 pub use information::{Criterion, Information};
 pub use member::{FittedMember, Member};
+pub use model::{FittedModel, Model};
+pub use mstl::{FittedMstl, Mstl};
 pub use naive::{FittedNaive, Naive};
 pub use prophet::{FittedProphet, Prophet};
 pub use theta::{FittedTheta, Theta};

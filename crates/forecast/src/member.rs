@@ -89,6 +89,12 @@ macro_rules! members {
                 }
             }
 
+            fn as_mut_forecaster(&mut self) -> &mut dyn FittedForecaster {
+                match self {
+                    $(Self::$name(model) => model,)*
+                }
+            }
+
             pub(crate) fn validate(&self) -> Result<()> {
                 match self {
                     $(Self::$name(model) => model.validate(),)*
@@ -115,6 +121,10 @@ impl Forecaster for Member {
 impl FittedForecaster for FittedMember {
     fn forecast(&self, request: &ForecastRequest<'_>) -> Result<Forecast> {
         self.as_forecaster().forecast(request)
+    }
+
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        self.as_mut_forecaster().update(y)
     }
 
     fn residuals(&self) -> &[f64] {

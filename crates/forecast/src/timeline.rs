@@ -253,6 +253,23 @@ impl Timeline {
         }
     }
 
+    /// The grid after the points of `y`, which follow it, and the values at its new moments: NaN where
+    /// one is missing.
+    pub(crate) fn continued(&self, y: &SeriesView<'_>) -> Result<(Self, Vec<f64>)> {
+        crate::check::no_infinity(y.values())?;
+        if y.is_empty() {
+            return Ok((*self, Vec::new()));
+        }
+        let targets = self.targets(Horizon::At(y.timestamps()))?;
+        let mut values = vec![f64::NAN; targets.last()];
+        for (&step, &value) in targets.steps.iter().zip(y.values()) {
+            if let Some(slot) = values.get_mut(step.wrapping_sub(1)) {
+                *slot = value;
+            }
+        }
+        Ok((self.extended(values.len())?, values))
+    }
+
     fn steps_to(&self, time: Timestamp) -> Result<usize> {
         let last = self.at(self.len - 1)?;
         if time <= last {

@@ -398,6 +398,10 @@ impl FittedForecaster for FittedArima {
         interval::normal(targets, &means, &deviations, request.levels)
     }
 
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        Self::update(self, y)
+    }
+
     fn residuals(&self) -> &[f64] {
         &self.residuals
     }

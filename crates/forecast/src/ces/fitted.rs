@@ -1,7 +1,9 @@
-use bongsu_core::{Error, FittedForecaster, Forecast, ForecastRequest, Result, Snapshot};
+use bongsu_core::{
+    Error, FittedForecaster, Forecast, ForecastRequest, Result, SeriesView, Snapshot,
+};
 use serde::{Deserialize, Serialize};
 
-use super::recursion::{CesSeason, Complex, Pair, Smoothing, States};
+use super::recursion::{CesSeason, Complex, Pair, Smoothing, States, run};
 use super::{Estimate, backwards, smooth};
 use crate::history::History;
 use crate::{Information, Timeline, check, interval};
@@ -212,6 +214,27 @@ impl FittedForecaster for FittedCes {
             *x *= self.unit;
         }
         interval::normal(targets, &means, &deviations, request.levels)
+    }
+
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        let (timeline, values) = self.timeline.continued(y)?;
+        for part in values.chunk_by(|a, b| a.is_nan() == b.is_nan()) {
+            let missing = part.first().is_some_and(|value| value.is_nan());
+            let seen = if missing {
+                self.means(part.len())
+            } else {
+                part.iter()
+                    .map(|value| value / self.unit)
+                    .collect::<Vec<f64>>()
+            };
+            let smoothing = self.smoothing();
+            let (unit, residuals) = (self.unit, &mut self.residuals);
+            let keep =
+                |_, error: f64| residuals.push(if missing { f64::NAN } else { error * unit });
+            run(self.season, &seen, smoothing, &mut self.last, keep);
+        }
+        self.timeline = timeline;
+        Ok(())
     }
 
     fn residuals(&self) -> &[f64] {

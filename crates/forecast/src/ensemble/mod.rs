@@ -167,6 +167,18 @@ impl FittedForecaster for FittedEnsemble {
         })
     }
 
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        let known = self.residuals.len();
+        let mut members = self.members.clone();
+        members.iter_mut().try_for_each(|member| member.update(y))?;
+        let new = members
+            .iter()
+            .map(|m| m.residuals().get(known..).unwrap_or_default());
+        self.residuals.extend(medians(new));
+        self.members = members;
+        Ok(())
+    }
+
     fn residuals(&self) -> &[f64] {
         &self.residuals
     }

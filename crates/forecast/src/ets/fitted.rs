@@ -1,4 +1,6 @@
-use bongsu_core::{Error, FittedForecaster, Forecast, ForecastRequest, Result, Snapshot};
+use bongsu_core::{
+    Error, FittedForecaster, Forecast, ForecastRequest, Result, SeriesView, Snapshot,
+};
 use bongsu_stats::robust::quantile_sorted;
 use serde::{Deserialize, Serialize};
 
@@ -257,6 +259,36 @@ impl FittedForecaster for FittedEts {
             let bound = |q: f64| columns.iter().map(|c| quantile_sorted(c, q)).collect();
             Ok((bound(0.5 - 0.5 * level), bound(0.5 + 0.5 * level)))
         })
+    }
+
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        let (timeline, values) = self.timeline.continued(y)?;
+        for part in values.chunk_by(|a, b| a.is_nan() == b.is_nan()) {
+            let missing = part.first().is_some_and(|value| value.is_nan());
+            let expected = if missing {
+                self.means(part.len())
+            } else {
+                Vec::new()
+            };
+            let seen = if missing { &expected } else { part };
+            let smoothing = self.origin().smoothing;
+            let mut state = State {
+                level: self.last.level,
+                slope: self.last.slope,
+            };
+            let mut values = part.iter();
+            let residuals = &mut self.residuals;
+            let keep = |forecast, _| {
+                residuals.push(values.next().map_or(f64::NAN, |value| value - forecast));
+            };
+            let season = &mut self.last.season;
+            run(self.model, seen, smoothing, &mut state, season, keep);
+            let phase = seen.len() % season.len().max(1);
+            season.rotate_left(phase);
+            (self.last.level, self.last.slope) = (state.level, state.slope);
+        }
+        self.timeline = timeline;
+        Ok(())
     }
 
     fn residuals(&self) -> &[f64] {

@@ -239,6 +239,22 @@ impl FittedForecaster for FittedNaive {
         interval::normal(targets, &means, &deviations, request.levels)
     }
 
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        let (timeline, values) = self.timeline.continued(y)?;
+        for value in values {
+            let expected = self.repeated.first().copied().unwrap_or(0.0) + self.slope;
+            self.residuals.push(value - expected);
+            if let (NaiveMethod::Last | NaiveMethod::Drift | NaiveMethod::Seasonal(_), Some(slot)) =
+                (self.method, self.repeated.first_mut())
+            {
+                *slot = if value.is_nan() { expected } else { value };
+            }
+            self.repeated.rotate_left(1);
+        }
+        self.timeline = timeline;
+        Ok(())
+    }
+
     fn residuals(&self) -> &[f64] {
         &self.residuals
     }

@@ -1,4 +1,6 @@
-use bongsu_core::{Error, FittedForecaster, Forecast, ForecastRequest, Result, Snapshot};
+use bongsu_core::{
+    Error, FittedForecaster, Forecast, ForecastRequest, Result, SeriesView, Snapshot,
+};
 use serde::{Deserialize, Serialize};
 
 use super::recursion::{Form, State, run, weights};
@@ -132,19 +134,24 @@ impl FittedTheta {
         &self.timeline
     }
 
-    /// The means and standard deviations of the next `steps` values in `unit`, the season taken out.
-    fn path(&self, steps: usize) -> (Vec<f64>, Vec<f64>) {
-        let ThetaParameters { alpha, theta, .. } = self.parameters;
+    /// The state after the last value.
+    fn state(&self) -> State {
         let [level, mean, intercept, slope] = self.last;
         let n = self.timeline.len() as f64;
-        let mut state = State {
+        State {
             count: n,
             level,
             mean,
             intercept,
             slope,
-            decay: (1.0 - alpha).powf(n),
-        };
+            decay: (1.0 - self.parameters.alpha).powf(n),
+        }
+    }
+
+    /// The means and standard deviations of the next `steps` values in `unit`, the season taken out.
+    fn path(&self, steps: usize) -> (Vec<f64>, Vec<f64>) {
+        let ThetaParameters { alpha, theta, .. } = self.parameters;
+        let mut state = self.state();
         let mut spread = Spread::default();
         let (mut means, mut deviations) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
         for _ in 0..steps {
@@ -256,6 +263,41 @@ impl FittedForecaster for FittedTheta {
             *x *= self.unit;
         }
         interval::normal(targets, &means, &deviations, request.levels)
+    }
+
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        let (timeline, values) = self.timeline.continued(y)?;
+        let alpha = self.parameters.alpha;
+        for value in values {
+            let (means, _) = self.path(1);
+            let expected = means.first().copied().unwrap_or(0.0);
+            let value = value / self.unit;
+            let season = self.season.first().copied();
+            let (adjusted, forecast) = match (self.decomposition, season) {
+                (_, None) => (value, expected),
+                (Decomposition::Additive, Some(s)) => (value - s, expected + s),
+                (Decomposition::Multiplicative, Some(s)) => (value / s, expected * s),
+            };
+            self.residuals.push((value - forecast) * self.unit);
+            // A division by a season of 0 tells nothing of the level, as a missing value.
+            let seen = if adjusted.is_finite() {
+                adjusted
+            } else {
+                expected
+            };
+            let mut state = self.state();
+            state.level = alpha * seen + (1.0 - alpha) * state.level;
+            if self.model.is_dynamic() {
+                state.learn_line(seen);
+            }
+            self.last = [state.level, state.mean, state.intercept, state.slope];
+            if !self.season.is_empty() {
+                self.season.rotate_left(1);
+            }
+            self.timeline = self.timeline.extended(1)?;
+        }
+        self.timeline = timeline;
+        Ok(())
     }
 
     fn residuals(&self) -> &[f64] {

@@ -114,11 +114,7 @@ impl Transformed {
     pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedTransformed> {
         self.validate()?;
         let values = series.values();
-        if let Some(row) = values.iter().position(|&value| value <= 0.0) {
-            return Err(Error::input(format!(
-                "the value in row {row} is not above 0, as a logarithm or a power needs"
-            )));
-        }
+        check_positive(values)?;
         let lambda = match self.transform {
             Transform::Log => 0.0,
             Transform::BoxCox(lambda) => lambda,
@@ -163,6 +159,15 @@ fn check_lambda(lambda: f64) -> Result<()> {
             lambda,
             format!("in [{least}, {most}]"),
         ))
+    }
+}
+
+fn check_positive(values: &[f64]) -> Result<()> {
+    match values.iter().position(|&value| value <= 0.0) {
+        Some(row) => Err(Error::input(format!(
+            "the value in row {row} is not above 0, as a logarithm or a power needs"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -255,6 +260,28 @@ impl FittedForecaster for FittedTransformed {
             }
         }
         Ok(forecast)
+    }
+
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        check_positive(y.values())?;
+        let lambda = self.lambda;
+        let values = y.values().iter().map(|&value| forth(value, lambda));
+        let times = y.timestamps().to_vec();
+        let transformed = Series::new(y.labels().clone(), times, values.collect())?;
+        let known = self.residuals.len();
+        self.model.update(&transformed.view())?;
+        let new = self.model.residuals().get(known..).unwrap_or_default();
+        // Steps without a value have no residual; the others are in the order of the values.
+        let mut present = y.values().iter().copied().filter(|value| !value.is_nan());
+        let left = |&residual: &f64| {
+            if residual.is_nan() {
+                return residual;
+            }
+            let value = present.next().unwrap_or(f64::NAN);
+            value - back(forth(value, lambda) - residual, lambda)
+        };
+        self.residuals.extend(new.iter().map(left));
+        Ok(())
     }
 
     fn residuals(&self) -> &[f64] {
