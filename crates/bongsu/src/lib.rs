@@ -10,6 +10,7 @@
 //! | `stats` | statistical detectors and robust statistics: `stats` | yes |
 //! | `ml` | classical machine learning: detectors for tables and subsequences, regressors: `ml` | |
 //! | `stream` | online detectors, drift detectors, a fleet of very many series: `stream` | |
+//! | `forecast` | forecasting models with intervals: `forecast` | |
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |
@@ -35,6 +36,8 @@ pub use bongsu_alert as alert;
 pub use bongsu_core as core;
 #[cfg(feature = "engine")]
 pub use bongsu_engine as engine;
+#[cfg(feature = "forecast")]
+pub use bongsu_forecast as forecast;
 #[cfg(feature = "ml")]
 pub use bongsu_ml as ml;
 #[cfg(feature = "prometheus")]

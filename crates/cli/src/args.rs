@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Find out when the values of a CSV file, or the scores of a detector, have changed for good.
     Drift(DriftArgs),
+    /// Continue a channel of a CSV file, with intervals.
+    Forecast(ForecastArgs),
     /// Check and describe configurations.
     Config {
         #[command(subcommand)]
@@ -194,6 +196,49 @@ pub(crate) struct DriftArgs {
     #[arg(long, value_name = "VALUES", default_value_t = 0)]
     pub(crate) cool_down: u64,
     /// List the drift detectors with their parameters and stop.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How the list is written.
+    #[arg(long, value_enum, default_value = "text", requires = "list")]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForecastArgs {
+    /// The model; see --list.
+    #[arg(long, required_unless_present = "list")]
+    pub(crate) model: Option<String>,
+    /// How many steps to forecast.
+    #[arg(long, value_name = "N", required_unless_present = "list")]
+    pub(crate) horizon: Option<usize>,
+    /// The levels of the intervals in percent; without it 80,95 where the model gives intervals.
+    #[arg(
+        long,
+        value_name = "PERCENT,...",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    pub(crate) level: Option<Vec<f64>>,
+    /// A parameter of the model, name=value. May be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Where the CSV `timestamp,mean,lower_80,upper_80,...` goes; - is standard output.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// The channel that is forecast; without it the first.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
+    /// Write JSON in place of CSV: the forecast with the model's order, parameters, likelihood and
+    /// information criteria.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw the history and the forecast to this file, .png or .svg.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// List the models with their parameters and stop.
     #[arg(long)]
     pub(crate) list: bool,
     /// How the list is written.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::args::{DetectArgs, ListFormat};
 use crate::output::{self, write_row};
-use crate::parameters::{as_json, write_parameters};
+use crate::parameters::{as_json, write_entry, write_parameters};
 use crate::{Failure, terminal};
 
 pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
@@ -98,9 +98,8 @@ fn list(format: ListFormat) -> Result<(), Failure> {
         }
         ListFormat::Text => {
             for spec in detectors() {
-                writeln!(out, "{}\n    {}", spec.name, spec.summary)?;
-                writeln!(out, "    judges {}, learns {}", spec.input, spec.learns())?;
-                write_parameters(&mut out, spec.parameters)?;
+                let more = format!("judges {}, learns {}", spec.input, spec.learns());
+                write_entry(&mut out, [spec.name, spec.summary, &more], spec.parameters)?;
             }
             writeln!(out, "(detectors fitted on many rows, in a running service)")?;
             write_parameters(&mut out, REFIT_PARAMETERS)?;

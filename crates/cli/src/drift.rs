@@ -6,7 +6,7 @@ use bongsu::engine::{DriftRequest, Table, find_drift};
 use serde_json::json;
 
 use crate::args::{DriftArgs, ListFormat};
-use crate::parameters::{as_json, write_parameters};
+use crate::parameters::{as_json, write_entry};
 use crate::{Failure, output, terminal};
 
 pub(crate) fn drift(args: &DriftArgs, quiet: bool) -> Result<(), Failure> {
@@ -103,10 +103,9 @@ fn list(format: ListFormat) -> Result<(), Failure> {
         }
         ListFormat::Text => {
             for spec in DRIFT_DETECTORS {
-                writeln!(out, "{}\n    {}", spec.name, spec.summary)?;
                 let warns = if spec.warns { ", warns" } else { "" };
-                writeln!(out, "    takes {}{warns}", spec.values)?;
-                write_parameters(&mut out, spec.parameters)?;
+                let more = format!("takes {}{warns}", spec.values);
+                write_entry(&mut out, [spec.name, spec.summary, &more], spec.parameters)?;
             }
         }
     }

@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod detect;
 mod drift;
+mod forecast;
 mod output;
 mod parameters;
 mod run;
@@ -31,6 +32,8 @@ enum Failure {
     Io(std::io::Error),
     /// It ran, but not everything succeeded.
     Incomplete(String),
+    /// What was asked for cannot be done.
+    Usage(String),
     /// An anomaly was found, and the caller asked to be told by the exit status.
     Anomaly,
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Detect(args) => detect::detect(&args, arguments.quiet),
         Command::Stream(args) => stream::stream(&args),
         Command::Drift(args) => drift::drift(&args, arguments.quiet),
+        Command::Forecast(args) => forecast::forecast(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),
     };
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
                 }
                 Failure::Io(error) => (error.to_string(), 1),
                 Failure::Incomplete(message) => (message, 1),
+                Failure::Usage(message) => (message, 2),
                 Failure::Anomaly => (String::new(), 3),
             };
             terminal::say(&format!("bongsu: {message}"));

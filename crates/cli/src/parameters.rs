@@ -12,6 +12,17 @@ pub(crate) fn as_json(
     parameters.map(one).collect()
 }
 
+/// A row of a table: its name, what it is, what else is to be said of it, and its parameters.
+pub(crate) fn write_entry(
+    out: &mut impl Write,
+    [name, summary, more]: [&str; 3],
+    parameters: &[ParameterSpec],
+) -> std::io::Result<()> {
+    writeln!(out, "{name}\n    {summary}")?;
+    writeln!(out, "    {more}")?;
+    write_parameters(out, parameters)
+}
+
 pub(crate) fn write_parameters(
     out: &mut impl Write,
     parameters: &[ParameterSpec],

@@ -2,6 +2,7 @@
 
 mod shown;
 mod unpack;
+mod written;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::shown::shown;
 pub use self::unpack::open;
+pub use self::written::TimeFormat;
 use crate::Error;
 
 /// A CSV file in memory: rows in the order of the file.

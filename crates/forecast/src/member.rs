@@ -6,8 +6,8 @@ use bongsu_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Arima, Ces, Croston, Ets, FittedArima, FittedCes, FittedCroston, FittedEts, FittedNaive,
-    FittedTheta, Naive, Theta,
+    Arima, AutoArima, Ces, Croston, Ets, FittedArima, FittedCes, FittedCroston, FittedEts,
+    FittedNaive, FittedTheta, Naive, Theta,
 };
 
 /// The configuration of any plain model.
@@ -27,6 +27,8 @@ pub enum Member {
     Croston(Croston),
     /// [`Arima`], without regressors.
     Arima(Arima),
+    /// [`AutoArima`], whose choice is a [`FittedMember::Arima`].
+    AutoArima(AutoArima),
 }
 
 /// Any of the plain models, fitted.
@@ -58,6 +60,7 @@ macro_rules! members {
             pub fn validate(&self) -> Result<()> {
                 match self {
                     $(Self::$name(model) => model.validate(),)*
+                    Self::AutoArima(model) => model.validate(),
                 }
             }
 
@@ -68,6 +71,7 @@ macro_rules! members {
             pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedMember> {
                 Ok(match self {
                     $(Self::$name(model) => FittedMember::$name(model.fit(series)?),)*
+                    Self::AutoArima(model) => FittedMember::Arima(model.fit(series)?.fitted),
                 })
             }
 
@@ -76,6 +80,7 @@ macro_rules! members {
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$name(_) => stringify!($name),)*
+                    Self::AutoArima(_) => "AutoArima",
                 }
             }
         }
@@ -111,6 +116,12 @@ macro_rules! members {
 }
 
 members!(Naive, Ets, Ces, Theta, Croston, Arima);
+
+impl From<AutoArima> for Member {
+    fn from(model: AutoArima) -> Self {
+        Self::AutoArima(model)
+    }
+}
 
 impl Forecaster for Member {
     fn fit(&self, y: &SeriesView<'_>) -> Result<Box<dyn FittedForecaster>> {

@@ -67,6 +67,16 @@ fn plot_text(plot: &TimeSeriesPlot) -> String {
         n => text.push_str(&format!(", {n} of them anomalous")),
     }
     text.push('.');
+    if let Some(prospect) = &plot.prospect
+        && let (Some(first), Some(last)) = (prospect.mean.first(), prospect.mean.last())
+    {
+        text.push_str(&format!(
+            " A forecast of {} more goes from {} to {}.",
+            prospect.mean.len(),
+            plot.unit.format(*first),
+            plot.unit.format(*last)
+        ));
+    }
     for span in plot.spans.iter().take(12) {
         text.push_str(&format!(" {}: {}.", span.kind.name(), span.label));
     }

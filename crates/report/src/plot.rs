@@ -68,7 +68,34 @@ pub(crate) struct Band {
     pub(crate) upper: Vec<f64>,
 }
 
-/// One series over time with what was expected of it, what was anomalous, and what was going on.
+/// What a model says of the time after the last point.
+#[derive(Debug, Clone)]
+pub(crate) struct Prospect {
+    pub(crate) timestamps: Vec<Timestamp>,
+    pub(crate) mean: Vec<f64>,
+    /// The widest first.
+    pub(crate) intervals: Vec<Interval>,
+}
+
+/// The bounds of a forecast at one level.
+#[derive(Debug, Clone)]
+pub(crate) struct Interval {
+    pub(crate) name: String,
+    pub(crate) lower: Vec<f64>,
+    pub(crate) upper: Vec<f64>,
+}
+
+impl Interval {
+    /// Its mean width, for comparison with others of the same forecast.
+    fn width(&self) -> f64 {
+        let bounds = self.lower.iter().zip(&self.upper);
+        let widths = bounds.map(|(lower, upper)| upper - lower);
+        widths.filter(|width| width.is_finite()).sum()
+    }
+}
+
+/// One series over time with what was expected of it, what was anomalous, what was going on, and
+/// what is to come.
 ///
 /// NaN values are gaps, and so are holes in time wider than the usual step. Any value can be
 /// drawn: infinities and absurd outliers are shown as arrows at the edge of the plot.
@@ -96,6 +123,8 @@ pub struct TimeSeriesPlot {
     pub(crate) timestamps: Vec<Timestamp>,
     pub(crate) values: Vec<f64>,
     pub(crate) band: Option<Band>,
+    pub(crate) fitted: Vec<f64>,
+    pub(crate) prospect: Option<Prospect>,
     pub(crate) marks: Vec<Mark>,
     pub(crate) spans: Vec<Span>,
     pub(crate) range: Option<(Timestamp, Timestamp)>,
@@ -137,6 +166,8 @@ impl TimeSeriesPlot {
             timestamps,
             values,
             band: None,
+            fitted: Vec::new(),
+            prospect: None,
             marks: Vec::new(),
             spans: Vec::new(),
             range: None,
@@ -187,6 +218,86 @@ impl TimeSeriesPlot {
             lower,
             upper,
         });
+        Ok(self)
+    }
+
+    /// What a model made of each point (default: nothing). NaN is a gap.
+    ///
+    /// # Errors
+    /// When there is not one value a timestamp.
+    pub fn fitted(mut self, values: Vec<f64>) -> Result<Self, Error> {
+        let n = self.timestamps.len();
+        if values.len() != n {
+            return Err(Error::shape("number of fitted values", values.len(), n));
+        }
+        self.fitted = values;
+        Ok(self)
+    }
+
+    /// What is to come: as many values as times, which strictly increase and lie after the last
+    /// point (default: none).
+    ///
+    /// # Errors
+    /// When the lengths differ, or time does not strictly increase.
+    ///
+    /// ```
+    /// use bongsu_core::Timestamp;
+    /// use bongsu_report::TimeSeriesPlot;
+    /// let at = |minute: i64| Timestamp::from_secs(60 * minute);
+    /// let plot = TimeSeriesPlot::new("Load", vec![at(0), at(1)], vec![1.0, 2.0])?
+    ///     .forecast(vec![at(2), at(3)], vec![2.0, 2.0])?
+    ///     .interval("95 %", vec![1.0, 0.5], vec![3.0, 3.5])?;
+    /// assert!(plot.to_svg().contains("95 %"));
+    /// # Ok::<(), bongsu_report::Error>(())
+    /// ```
+    pub fn forecast(mut self, timestamps: Vec<Timestamp>, mean: Vec<f64>) -> Result<Self, Error> {
+        SeriesView::new(&bongsu_core::Labels::empty(), &timestamps, &mean)?;
+        if let (Some(last), Some(first)) = (self.timestamps.last(), timestamps.first())
+            && first <= last
+        {
+            return Err(bongsu_core::Error::input(format!(
+                "a forecast starts after the last point, {last}, not at {first}"
+            ))
+            .into());
+        }
+        self.prospect = Some(Prospect {
+            timestamps,
+            mean,
+            intervals: Vec::new(),
+        });
+        Ok(self)
+    }
+
+    /// Adds the bounds of the forecast at one level, under a name such as `95 %`. Add narrow and
+    /// wide ones in any order; NaN is a gap.
+    ///
+    /// # Errors
+    /// When there is no forecast, or a length differs from its own.
+    pub fn interval(
+        mut self,
+        name: impl Into<String>,
+        lower: Vec<f64>,
+        upper: Vec<f64>,
+    ) -> Result<Self, Error> {
+        let n = self.prospect.as_ref().map_or(0, |p| p.mean.len());
+        for (what, found) in [
+            ("number of lower bounds of the forecast", lower.len()),
+            ("number of upper bounds of the forecast", upper.len()),
+        ] {
+            if found != n {
+                return Err(Error::shape(what, found, n));
+            }
+        }
+        if let Some(prospect) = &mut self.prospect {
+            prospect.intervals.push(Interval {
+                name: name.into(),
+                lower,
+                upper,
+            });
+            prospect
+                .intervals
+                .sort_by(|a, b| b.width().total_cmp(&a.width()));
+        }
         Ok(self)
     }
 
@@ -288,28 +399,32 @@ impl TimeSeriesPlot {
         self.range.or_else(|| {
             let spans = || self.spans.iter();
             let first = self.timestamps.first().copied();
-            let last = self.timestamps.last().copied();
+            let coming = self.prospect.iter().filter_map(|p| p.timestamps.last());
+            let last = self.timestamps.iter().next_back().into_iter();
+            let last = last.chain(coming).max().copied();
+            let coming = self.prospect.iter().filter_map(|p| p.timestamps.first());
+            let first = first.or_else(|| coming.copied().next());
             Some((
                 first.or_else(|| spans().map(|span| span.from).min())?,
                 last.or_else(|| spans().map(|span| span.to).max())?,
             ))
         })
     }
+}
 
-    /// The largest step between points that are still connected.
-    pub(crate) fn max_step(&self) -> i64 {
-        let pairs = self.timestamps.iter().zip(self.timestamps.iter().skip(1));
-        // A sample is enough and keeps this linear.
-        let stride = (self.timestamps.len() / 4_096).max(1);
-        let mut steps: Vec<i64> = pairs
-            .step_by(stride)
-            .map(|(a, b)| b.millis_since(*a))
-            .collect();
-        let at = steps.len() * 9 / 10;
-        if steps.len() < 2 || at >= steps.len() {
-            return i64::MAX;
-        }
-        let (_, usual, _) = steps.select_nth_unstable(at);
-        (*usual as f64 * 1.9) as i64
+/// The largest step between points at these times that are still connected.
+pub(crate) fn max_step(timestamps: &[Timestamp]) -> i64 {
+    let pairs = timestamps.iter().zip(timestamps.iter().skip(1));
+    // A sample is enough and keeps this linear.
+    let stride = (timestamps.len() / 4_096).max(1);
+    let mut steps: Vec<i64> = pairs
+        .step_by(stride)
+        .map(|(a, b)| b.millis_since(*a))
+        .collect();
+    let at = steps.len() * 9 / 10;
+    if steps.len() < 2 || at >= steps.len() {
+        return i64::MAX;
     }
+    let (_, usual, _) = steps.select_nth_unstable(at);
+    (*usual as f64 * 1.9) as i64
 }

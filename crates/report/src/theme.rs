@@ -25,6 +25,9 @@ struct Palette {
     expected: &'static str,
     band: &'static str,
     band_opacity: &'static str,
+    forecast: &'static str,
+    interval: &'static str,
+    interval_opacity: &'static str,
     anomaly: &'static str,
     fault: &'static str,
     benign: &'static str,
@@ -44,6 +47,9 @@ const LIGHT: Palette = Palette {
     expected: "#3d4650",
     band: "#56b4e9",
     band_opacity: "0.28",
+    forecast: "#c04c00",
+    interval: "#e69f00",
+    interval_opacity: "0.24",
     anomaly: "#d55e00",
     fault: "#cc79a7",
     benign: "#009e73",
@@ -63,6 +69,9 @@ const DARK: Palette = Palette {
     expected: "#c4ccd4",
     band: "#3b8fc4",
     band_opacity: "0.30",
+    forecast: "#ffb454",
+    interval: "#e69f00",
+    interval_opacity: "0.22",
     anomaly: "#ff8533",
     fault: "#cc79a7",
     benign: "#2bb98d",
@@ -84,6 +93,9 @@ impl Palette {
             expected,
             band,
             band_opacity,
+            forecast,
+            interval,
+            interval_opacity,
             anomaly,
             fault,
             benign,
@@ -101,6 +113,8 @@ impl Palette {
              .b-line{{stroke:{line}}}\
              .b-exp{{stroke:{expected}}}\
              .b-band{{fill:{band};fill-opacity:{band_opacity}}}\
+             .b-fc{{stroke:{forecast}}}\
+             .b-int{{fill:{interval};fill-opacity:{interval_opacity}}}\
              .b-halo{{stroke:{background}}}\
              .b-anom{{stroke:{anomaly}}}\
              .b-tri{{fill:{anomaly}}}\

@@ -8,6 +8,10 @@ const LIMIT: f64 = 1e300;
 /// Values are cut off only where they are this many times the spread of the others away.
 const ABSURD: f64 = 300.0;
 
+/// The bounds of a forecast are cut off only where they lie this many times the range of the values
+/// away.
+const COMING: f64 = 3.0;
+
 /// The range of values that are drawn, and the ticks in it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ValueAxis {
@@ -22,6 +26,8 @@ pub(crate) struct RangeFinder {
     values: Vec<f64>,
     lower: Vec<f64>,
     upper: Vec<f64>,
+    /// The lowest and the highest bound of a forecast.
+    coming: Option<(f64, f64)>,
 }
 
 impl RangeFinder {
@@ -38,6 +44,15 @@ impl RangeFinder {
     ) {
         self.lower.extend(tame(lower));
         self.upper.extend(tame(upper));
+    }
+
+    /// Takes in the bounds of a forecast, which are shown whole unless they are far wider than the
+    /// values.
+    pub(crate) fn prospect(&mut self, lower: &[f64], upper: &[f64]) {
+        for bound in tame(lower.iter().chain(upper).copied()) {
+            let (lo, hi) = self.coming.unwrap_or((bound, bound));
+            self.coming = Some((lo.min(bound), hi.max(bound)));
+        }
     }
 
     /// The range to draw; `None` when there is nothing finite.
@@ -64,6 +79,14 @@ impl RangeFinder {
                 (lower.min(upper), upper.max(lower))
             }
         };
+        if let Some((lowest, highest)) = self.coming {
+            let room = if hi > lo {
+                (hi - lo) * COMING
+            } else {
+                f64::INFINITY
+            };
+            (lo, hi) = (lowest.clamp(lo - room, lo), highest.clamp(hi, hi + room));
+        }
         // Zero is worth showing when it is near.
         if lo > 0.0 && lo < hi * 0.4 {
             lo = 0.0;

@@ -15,6 +15,10 @@ const GENERATED: &[(&str, &[&str])] = &[
         "docs/detectors.md",
         &["detect", "--list", "--format", "markdown"],
     ),
+    (
+        "docs/forecasts.md",
+        &["forecast", "--list", "--format", "markdown"],
+    ),
     ("docs/bongsu.schema.json", &["config", "schema"]),
 ];
 

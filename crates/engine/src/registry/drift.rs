@@ -6,10 +6,10 @@ use std::fmt::{self, Write as _};
 use bongsu_core::{Direction, Result as CoreResult};
 use bongsu_stream::{Adwin, Ddm, DriftMethod, Eddm, HddmA, HddmW, Kswin, PageHinkley};
 
-use super::markdown::parameter_table;
+use super::markdown::section;
 use super::parameter::{ParameterSpec, Parameters, SEED, Takes, parameter};
+use super::unknown;
 use crate::Error;
-use crate::config::nearest;
 
 /// A drift detector by name, with its parameters.
 #[derive(Debug)]
@@ -324,11 +324,7 @@ pub fn find(name: &str) -> Result<&'static DriftSpec, Error> {
     let mut all = DRIFT_DETECTORS.iter();
     all.find(|spec| spec.name == name).ok_or_else(|| {
         let names = DRIFT_DETECTORS.iter().map(|spec| spec.name);
-        let hint = nearest(name, names).map_or_else(
-            || "see `bongsu drift --list`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        Error::config(format!("drift detector `{name}` is unknown; {hint}"))
+        unknown("drift detector", name, names, "bongsu drift --list")
     })
 }
 
@@ -367,8 +363,7 @@ pub fn markdown() -> String {
         );
     }
     for spec in DRIFT_DETECTORS {
-        let _ = write!(out, "\n### `{}`\n\n{}\n\n", spec.name, spec.summary);
-        parameter_table(&mut out, spec.parameters);
+        section(&mut out, "###", spec.name, spec.summary, spec.parameters);
     }
     out
 }

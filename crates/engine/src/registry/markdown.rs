@@ -21,12 +21,7 @@ pub fn markdown() -> String {
         );
     }
     for spec in DETECTORS.iter().copied().flatten() {
-        let _ = write!(out, "\n## `{}`\n\n{}\n\n", spec.name, spec.summary);
-        if spec.parameters.is_empty() {
-            out.push_str("It has no parameters of its own.\n");
-        } else {
-            parameter_table(&mut out, spec.parameters);
-        }
+        section(&mut out, "##", spec.name, spec.summary, spec.parameters);
         if !spec.classic.is_empty() {
             let set = spec
                 .classic
@@ -47,6 +42,22 @@ pub fn markdown() -> String {
     out.push('\n');
     out.push_str(&super::drift::markdown());
     out
+}
+
+/// What a page says of one row of a table.
+pub(super) fn section(
+    out: &mut String,
+    heading: &str,
+    name: &str,
+    summary: &str,
+    parameters: &[ParameterSpec],
+) {
+    let _ = write!(out, "\n{heading} `{name}`\n\n{summary}\n\n");
+    if parameters.is_empty() {
+        out.push_str("It has no parameters of its own.\n");
+    } else {
+        parameter_table(out, parameters);
+    }
 }
 
 pub(super) fn parameter_table(out: &mut String, parameters: &[ParameterSpec]) {

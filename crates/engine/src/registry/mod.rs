@@ -4,6 +4,7 @@ mod adaptive;
 mod any_features;
 mod columns;
 pub mod drift;
+pub mod forecast;
 mod markdown;
 mod multivariate;
 mod online;
@@ -174,12 +175,18 @@ impl fmt::Display for Learns {
 /// When there is none; the message has the nearest name.
 pub fn find(name: &str) -> Result<&'static DetectorSpec, Error> {
     detectors().find(|spec| spec.name == name).ok_or_else(|| {
-        let hint = nearest(name, detectors().map(|spec| spec.name)).map_or_else(
-            || "see `bongsu detect --list`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        Error::config(format!("detector `{name}` is unknown; {hint}"))
+        let names = detectors().map(|spec| spec.name);
+        unknown("detector", name, names, "bongsu detect --list")
     })
+}
+
+/// What is said of a name that is not in a table, whose rows `list` shows.
+fn unknown(kind: &str, name: &str, names: impl Iterator<Item = &'static str>, list: &str) -> Error {
+    let hint = nearest(name, names).map_or_else(
+        || format!("see `{list}`"),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Error::config(format!("{kind} `{name}` is unknown; {hint}"))
 }
 
 /// A fresh detector that judges and learns point by point; one that must be fitted on many rows is

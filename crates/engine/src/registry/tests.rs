@@ -3,6 +3,12 @@ use super::*;
 /// Texts just outside of what a domain states, and on its inner edges.
 fn edges(domain: &str) -> (Vec<String>, Vec<String>) {
     let (mut outside, mut inside) = (vec!["left".to_owned()], Vec::new());
+    if let Some((beyond, within)) = tuple(domain) {
+        return (
+            beyond.map(str::to_owned).to_vec(),
+            within.map(str::to_owned).to_vec(),
+        );
+    }
     let (words, last) = domain.rsplit_once(" or ").unwrap_or(("", domain));
     let numbers = match domain {
         "true or false" | "up, down or both" => None,
@@ -24,6 +30,24 @@ fn edges(domain: &str) -> (Vec<String>, Vec<String>) {
     (outside, inside)
 }
 
+/// As [`edges`], of values that have several parts.
+fn tuple(domain: &str) -> Option<([&'static str; 5], [&'static str; 3])> {
+    Some(match domain {
+        "p,d,q with p and q to 32, d to 4" => (
+            ["1,1", "33,0,0", "0,5,0", "0,0,33", "1,1,1,1"],
+            ["0,0,0", "32,4,32", "1, 0, 1"],
+        ),
+        "none or P,D,Q,s with P and Q to 8, D to 2, s 2 to 366" => (
+            ["1,0,1", "9,0,0,12", "0,3,0,12", "0,1,1,1", "0,1,1,367"],
+            ["none", "1,1,1,12", "0,1,0,366"],
+        ),
+        "a letter each for error (A, M, Z), trend (N, A, Z) and season (N, A, M, Z)" => {
+            (["AA", "AMN", "NNN", "AAAA", "aan"], ["ANN", "MAM", "ZZZ"])
+        }
+        _ => return None,
+    })
+}
+
 fn range(range: &str) -> Option<(Vec<String>, Vec<String>)> {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     if range == "an IANA time zone" {
@@ -40,6 +64,7 @@ fn range(range: &str) -> Option<(Vec<String>, Vec<String>)> {
         "[0.5, 1)" => (&["0.49", "1", "NaN"], &["0.5", "0.97"]),
         "(0, 1)" => (&["0", "1", "NaN"], &["1e-3", "0.99"]),
         "[1, 1000000]" => (&["0.99", "1000001", "NaN"], &["1", "2.5", "1000000"]),
+        "[-2, 5]" => (&["-2.01", "5.01", "NaN"], &["-2", "0", "5"]),
         "(0, 0.1]" => (&["0", "0.11", "NaN"], &["1e-3", "0.1"]),
         "finite, at least 1" => (&["0.99", "inf", "NaN"], &["1"]),
         // Where other parameters have their defaults.
@@ -165,4 +190,106 @@ fn defaults_of_drift_detectors_are_those_of_the_library() {
             expected
         );
     }
+}
+
+#[test]
+fn domains_of_forecast_models_are_what_is_accepted() {
+    for spec in forecast::forecast_models() {
+        for p in spec.all_parameters() {
+            let with = |value: &str| {
+                let mut given = BTreeMap::from([(p.name.to_owned(), value.to_owned())]);
+                // Without these the parameter has nothing to say.
+                let needed = match (spec.name, p.name) {
+                    ("arima", "trend") => Some(("order", "2,0,2")),
+                    (_, "lambda" | "bias_adjusted") => Some(("transform", "box-cox")),
+                    ("auto-ets", "damped") => Some(("model", "AAN")),
+                    _ => None,
+                };
+                given.extend(needed.map(|(name, value)| (name.to_owned(), value.to_owned())));
+                given
+            };
+            let accepted =
+                |value: &str| forecast::ForecastPlan::new(spec.name, &with(value)).is_ok();
+            let (outside, inside) = edges(p.domain);
+            for value in outside {
+                assert!(!accepted(&value), "{} {}={value}", spec.name, p.name);
+            }
+            for value in inside {
+                assert!(accepted(&value), "{} {}={value}", spec.name, p.name);
+            }
+            let given = BTreeMap::from([(p.name.to_owned(), p.default.to_owned())]);
+            let unset = BTreeMap::new();
+            let [set, unset] = [&given, &unset].map(|given| {
+                let plan = forecast::ForecastPlan::new(spec.name, given).unwrap();
+                plan.model(12).unwrap()
+            });
+            assert_eq!(set, unset, "{} {}", spec.name, p.name);
+        }
+        let set = BTreeMap::from([("perod".to_owned(), "1".to_owned())]);
+        let message = forecast::ForecastPlan::new(spec.name, &set)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("has no parameter `perod`"), "{message}");
+    }
+    let message = forecast::find("arma").unwrap_err().to_string();
+    assert!(message.contains("did you mean `arima`"), "{message}");
+}
+
+#[test]
+fn parameters_of_forecast_models_that_say_nothing_are_refused() {
+    for (name, set) in [
+        ("naive", "lambda=0.5"),
+        ("naive", "bias_adjusted=true"),
+        ("arima", "trend=c"),
+        ("ets", "damped=maybe"),
+        ("ensemble", "transform=log"),
+    ] {
+        let (key, value) = set.split_once('=').unwrap();
+        let given = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let error = forecast::ForecastPlan::new(name, &given).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            crate::ErrorKind::Config,
+            "{name} {set}: {error}"
+        );
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}
+
+#[test]
+fn the_strongest_season_that_a_model_can_have_is_found() {
+    let cycle = |n: usize, period: usize| -> Vec<f64> {
+        let turn = |i: usize| i as f64 / period as f64 * std::f64::consts::TAU;
+        // It grows, so that the second half of a year is not the first half again.
+        let value = |i: usize| (0.01 * i as f64).exp() * (10.0 + 3.0 * turn(i).sin());
+        (0..n).map(value).collect()
+    };
+    let none = BTreeMap::new();
+    for (model, values, period) in [
+        ("ets", cycle(120, 12), 12),
+        ("seasonal-naive", cycle(2_000, 500), 500),
+        // Too long for an ARIMA.
+        ("auto-arima", cycle(2_000, 500), 1),
+        ("naive", cycle(120, 12), 1),
+    ] {
+        let plan = forecast::ForecastPlan::new(model, &none).unwrap();
+        assert_eq!(plan.period(&values).unwrap(), period, "{model}");
+    }
+    let plan = forecast::ForecastPlan::new("seasonal-naive", &none).unwrap();
+    let error = plan.model(1).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Input);
+    // Where the season was not asked for, exponential smoothing goes without one.
+    assert!(
+        forecast::ForecastPlan::new("ets", &none)
+            .unwrap()
+            .model(1)
+            .is_ok()
+    );
+    let aaa = BTreeMap::from([("model".to_owned(), "AAA".to_owned())]);
+    assert!(
+        forecast::ForecastPlan::new("ets", &aaa)
+            .unwrap()
+            .model(1)
+            .is_err()
+    );
 }

@@ -1,6 +1,9 @@
 //! Title, subtitle and legend.
 
+use std::borrow::Cow;
+
 use super::{Figure, Look};
+use crate::plot::Prospect;
 use crate::plot::SpanKind;
 use crate::svg::{Anchor, Px, Svg};
 use crate::text;
@@ -10,6 +13,10 @@ enum Swatch {
     Line,
     Expected,
     Band,
+    Fitted,
+    Forecast,
+    /// So many intervals lie above one another there.
+    Interval(usize),
     Anomaly,
     Span(SpanKind),
 }
@@ -66,32 +73,57 @@ fn legend(figure: &Figure<'_>) -> Vec<Item> {
     let band = any(&|plot| plot.band.is_some());
     let spans = |kind| any(&|plot| plot.spans.iter().any(|span| span.kind == kind));
     let marks = any(&|plot| !plot.marks.is_empty());
-    if band || marks || SpanKind::ALL.into_iter().any(spans) {
-        items.push((Swatch::Line, "observed"));
+    let fitted = any(&|plot| has(&plot.fitted));
+    let prospects = || {
+        figure
+            .panels
+            .iter()
+            .filter_map(|plot| plot.prospect.as_ref())
+    };
+    let coming = prospects().next().is_some();
+    if band || marks || fitted || coming || SpanKind::ALL.into_iter().any(spans) {
+        items.push((Swatch::Line, "observed".into()));
     }
     if any(&|plot| plot.band.as_ref().is_some_and(|band| has(&band.expected))) {
-        items.push((Swatch::Expected, "expected"));
+        items.push((Swatch::Expected, "expected".into()));
     }
     if any(&|plot| {
         plot.band
             .as_ref()
             .is_some_and(|band| has(&band.lower) || has(&band.upper))
     }) {
-        items.push((Swatch::Band, "normal range"));
+        items.push((Swatch::Band, "normal range".into()));
     }
+    if fitted {
+        items.push((Swatch::Fitted, "fitted".into()));
+    }
+    if coming {
+        items.push((Swatch::Forecast, "forecast".into()));
+    }
+    let intervals = prospects().max_by_key(|prospect| prospect.intervals.len());
+    items.extend(intervals.into_iter().flat_map(interval_items));
     if marks {
-        items.push((Swatch::Anomaly, "anomaly"));
+        items.push((Swatch::Anomaly, "anomaly".into()));
     }
     for kind in SpanKind::ALL {
         if spans(kind) {
-            items.push((Swatch::Span(kind), kind.name()));
+            items.push((Swatch::Span(kind), kind.name().into()));
         }
     }
     items
 }
 
+/// The intervals of a forecast, the narrowest first.
+fn interval_items(prospect: &Prospect) -> Vec<Item> {
+    let intervals = prospect.intervals.iter().enumerate().rev();
+    let item = |(i, interval): (usize, &crate::plot::Interval)| {
+        (Swatch::Interval(i + 1), Cow::Owned(interval.name.clone()))
+    };
+    intervals.map(item).collect()
+}
+
 /// A swatch and its name.
-type Item = (Swatch, &'static str);
+type Item = (Swatch, Cow<'static, str>);
 
 const SWATCH: f64 = 1.5;
 const SPACE: f64 = 0.45;
@@ -121,7 +153,7 @@ fn row(svg: &mut Svg, items: &[Item], look: Look, mut x: f64, baseline: f64) {
         let size = look.font * SWATCH;
         swatch(svg, item.0, (x, middle), size, look);
         let at = x + size + look.font * SPACE;
-        svg.text(at, baseline, Anchor::Start, look.muted, item.1);
+        svg.text(at, baseline, Anchor::Start, look.muted, &item.1);
         x += item_width(item, look);
     }
 }
@@ -138,6 +170,13 @@ fn swatch(svg: &mut Svg, swatch: Swatch, (x, y): (f64, f64), size: f64, look: Lo
     match swatch {
         Swatch::Line => stroke(svg, "b-line", 2.6, ""),
         Swatch::Expected => stroke(svg, "b-exp", 1.6, " stroke-dasharray=\"6 4\""),
+        Swatch::Fitted => stroke(svg, "b-exp", 1.0, ""),
+        Swatch::Forecast => stroke(svg, "b-fc", 2.6, ""),
+        Swatch::Interval(layers) => {
+            for _ in 0..layers {
+                svg.rect("b-int", x, y - look.font * 0.4, size, look.font * 0.8);
+            }
+        }
         Swatch::Band => svg.rect("b-band", x, y - look.font * 0.4, size, look.font * 0.8),
         Swatch::Anomaly => svg.put(format_args!(
             "<path class=\"b-anom\" d=\"M{} {}h0\" stroke-width=\"{}\" stroke-linecap=\"round\"/>",

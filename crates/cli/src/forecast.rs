@@ -1,0 +1,141 @@
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+
+use bongsu::engine::registry::forecast::{
+    ForecastSpec, TRANSFORM_PARAMETERS, forecast_models, markdown,
+};
+use bongsu::engine::{ForecastTask, Table, TableForecast, forecast as run_model};
+use serde_json::json;
+
+use crate::args::{ForecastArgs, ListFormat};
+use crate::parameters::{as_json, write_entry, write_parameters};
+use crate::{Failure, output, terminal};
+
+pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> {
+    if args.list {
+        return list(args.format);
+    }
+    let task = ForecastTask {
+        model: args.model.clone().unwrap_or_default(),
+        parameters: args.parameters.iter().cloned().collect(),
+        channel: args.channel.clone(),
+        horizon: args.horizon.unwrap_or_default(),
+        levels: args.level.clone(),
+    };
+    task.validate()?;
+    let picture = args.plot.as_deref().map(Picture::of).transpose()?;
+    let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
+    let table = Table::open(&args.input)?;
+    progress.set_message(format!("fitting {}", task.model));
+    let forecast = run_model(&table, &task)?;
+    progress.finish_and_clear();
+    describe(&table, &forecast, args);
+    let mut out = output::open(&args.output)?;
+    if args.json {
+        writeln!(out, "{:#}", forecast.to_json())?;
+    } else {
+        out.write_all(forecast.to_csv().as_bytes())?;
+    }
+    out.flush()?;
+    if let Some(picture) = picture {
+        picture.draw(&forecast)?;
+    }
+    Ok(())
+}
+
+fn describe(table: &Table, forecast: &TableForecast, args: &ForecastArgs) {
+    let missing = forecast.values.iter().filter(|x| x.is_nan()).count();
+    tracing::info!(
+        rows = table.timestamps.len(),
+        steps = forecast.values.len(),
+        missing,
+        timestamps = %table.unit,
+        channel = forecast.channel,
+        "read"
+    );
+    if args.channel.is_none() && table.channels.len() > 1 {
+        tracing::info!("the other channels were not looked at; choose one with --channel");
+    }
+    let summary = &forecast.summary;
+    for failure in &summary.failures {
+        tracing::warn!("a member could not be fitted: {failure}");
+    }
+    if !summary.converged {
+        tracing::warn!("the fit did not converge: the forecast may be off");
+    }
+    tracing::info!(
+        model = summary.description,
+        period = forecast.period,
+        "fitted"
+    );
+}
+
+/// A file to draw to.
+enum Picture<'a> {
+    Png(&'a Path),
+    Svg(&'a Path),
+}
+
+impl<'a> Picture<'a> {
+    fn of(path: &'a Path) -> Result<Self, Failure> {
+        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "png" => Ok(Self::Png(path)),
+            "svg" => Ok(Self::Svg(path)),
+            _ => Err(Failure::Usage(format!(
+                "--plot {}: the name of a plot ends in .png or .svg",
+                path.display()
+            ))),
+        }
+    }
+
+    fn draw(&self, forecast: &TableForecast) -> Result<(), Failure> {
+        let plot = forecast.plot()?;
+        let (path, bytes) = match self {
+            Self::Png(path) => {
+                let drawn = plot.to_png();
+                let failed = |e: bongsu::report::Error| Failure::Incomplete(e.to_string());
+                (path, drawn.map_err(failed)?)
+            }
+            Self::Svg(path) => (path, plot.to_svg().into_bytes()),
+        };
+        std::fs::write(path, bytes)
+            .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
+        Ok(())
+    }
+}
+
+fn list(format: ListFormat) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match format {
+        ListFormat::Markdown => out.write_all(markdown().as_bytes())?,
+        ListFormat::Json => {
+            let one = |spec: &'static ForecastSpec| {
+                json!({
+                    "name": spec.name,
+                    "summary": spec.summary,
+                    "intervals": spec.intervals,
+                    "parameters": as_json(spec.all_parameters()),
+                })
+            };
+            let models: Vec<_> = forecast_models().map(one).collect();
+            let document = json!({"schema": 1, "models": models});
+            writeln!(out, "{document:#}")?;
+        }
+        ListFormat::Text => {
+            for spec in forecast_models() {
+                let more = if spec.intervals {
+                    "gives intervals"
+                } else {
+                    "gives no intervals"
+                };
+                write_entry(&mut out, [spec.name, spec.summary, more], spec.parameters)?;
+            }
+            writeln!(out, "(every model but ensemble)")?;
+            write_parameters(&mut out, TRANSFORM_PARAMETERS)?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}

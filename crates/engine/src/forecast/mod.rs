@@ -1,0 +1,199 @@
+//! Forecasts of a table: the library side of `bongsu forecast`.
+
+mod fitted;
+mod output;
+
+use std::collections::BTreeMap;
+
+use bongsu_core::{
+    Error as CoreError, Forecast, ForecastRequest, Labels, METRIC_NAME, SeriesView, Timestamp,
+};
+use bongsu_forecast::Timeline;
+
+pub use self::fitted::ModelSummary;
+use self::fitted::fit;
+use crate::registry::forecast::ForecastPlan;
+use crate::table::{TimeFormat, shown};
+use crate::{Error, Table};
+
+/// The longest forecast: 2^20 steps.
+const MAX_HORIZON: usize = 1 << 20;
+
+/// The levels of the intervals where none are asked for, in percent.
+const LEVELS: [f64; 2] = [80.0, 95.0];
+
+/// What is forecast of a table, and by which model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ForecastTask {
+    /// The model's name.
+    pub model: String,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// The channel that is forecast; without it the first.
+    pub channel: Option<String>,
+    /// The steps ahead. Domain: [1, 1048576].
+    pub horizon: usize,
+    /// The levels of the intervals in percent, each in (0, 100) and another; without them 80 and 95
+    /// where the model gives intervals.
+    pub levels: Option<Vec<f64>>,
+}
+
+impl ForecastTask {
+    /// Checks everything that can be checked before a table is read.
+    ///
+    /// # Errors
+    /// When the model or a parameter is unknown, a value is outside its domain, or levels are asked
+    /// of a model that gives no intervals.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.plan()?;
+        self.percents().map(drop)
+    }
+
+    fn plan(&self) -> Result<ForecastPlan<'_>, Error> {
+        let plan = ForecastPlan::new(&self.model, &self.parameters)?;
+        if !(1..=MAX_HORIZON).contains(&self.horizon) {
+            let domain = format!("in [1, {MAX_HORIZON}]");
+            return Err(CoreError::parameter("horizon", self.horizon, domain).into());
+        }
+        Ok(plan)
+    }
+
+    /// The levels in percent.
+    fn percents(&self) -> Result<Vec<f64>, Error> {
+        let gives = crate::registry::forecast::find(&self.model)?.intervals;
+        let Some(levels) = &self.levels else {
+            return Ok(if gives { LEVELS.to_vec() } else { Vec::new() });
+        };
+        if !gives && !levels.is_empty() {
+            return Err(Error::config(format!(
+                "forecast model `{}` gives no intervals: leave the levels out",
+                self.model
+            )));
+        }
+        for (i, &level) in levels.iter().enumerate() {
+            if !(level > 0.0 && level < 100.0) {
+                return Err(CoreError::parameter("level", level, "in (0, 100)").into());
+            }
+            if levels.iter().take(i).any(|&other| other == level) {
+                return Err(CoreError::parameter("level", level, "given once").into());
+            }
+        }
+        Ok(levels.clone())
+    }
+
+    /// The place of the channel that is forecast.
+    fn column(&self, table: &Table) -> Result<usize, Error> {
+        let Some(name) = &self.channel else {
+            return Ok(0);
+        };
+        let found = table.channels.iter().position(|channel| channel == name);
+        found.ok_or_else(|| {
+            Error::config(format!(
+                "the input has no channel `{name}`; it has: {}",
+                table.channels.join(", ")
+            ))
+        })
+    }
+}
+
+/// A forecast of a channel of a table, and the model that made it.
+#[derive(Debug, Clone)]
+pub struct TableForecast {
+    /// The model's name.
+    pub model: String,
+    /// The channel.
+    pub channel: String,
+    /// The points of a season that the model was given, 1 for none.
+    pub period: usize,
+    /// What was fitted.
+    pub summary: ModelSummary,
+    /// The levels of the intervals in percent, as those of [`TableForecast::forecast`].
+    pub levels: Vec<f64>,
+    /// The forecast.
+    pub forecast: Forecast,
+    /// The moments of the history, one a step.
+    pub timestamps: Vec<Timestamp>,
+    /// Its values, NaN where one is missing.
+    pub values: Vec<f64>,
+    /// What the model would have forecast one step ahead; NaN where it says nothing.
+    pub fitted: Vec<f64>,
+    format: TimeFormat,
+}
+
+/// Forecasts a channel of `table`.
+///
+/// The rows lie on a grid, whose step is found; rows that are not there and values that are missing
+/// count as missing. The forecast starts one step after the last row.
+///
+/// # Errors
+/// When the task is not valid, there is no channel of the name, rows do not move on in time or are
+/// not on a grid, a value is infinite, or the model cannot be fitted: too few values, or values that
+/// it does not take.
+///
+/// ```
+/// use bongsu_engine::{ForecastTask, Table, forecast};
+/// let mut csv = String::from("timestamp,load\n");
+/// for i in 0..48 {
+///     csv += &format!("{},{}\n", 3600 * i, [2.0, 5.0, 9.0, 4.0][i % 4]);
+/// }
+/// let table = Table::read(csv.as_bytes())?;
+/// let task = ForecastTask {
+///     model: "seasonal-naive".into(),
+///     horizon: 2,
+///     ..ForecastTask::default()
+/// };
+/// let forecast = forecast(&table, &task)?;
+/// assert_eq!(forecast.period, 4);
+/// assert_eq!(forecast.forecast.mean, [2.0, 5.0]);
+/// assert!(forecast.to_csv().starts_with("timestamp,mean,lower_80,upper_80,"));
+/// # Ok::<(), bongsu_engine::Error>(())
+/// ```
+pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Error> {
+    let plan = task.plan()?;
+    let percents = task.percents()?;
+    let column = task.column(table)?;
+    if let Some(&row) = table.late_rows.first() {
+        let text = table.timestamp_texts.get(row).map_or("", String::as_str);
+        return Err(Error::input(format!(
+            "{} of the rows are not after those before them, the first is row {} (`{}`): sort the \
+             rows by time and keep one of each",
+            table.late_rows.len(),
+            row + 1,
+            shown(text)
+        )));
+    }
+    let channel = table.channels.get(column).cloned().unwrap_or_default();
+    let labels = Labels::from_pairs([(METRIC_NAME, channel.as_str())])?;
+    let observed = table.values.column(column).to_vec();
+    let series = SeriesView::new(&labels, &table.timestamps, &observed)?;
+    let (timeline, values) = Timeline::of(&series)?;
+    let period = plan.period(&values)?;
+    let model = plan.model(period)?;
+    let (fitted, summary) = fit(plan.spec().name, &model, &series)?;
+    let levels: Vec<f64> = percents.iter().map(|percent| percent / 100.0).collect();
+    let request = ForecastRequest::steps(task.horizon).levels(&levels);
+    let forecast = fitted.forecast(&request)?;
+    if let Some(at) = forecast.mean.iter().position(|mean| !mean.is_finite()) {
+        return Err(Error::input(format!(
+            "the forecast {} steps ahead is beyond what floats can tell; ask for fewer steps or \
+             another model",
+            at + 1
+        )));
+    }
+    let residuals = fitted.residuals().iter();
+    let pairs = values.iter().zip(residuals);
+    let text = table.timestamp_texts.last().map_or("", String::as_str);
+    let timestamps = (0..values.len()).map(|i| timeline.at(i));
+    Ok(TableForecast {
+        model: plan.spec().name.to_owned(),
+        channel,
+        period,
+        summary,
+        levels: percents,
+        forecast,
+        timestamps: timestamps.collect::<Result<_, _>>()?,
+        fitted: pairs.map(|(value, residual)| value - residual).collect(),
+        values,
+        format: TimeFormat::of(text),
+    })
+}

@@ -1,0 +1,279 @@
+//! The one table of forecast models.
+
+mod arima;
+mod choice;
+mod simple;
+mod smoothing;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bongsu_core::{Error as CoreError, Result as CoreResult};
+use bongsu_forecast::transform::{Transform, Transformed};
+use bongsu_forecast::{Ensemble, Member};
+use bongsu_stats::period::PeriodSearch;
+
+use super::markdown::{parameter_table, section};
+use super::parameter::{ParameterSpec, Parameters, Takes, parameter};
+use super::unknown;
+use crate::Error;
+
+/// Every forecast model, in groups of a kind.
+pub const FORECAST_MODELS: &[&[ForecastSpec]] = &[
+    simple::WALKS,
+    arima::ARIMA,
+    smoothing::SMOOTHING,
+    simple::SPARSE,
+    smoothing::COMBINED,
+];
+
+/// Every forecast model.
+pub fn forecast_models() -> impl Iterator<Item = &'static ForecastSpec> {
+    FORECAST_MODELS.iter().copied().flatten()
+}
+
+/// A forecast model by name, with its parameters.
+#[derive(Debug)]
+pub struct ForecastSpec {
+    /// The name in `--model`.
+    pub name: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// What can be set, beside what models have in common.
+    pub parameters: &'static [ParameterSpec],
+    /// Whether it gives intervals.
+    pub intervals: bool,
+    make: Make,
+}
+
+/// How a model is made from its parameters and a season of so many points, 1 for none.
+#[derive(Debug)]
+enum Make {
+    /// One model, whose values may be transformed.
+    Plain(fn(&Parameters<'_>, usize) -> CoreResult<Member>),
+    /// Several.
+    Ensemble(fn(&Parameters<'_>, usize) -> CoreResult<Ensemble>),
+}
+
+/// The configuration of a forecast model.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ForecastModel {
+    /// A model of the values as they are.
+    Plain(Member),
+    /// A model of transformed values.
+    Transformed(Transformed),
+    /// The median of several models.
+    Ensemble(Ensemble),
+}
+
+/// Parameters of every model but ensembles.
+pub const TRANSFORM_PARAMETERS: &[ParameterSpec] = &[
+    parameter(
+        "transform",
+        "none",
+        "none, log or box-cox",
+        "what is done to the values first, which must then be above 0; the forecast and its bounds are transformed back",
+    ),
+    parameter(
+        "lambda",
+        "auto",
+        "auto or in [-2, 5]",
+        "the power of `box-cox`; `auto` finds the one that makes the spread of seasons vary least (Guerrero)",
+    ),
+    parameter(
+        "bias_adjusted",
+        "false",
+        "true or false",
+        "with a transform, whether the mean is forecast and not the median",
+    ),
+];
+
+/// The season of most models.
+const PERIOD: ParameterSpec = parameter(
+    "period",
+    "auto",
+    "auto or 1 to 65536",
+    "points after which the series repeats itself, 1 for none; `auto` finds the strongest period",
+);
+
+impl ForecastSpec {
+    /// Its own parameters, and those that models have in common.
+    pub fn all_parameters(&self) -> impl Iterator<Item = &'static ParameterSpec> + use<> {
+        self.takes().all()
+    }
+
+    const fn takes(&self) -> Takes {
+        let shared = match self.make {
+            Make::Plain(_) => TRANSFORM_PARAMETERS,
+            Make::Ensemble(_) => &[],
+        };
+        Takes {
+            kind: "forecast model",
+            name: self.name,
+            parameters: [self.parameters, shared],
+            classic: &[],
+        }
+    }
+
+    fn has(&self, parameter: &str) -> bool {
+        self.parameters.iter().any(|p| p.name == parameter)
+    }
+
+    fn model(&self, p: &Parameters<'_>, period: usize) -> CoreResult<ForecastModel> {
+        let model = match self.make {
+            Make::Plain(make) => match transform(p, period)? {
+                None => ForecastModel::Plain(make(p, period)?),
+                Some(transform) => {
+                    let model = Transformed::new(transform, make(p, period)?);
+                    ForecastModel::Transformed(model.bias_adjusted(p.flag("bias_adjusted")?))
+                }
+            },
+            Make::Ensemble(make) => ForecastModel::Ensemble(make(p, period)?),
+        };
+        match &model {
+            ForecastModel::Plain(model) => model.validate(),
+            ForecastModel::Transformed(model) => model.validate(),
+            ForecastModel::Ensemble(model) => model.validate(),
+        }?;
+        Ok(model)
+    }
+}
+
+fn transform(p: &Parameters<'_>, period: usize) -> CoreResult<Option<Transform>> {
+    let lambda: Option<f64> = p.unless("lambda", "auto")?;
+    let adjusted = p.flag("bias_adjusted")?;
+    let kind = p.choice("transform", &[("none", 0), ("log", 1), ("box-cox", 2)])?;
+    let useless = |name: &str, domain: &str| {
+        let value = format!("`{}`", p.text(name));
+        Err(CoreError::parameter(name, value, domain))
+    };
+    match (kind, lambda) {
+        (0 | 1, Some(_)) => useless("lambda", "auto without `transform=box-cox`"),
+        (0, None) if adjusted => useless("bias_adjusted", "false without a transform"),
+        (0, None) => Ok(None),
+        (1, None) => Ok(Some(Transform::Log)),
+        (_, Some(lambda)) => Ok(Some(Transform::BoxCox(lambda))),
+        (_, None) => Ok(Some(Transform::Guerrero { period })),
+    }
+}
+
+/// The table's row for `name`.
+///
+/// # Errors
+/// When there is none; the message has the nearest name.
+pub fn find(name: &str) -> Result<&'static ForecastSpec, Error> {
+    forecast_models()
+        .find(|spec| spec.name == name)
+        .ok_or_else(|| {
+            let names = forecast_models().map(|spec| spec.name);
+            unknown("forecast model", name, names, "bongsu forecast --list")
+        })
+}
+
+/// A model by name with its parameters, before the values are known.
+#[derive(Debug)]
+pub struct ForecastPlan<'a> {
+    spec: &'static ForecastSpec,
+    parameters: Parameters<'a>,
+    /// The points of a season; `None` where the values decide.
+    period: Option<usize>,
+}
+
+impl<'a> ForecastPlan<'a> {
+    /// Checks everything that can be checked without values.
+    ///
+    /// # Errors
+    /// When the name or a parameter is unknown, or a value is outside its domain.
+    pub fn new(name: &str, given: &'a BTreeMap<String, String>) -> Result<Self, Error> {
+        let spec = find(name)?;
+        let parameters = Parameters::new(spec.takes(), given)?;
+        let period = if spec.has("period") {
+            parameters.unless("period", "auto")?
+        } else {
+            Some(arima::season_of(spec, &parameters)?)
+        };
+        // Where the values decide, any season will do to check the other parameters.
+        spec.model(&parameters, period.unwrap_or(2))?;
+        Ok(Self {
+            spec,
+            parameters,
+            period,
+        })
+    }
+
+    /// The table's row.
+    #[must_use]
+    pub const fn spec(&self) -> &'static ForecastSpec {
+        self.spec
+    }
+
+    /// The points of a season of `values`, one a step and NaN where one is missing: as it was set,
+    /// or as found; 1 for none.
+    ///
+    /// # Errors
+    /// When a value is infinite.
+    pub fn period(&self, values: &[f64]) -> Result<usize, Error> {
+        if let Some(period) = self.period {
+            return Ok(period);
+        }
+        // A season that the model cannot have is none.
+        let possible = |&points: &usize| self.spec.model(&self.parameters, points).is_ok();
+        let search = PeriodSearch::new();
+        // The strongest alone first: among several it can pass for a part of a weaker one.
+        for search in [search.clone().max_periods(1)?, search] {
+            let found = search.find(values)?;
+            let mut points = found.iter().map(|period| period.points);
+            if let Some(points) = points.find(possible) {
+                return Ok(points);
+            }
+        }
+        Ok(1)
+    }
+
+    /// The model for a season of so many points, 1 for none.
+    ///
+    /// # Errors
+    /// When the model needs a season and there is none.
+    pub fn model(&self, period: usize) -> Result<ForecastModel, Error> {
+        Ok(self.spec.model(&self.parameters, period)?)
+    }
+}
+
+/// An error where a season was looked for, is needed, and was not found.
+fn season_needed(p: &Parameters<'_>, period: usize, what: &str) -> CoreResult<()> {
+    if period == 1 && p.text("period") == "auto" {
+        Err(CoreError::input(format!(
+            "{what} needs a season, and none was found in the series: set `period`"
+        )))
+    } else {
+        Ok(())
+    }
+}
+
+/// The table of forecast models in Markdown, for the docs.
+#[must_use]
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Forecasts\n\nGenerated by `bongsu forecast --list --format markdown`; do not edit by hand.\n\n\
+         `bongsu forecast --model NAME --horizon N --input X.csv` continues a series by `N` steps. \
+         Set a parameter with `--set name=value`.\n\n\
+         | model | intervals | |\n| --- | --- | --- |\n",
+    );
+    for spec in forecast_models() {
+        let intervals = if spec.intervals { "yes" } else { "no" };
+        let _ = writeln!(
+            out,
+            "| [`{0}`](#{0}) | {intervals} | {1} |",
+            spec.name, spec.summary
+        );
+    }
+    for spec in forecast_models() {
+        section(&mut out, "##", spec.name, spec.summary, spec.parameters);
+    }
+    out.push_str(
+        "\n## Transforms\n\nEvery model but `ensemble` can be fitted to transformed values.\n\n",
+    );
+    parameter_table(&mut out, TRANSFORM_PARAMETERS);
+    out
+}
