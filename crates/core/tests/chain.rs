@@ -68,6 +68,11 @@ fn changes_come_on_top_of_the_full_copy() {
     let chain = Chain::open(dir.path()).unwrap();
     let state = read(&chain);
     assert_eq!((state[&0], state[&1], state[&3]), (2, 1_000, 2_000));
+    let newest = chain.newest().unwrap().unwrap();
+    assert_eq!(
+        from_bytes::<Changes>(&newest).unwrap(),
+        Changes(vec![(0, 2)])
+    );
 }
 
 #[test]
@@ -181,4 +186,81 @@ fn leftovers_of_a_killed_process_are_removed() {
     assert!(!leftover.exists() && dir.path().join("notes.txt").exists());
     write(&mut chain, true, 1);
     assert!(files(dir.path())[0].ends_with("000000000008-full.bngs"));
+}
+
+#[test]
+fn changes_go_on_after_a_process_was_killed_while_it_wrote_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut chain = Chain::open(dir.path()).unwrap();
+    write(&mut chain, true, 1);
+    drop(chain);
+    fs::write(dir.path().join("000000000001-changes.bngs.9.tmp"), b"BN").unwrap();
+    let mut chain = Chain::open(dir.path()).unwrap();
+    assert!(!chain.wants_full());
+    write(&mut chain, false, 2);
+    write(&mut chain, false, 3);
+    drop(chain);
+    let chain = Chain::open(dir.path()).unwrap();
+    assert_eq!(read(&chain)[&0], 3);
+    assert!(chain.damage().is_empty());
+}
+
+#[test]
+fn a_renamed_file_does_not_break_what_is_written_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut chain = Chain::open(dir.path()).unwrap();
+    for n in 1..5 {
+        write(&mut chain, true, n);
+    }
+    drop(chain);
+    let last = files(dir.path()).pop().unwrap();
+    for path in files(dir.path()) {
+        if path != last {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    fs::rename(&last, dir.path().join("0-restored.bngs")).unwrap();
+    let mine = dir.path().join("2026-notes.tmp");
+    fs::write(&mine, b"not of the chain").unwrap();
+    let mut chain = Chain::open(dir.path()).unwrap();
+    write(&mut chain, false, 5);
+    drop(chain);
+    let chain = Chain::open(dir.path()).unwrap();
+    assert_eq!(read(&chain)[&0], 5);
+    assert!(chain.damage().is_empty() && mine.exists());
+}
+
+/// Every way to cut a file short and every bit that can flip gives an earlier state, whole.
+#[test]
+fn no_damage_of_a_byte_gives_a_mixture() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut chain = Chain::open(dir.path()).unwrap();
+    for (full, n) in [(true, 1), (false, 2), (false, 3)] {
+        write(&mut chain, full, n);
+    }
+    drop(chain);
+    let names = files(dir.path());
+    let whole: Vec<Vec<u8>> = names.iter().map(|path| fs::read(path).unwrap()).collect();
+    let try_with = |damaged: usize, bytes: &[u8]| {
+        let dir = tempfile::tempdir().unwrap();
+        for (i, (path, kept)) in names.iter().zip(&whole).enumerate() {
+            let bytes = if i == damaged { bytes } else { kept };
+            fs::write(dir.path().join(path.file_name().unwrap()), bytes).unwrap();
+        }
+        let chain = Chain::open(dir.path()).unwrap();
+        assert!(!chain.damage().is_empty());
+        if damaged == 0 {
+            assert!(chain.is_empty());
+        } else {
+            assert_eq!(read(&chain)[&0], damaged as u64);
+        }
+    };
+    for (file, bytes) in whole.iter().enumerate() {
+        for at in 0..bytes.len() {
+            try_with(file, &bytes[..at]);
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            try_with(file, &flipped);
+        }
+    }
 }

@@ -1,11 +1,11 @@
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_MAX_PAYLOAD, MAGIC, Snapshot, from_bytes, inspect, to_bytes, write_atomically,
+    DEFAULT_MAX_PAYLOAD, Lock, MAGIC, Snapshot, from_bytes, inspect, to_bytes, write_atomically,
 };
 use crate::{Error, Result};
 
@@ -65,7 +65,7 @@ pub struct Chain {
     next: u64,
     broken: bool,
     // Held for as long as the chain lives.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// A file of a chain that cannot be used, and why. It is kept under the name that `path` says.
@@ -136,13 +136,7 @@ impl Chain {
         let directory = directory.into();
         let failed = |e| Error::io(&directory, e);
         fs::create_dir_all(&directory).map_err(failed)?;
-        let lock = File::create(directory.join("lock")).map_err(failed)?;
-        lock.try_lock().map_err(|e| match e {
-            TryLockError::WouldBlock => failed(std::io::Error::other(
-                "another process is using this directory",
-            )),
-            TryLockError::Error(e) => failed(e),
-        })?;
+        let lock = Lock::take(directory.join("lock"))?;
         let mut chain = Self {
             links: Vec::new(),
             previous: Vec::new(),
@@ -166,7 +160,7 @@ impl Chain {
         for entry in fs::read_dir(&self.directory).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let Some(number) = number(&name) else {
+            let Some(number) = number(&name).filter(|_| name.contains(SUFFIX)) else {
                 continue;
             };
             self.next = self.next.max(number.saturating_add(1));
@@ -183,7 +177,12 @@ impl Chain {
 
     /// Takes a file in, or sets it aside.
     fn add(&mut self, path: &Path) -> Result<()> {
-        let error = match check(path) {
+        let checked = check(path);
+        if let Ok((link, _)) = &checked {
+            // Whatever the file is called now.
+            self.next = self.next.max(link.sequence.saturating_add(1));
+        }
+        let error = match checked {
             Ok((link, _)) if link.full => {
                 self.begin(link);
                 self.broken = false;
@@ -192,7 +191,8 @@ impl Chain {
             Ok((link, follows)) => {
                 let last = self.links.last();
                 if last.is_some_and(|last| {
-                    last.checksum == follows && last.sequence + 1 == link.sequence
+                    // Numbers are left out when a process was killed before its file was whole.
+                    last.checksum == follows && last.sequence < link.sequence
                 }) {
                     self.links.push(link);
                     return Ok(());
@@ -217,6 +217,19 @@ impl Chain {
     #[must_use]
     pub fn damage(&self) -> &[Damage] {
         &self.damage
+    }
+
+    /// The first record of the newest file; `None` when there is nothing to read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn newest(&self) -> Result<Option<Vec<u8>>> {
+        let Some(link) = self.links.last() else {
+            return Ok(None);
+        };
+        let mut reader = reader(&link.path)?;
+        next_record(&link.path, &mut reader)?;
+        next_record(&link.path, &mut reader)
     }
 
     /// Whether there is nothing to read.
@@ -258,8 +271,9 @@ impl Chain {
     ///
     /// # Errors
     /// When changes are written where only a full copy makes sense (see [`Chain::wants_full`]; too
-    /// many changes alone are allowed), a record is an error or not a snapshot, or a file operation
-    /// fails; the chain then stays as it was, and the next `write` must be a full copy.
+    /// many changes alone are allowed), a record is an error, not a snapshot or larger than
+    /// [`DEFAULT_MAX_PAYLOAD`], or a file operation fails; the chain then stays as it was, and the
+    /// next `write` must be a full copy.
     pub fn write(
         &mut self,
         full: bool,
@@ -290,7 +304,7 @@ impl Chain {
             out.add(&to_bytes(&head)?)?;
             for record in records {
                 let record = record?;
-                inspect(&record)?;
+                within_cap(inspect(&record)?.payload_len)?;
                 out.add(&record)?;
             }
             out.finish()
@@ -426,13 +440,19 @@ fn next_record(path: &Path, reader: &mut impl Read) -> Result<Option<Vec<u8>>> {
     // The kind, the version, the length of the payload and the checksum.
     take(&mut record, kind_len + 14)?;
     let payload = inspect(&record)?.payload_len;
-    if payload > DEFAULT_MAX_PAYLOAD {
-        return Err(Error::snapshot(format!(
-            "a record has {payload} bytes, more than the cap of {DEFAULT_MAX_PAYLOAD}"
-        )));
-    }
+    within_cap(payload)?;
     if (take(&mut record, payload)? as u64) < payload {
         return Err(Error::snapshot("the file ends within a record"));
     }
     Ok(Some(record))
+}
+
+/// What is written must be what can be read.
+fn within_cap(payload: u64) -> Result<()> {
+    if payload <= DEFAULT_MAX_PAYLOAD {
+        return Ok(());
+    }
+    Err(Error::snapshot(format!(
+        "a record has {payload} bytes, more than the cap of {DEFAULT_MAX_PAYLOAD}"
+    )))
 }

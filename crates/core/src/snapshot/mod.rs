@@ -7,6 +7,7 @@
 //! and of the payload (`u32`); the payload in postcard.
 
 mod chain;
+mod lock;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::{Error, Result};
 
 pub use chain::{Chain, Damage};
+pub use lock::Lock;
 
 const MAGIC: [u8; 4] = *b"BNGS";
 
