@@ -488,3 +488,111 @@ proptest! {
         prop_assert_eq!(fleet.counts(id).unwrap().samples(), samples.len() as u64);
     }
 }
+
+#[test]
+fn changes_are_saved_only_on_top_of_what_they_are_changes_of() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut a, mut b) = (
+        Chain::open(a.path()).unwrap(),
+        Chain::open(b.path()).unwrap(),
+    );
+    let (mut fleet, id) = fleet(query("q"));
+    step(&mut fleet, id, 0..10, 0);
+    fleet.checkpoint(true).save(&mut a).unwrap();
+    fleet.checkpoint(true).save(&mut b).unwrap();
+    step(&mut fleet, id, 0..5, 60);
+    // The first chain has not had the second checkpoint.
+    let error = fleet.checkpoint(false).save(&mut a).unwrap_err();
+    assert!(error.to_string().contains("since another one"), "{error}");
+    assert!(a.wants_full());
+    // One that was taken and not saved is missing.
+    step(&mut fleet, id, 5..10, 60);
+    assert!(fleet.checkpoint(false).save(&mut b).is_err());
+    fleet.checkpoint(true).save(&mut b).unwrap();
+    step(&mut fleet, id, 0..3, 120);
+    fleet.checkpoint(false).save(&mut b).unwrap();
+    let loaded = Fleet::load(&b).unwrap().unwrap();
+    assert!(state(&loaded, id) == state(&fleet, id));
+    // A fleet that has never seen the chain cannot go on from it.
+    let (mut other, _) = self::fleet(query("q"));
+    assert!(other.checkpoint(false).save(&mut b).is_err());
+}
+
+#[test]
+fn series_that_were_never_saved_are_forgotten_without_a_trace() {
+    let (mut fleet, id) = fleet(query("q").idle_after_secs(60).unwrap());
+    step(&mut fleet, id, 0..100, 0);
+    let once = fleet.memory_usage().index;
+    for t in 1..200_i64 {
+        fleet.expire(Timestamp::from_secs(100 * t));
+        let start = 1_000 * t as u64;
+        step(&mut fleet, id, start..start + 100, 100 * t);
+    }
+    assert_eq!(fleet.len(), 100);
+    let index = fleet.memory_usage().index;
+    assert!(index < 2 * once, "{once} bytes have become {index}");
+}
+
+#[test]
+fn a_series_whose_only_sample_is_ahead_of_time_takes_no_room() {
+    let (mut fleet, id) = fleet(query("q").max_series(1).unwrap());
+    let times = [400_000, 10].map(Timestamp::from_secs);
+    let series = [fingerprint(0), fingerprint(1)];
+    let batch = Batch::new(&series, &times, &[1.0; 2]).unwrap();
+    let mut out = Vec::new();
+    let batch = batch.received_at(Timestamp::from_secs(10));
+    fleet.update(id, &batch, &mut out).unwrap();
+    assert_eq!(out[0], Judged::Skipped(Skip::Ahead));
+    assert!(matches!(out[1], Judged::Warmup { .. }), "{:?}", out[1]);
+}
+
+#[test]
+fn idle_series_stay_while_there_is_room() {
+    let options = query("q").max_series(10).unwrap();
+    let (mut fleet, id) = fleet(options.idle_after_secs(60).unwrap());
+    step(&mut fleet, id, 0..10, 0);
+    let mut give = |series: std::ops::Range<u64>| {
+        let fingerprints: Vec<u64> = series.map(fingerprint).collect();
+        let times = vec![Timestamp::from_secs(500); fingerprints.len()];
+        let values = vec![1.0; fingerprints.len()];
+        let batch = Batch::new(&fingerprints, &times, &values).unwrap();
+        let batch = batch.received_at(Timestamp::from_secs(500));
+        let report = fleet.update(id, &batch, &mut Vec::new()).unwrap();
+        (fleet.len(), report.counts.expired_series)
+    };
+    // All are known: none has to go.
+    assert_eq!(give(0..5), (10, 0));
+    assert_eq!(give(10..11), (6, 5));
+}
+
+#[test]
+fn large_detectors_are_saved_in_records_of_moderate_size() {
+    let mut fleet: Fleet<HalfSpaceTreesStream> = Fleet::new();
+    let detector = HalfSpaceTrees::new().build(1).unwrap();
+    let id = fleet.add_query(FleetQuery::new("q", detector)).unwrap();
+    // All in one shard.
+    let series: Vec<u64> = (0..200).collect();
+    let times = vec![Timestamp::from_secs(0); 200];
+    let values = vec![0.5; 200];
+    let batch = Batch::new(&series, &times, &values).unwrap();
+    fleet.update(id, &batch, &mut Vec::new()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut chain = Chain::open(dir.path()).unwrap();
+    fleet.checkpoint(true).save(&mut chain).unwrap();
+    let (mut records, mut largest) = (0, 0);
+    let read = chain.read(|record| {
+        records += 1;
+        largest = largest.max(record.len());
+        Ok(())
+    });
+    read.unwrap();
+    assert!(largest < 4 << 20, "{largest}");
+    assert!(records > 4, "{records}");
+    assert_eq!(
+        Fleet::<HalfSpaceTreesStream>::load(&chain)
+            .unwrap()
+            .unwrap()
+            .len(),
+        200
+    );
+}

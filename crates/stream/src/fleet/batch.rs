@@ -4,6 +4,8 @@ use std::ops::AddAssign;
 use bongsu_core::{Error, Expectation, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::query::FleetQuery;
+
 /// Samples of many series of a query, in the order in which they came: each belongs to the series of
 /// a fingerprint and has a moment and one value or several.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +73,26 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.series.is_empty()
+    }
+
+    /// The values of sample `at`, or why no series is asked about it.
+    #[inline]
+    pub(super) fn take<D>(
+        &self,
+        at: usize,
+        query: &FleetQuery<D>,
+    ) -> std::result::Result<&'a [f64], Skip> {
+        let features = query.n_features();
+        let values = self.values.get(at * features..(at + 1) * features);
+        let values = values.ok_or(Skip::Invalid)?;
+        if !values.iter().all(|x| x.is_finite()) {
+            return Err(Skip::Missing);
+        }
+        let time = self.timestamps.get(at).copied().unwrap_or_default();
+        match self.received {
+            Some(now) if time.millis_since(now) > query.max_ahead() => Err(Skip::Ahead),
+            _ => Ok(values),
+        }
     }
 
     /// The number of values of a sample; `None` in an empty batch.
@@ -176,26 +198,28 @@ impl Counts {
             Judged::Skipped(Skip::Refused) => &mut self.refused,
             Judged::Skipped(Skip::Invalid) => &mut self.invalid,
         };
-        *count += 1;
+        *count = count.saturating_add(1);
     }
 
     /// All samples.
     #[must_use]
     pub const fn samples(&self) -> u64 {
-        self.scored + self.warmup + self.skipped()
+        self.scored
+            .saturating_add(self.warmup)
+            .saturating_add(self.skipped())
     }
 
     /// The samples that were not learned.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.late
-            + self.repeated
-            + self.ahead
-            + self.missing
-            + self.counter_starts
-            + self.counter_resets
-            + self.refused
-            + self.invalid
+            .saturating_add(self.repeated)
+            .saturating_add(self.ahead)
+            .saturating_add(self.missing)
+            .saturating_add(self.counter_starts)
+            .saturating_add(self.counter_resets)
+            .saturating_add(self.refused)
+            .saturating_add(self.invalid)
     }
 
     /// The counts beside their names.
@@ -220,19 +244,19 @@ impl Counts {
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.scored += other.scored;
-        self.warmup += other.warmup;
-        self.late += other.late;
-        self.repeated += other.repeated;
-        self.ahead += other.ahead;
-        self.missing += other.missing;
-        self.counter_starts += other.counter_starts;
-        self.counter_resets += other.counter_resets;
-        self.refused += other.refused;
-        self.invalid += other.invalid;
-        self.new_series += other.new_series;
-        self.refused_series += other.refused_series;
-        self.expired_series += other.expired_series;
+        self.scored = self.scored.saturating_add(other.scored);
+        self.warmup = self.warmup.saturating_add(other.warmup);
+        self.late = self.late.saturating_add(other.late);
+        self.repeated = self.repeated.saturating_add(other.repeated);
+        self.ahead = self.ahead.saturating_add(other.ahead);
+        self.missing = self.missing.saturating_add(other.missing);
+        self.counter_starts = self.counter_starts.saturating_add(other.counter_starts);
+        self.counter_resets = self.counter_resets.saturating_add(other.counter_resets);
+        self.refused = self.refused.saturating_add(other.refused);
+        self.invalid = self.invalid.saturating_add(other.invalid);
+        self.new_series = self.new_series.saturating_add(other.new_series);
+        self.refused_series = self.refused_series.saturating_add(other.refused_series);
+        self.expired_series = self.expired_series.saturating_add(other.expired_series);
     }
 }
 

@@ -8,33 +8,29 @@ use super::batch::Counts;
 use super::judge::{Query, Siblings};
 use super::query::FleetQuery;
 use super::shard::{Entry, Shard, shard_of};
+use crate::random::split;
 
 /// A copy of what has changed in a fleet, taken between two batches, to be written at leisure.
 #[derive(Debug, Clone)]
 pub struct Checkpoint<D> {
     full: bool,
-    kind: KindOfFleet,
+    opening: Opening,
     head: Head<D>,
     parts: Vec<Part<D>>,
 }
 
-/// The first record: it says of which detectors the others are, before any of them is decoded.
+/// The first record: it says of which detectors the others are, before any of them is decoded, and
+/// which checkpoint it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct KindOfFleet {
+struct Opening {
     detector: String,
     version: u16,
+    mark: u64,
+    /// The mark of the checkpoint since which it tells the changes; `None` for a full one.
+    follows: Option<u64>,
 }
 
-impl KindOfFleet {
-    fn of<D: Snapshot>() -> Self {
-        Self {
-            detector: D::KIND.to_owned(),
-            version: D::VERSION,
-        }
-    }
-}
-
-impl Snapshot for KindOfFleet {
+impl Snapshot for Opening {
     const KIND: &'static str = "stream.fleet";
     const VERSION: u16 = 1;
 
@@ -103,8 +99,9 @@ impl<D: Snapshot> Snapshot for Part<D> {
     }
 }
 
-/// Series in a part: a record of about a megabyte.
-const PART: usize = 4_096;
+/// Bytes of the series of a part in memory, about as many as in its record: far below what a record
+/// may have, whatever the detector.
+const PART: usize = 1 << 20;
 
 /// Parts that are encoded, or decoded, at a time.
 const AT_A_TIME: usize = 64;
@@ -131,17 +128,24 @@ impl<D: StreamDetector + Snapshot + Clone + Sync> Fleet<D> {
             .enumerate()
             .flat_map(|(query, at)| at.shards.iter_mut().map(move |shard| (query, shard)))
             .collect();
-        let parts = shards
+        let parts: Vec<_> = shards
             .into_par_iter()
             .flat_map_iter(|(query, shard)| {
                 let removed = shard.take_removed();
                 let removed = if full { Vec::new() } else { removed };
-                parts(query, removed, shard.copy(full, PART, Saved::of))
+                parts(query, removed, shard.copy(full, PART, bytes_of, Saved::of))
             })
             .collect();
+        let opening = Opening {
+            detector: D::KIND.to_owned(),
+            version: D::VERSION,
+            mark: mark(self.mark, &head, &parts),
+            follows: (!full).then_some(self.mark),
+        };
+        self.mark = opening.mark;
         Checkpoint {
             full,
-            kind: KindOfFleet::of::<D>(),
+            opening,
             head,
             parts,
         }
@@ -167,6 +171,32 @@ impl<D: StreamDetector + Snapshot + Clone + Sync> Fleet<D> {
         let fleet = loading.fleet;
         Ok((!chain.is_empty()).then_some(fleet))
     }
+}
+
+/// What tells a checkpoint from any other: a hash of the one before it and of what it holds.
+fn mark<D>(before: u64, head: &Head<D>, parts: &[Part<D>]) -> u64 {
+    let mut state = before ^ head.batches;
+    let mut add = |value: u64| {
+        state = split(state ^ value, 0);
+    };
+    for query in &head.queries {
+        add(query.counts.samples());
+        add(query.series as u64);
+    }
+    for part in parts {
+        part.removed
+            .iter()
+            .for_each(|&fingerprint| add(fingerprint));
+        for series in &part.series {
+            add(series.fingerprint ^ series.newest.as_millis().rotate_left(32) as u64);
+        }
+    }
+    // 0 is no checkpoint.
+    state | 1
+}
+
+fn bytes_of<D: StreamDetector>(entry: &Entry<D>) -> usize {
+    size_of::<Saved<D>>() + entry.detector.heap_bytes()
 }
 
 /// The copies of a shard and what it has forgotten, which comes first.
@@ -206,6 +236,7 @@ impl<D> From<Saved<D>> for Entry<D> {
             newest: saved.newest,
             base: saved.base,
             dirty: false,
+            saved: true,
             detector: saved.detector,
         }
     }
@@ -227,10 +258,16 @@ impl<D: StreamDetector + Snapshot + Clone + Sync> Checkpoint<D> {
     /// Writes it to `chain`, and returns the size of the new file in bytes.
     ///
     /// # Errors
-    /// As [`Chain::write`]. The chain then [wants](Chain::wants_full) a full checkpoint.
+    /// As [`Chain::write`], and when it tells the changes since another checkpoint than the newest
+    /// of `chain`: one that was never saved, or is in another chain. The chain then
+    /// [wants](Chain::wants_full) a full checkpoint.
     pub fn save(&self, chain: &mut Chain) -> Result<u64> {
+        if let Err(error) = self.opening.check_follows(chain) {
+            // What it holds is no longer what it is asked to go on from.
+            return chain.write(self.full, [Err(error)]);
+        }
         let heads = [
-            snapshot::to_bytes(&self.kind),
+            snapshot::to_bytes(&self.opening),
             snapshot::to_bytes(&self.head),
         ];
         let parts = self.parts.chunks(AT_A_TIME).flat_map(|parts| {
@@ -253,9 +290,13 @@ struct Loading<D> {
 impl<D: StreamDetector + Snapshot + Clone + Send + Sync> Loading<D> {
     fn record(&mut self, record: &[u8]) -> Result<()> {
         let kind = snapshot::inspect(record)?.kind;
-        if kind == KindOfFleet::KIND {
+        if kind == Opening::KIND {
             self.flush()?;
-            check_kind::<D>(&snapshot::from_bytes(record)?)
+            let opening: Opening = snapshot::from_bytes(record)?;
+            check_kind::<D>(&opening)?;
+            opening.check_mark(self.fleet.mark)?;
+            self.fleet.mark = opening.mark;
+            Ok(())
         } else if kind == Head::<D>::KIND {
             self.flush()?;
             self.begin(snapshot::from_bytes(record)?)
@@ -329,13 +370,38 @@ impl<D> Query<D> {
     }
 }
 
-fn check_kind<D: Snapshot>(found: &KindOfFleet) -> Result<()> {
-    let known = KindOfFleet::of::<D>();
-    if *found == known {
+impl Opening {
+    /// Whether it can be written to `chain`.
+    fn check_follows(&self, chain: &Chain) -> Result<()> {
+        match chain.newest()? {
+            Some(newest) if self.follows.is_some() => {
+                let newest: Self = snapshot::from_bytes(&newest)?;
+                self.check_mark(newest.mark)
+            }
+            // A full one follows anything, and the chain refuses changes to nothing.
+            _ => Ok(()),
+        }
+    }
+
+    fn check_mark(&self, before: u64) -> Result<()> {
+        if self.follows.is_none_or(|follows| follows == before) {
+            return Ok(());
+        }
+        Err(Error::input(
+            "the checkpoint tells the changes since another one than the newest of the chain",
+        ))
+    }
+}
+
+fn check_kind<D: Snapshot>(found: &Opening) -> Result<()> {
+    if found.detector == D::KIND && found.version == D::VERSION {
         return Ok(());
     }
     Err(Error::snapshot(format!(
         "this is a fleet of `{}` in version {}, not of `{}` in version {}",
-        found.detector, found.version, known.detector, known.version
+        found.detector,
+        found.version,
+        D::KIND,
+        D::VERSION
     )))
 }

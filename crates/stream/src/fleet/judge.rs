@@ -54,7 +54,8 @@ impl<D> Query<D> {
         let oldest = now.add_millis(-idle_after);
         let expired = self.shards.iter_mut().map(|shard| shard.expire(oldest));
         let expired = expired.sum();
-        self.counts.expired_series += expired as u64;
+        let counted = self.counts.expired_series;
+        self.counts.expired_series = counted.saturating_add(expired as u64);
         expired
     }
 }
@@ -123,9 +124,22 @@ impl<D: StreamDetector + Clone + Sync> Query<D> {
         if enough(self) {
             return (None, Vec::new());
         }
-        if let Some(now) = batch.received {
-            self.expire(now);
+        let room = |query: &Self| query.options.cap().saturating_sub(query.len());
+        let mut admitted = self.newcomers(batch, scratch);
+        if admitted.len() > room(self)
+            && let Some(now) = batch.received
+            && self.expire(now) > 0
+        {
+            // Those that have expired may be among the samples.
+            admitted = self.newcomers(batch, scratch);
         }
+        let refused = admitted.split_off(room(self).min(admitted.len()));
+        admitted.sort_unstable();
+        (Some(admitted), refused)
+    }
+
+    /// The series of the batch that are not known and can be taken in at all, in their order.
+    fn newcomers(&self, batch: &Batch<'_>, scratch: &Scratch) -> Vec<u64> {
         let mut new: Vec<(u32, u64)> = self
             .shards
             .par_iter()
@@ -137,21 +151,14 @@ impl<D: StreamDetector + Clone + Sync> Query<D> {
                     .filter(|&(_, fingerprint)| !shard.knows(fingerprint))
             })
             .collect();
-        // The first sample of each series that can be taken in at all.
-        let takes = |&(at, _): &(u32, u64)| {
-            let (at, features) = (at as usize, self.options.n_features());
-            let values = batch.values.get(at * features..(at + 1) * features);
-            values.is_some_and(|values| values.iter().all(|x| x.is_finite()))
-        };
-        new.retain(takes);
+        // The first sample of each that can be learned.
+        new.retain(|&(at, _)| batch.take(at as usize, &self.options).is_ok());
         new.sort_unstable_by_key(|&(at, fingerprint)| (fingerprint, at));
         new.dedup_by_key(|(_, fingerprint)| *fingerprint);
         new.sort_unstable();
-        let room = self.options.cap().saturating_sub(self.len());
-        let mut admitted: Vec<u64> = new.iter().map(|&(_, fingerprint)| fingerprint).collect();
-        let refused = admitted.split_off(room.min(admitted.len()));
-        admitted.sort_unstable();
-        (Some(admitted), refused)
+        new.into_iter()
+            .map(|(_, fingerprint)| fingerprint)
+            .collect()
     }
 
     /// Learns the scale of the siblings anew when it is due.

@@ -33,7 +33,7 @@ pub use siblings::scale_of_siblings;
 /// - **Saving:** [`Fleet::checkpoint`] copies what has changed since the last checkpoint, which takes
 ///   less time than the batches that changed it; encoding and writing the copy to a
 ///   [`Chain`](bongsu_core::snapshot::Chain) may go on in another thread while the next batch is
-///   judged. [`Fleet::load`] gives the fleet as it was at the last checkpoint that was written whole,
+///   judged. Each knows the one that it follows: a chain that missed one asks for a full one. [`Fleet::load`] gives the fleet as it was at the last checkpoint that was written whole,
 ///   and it goes on bit for bit as the first would have.
 /// - **Siblings:** where a query says so, a new series starts from the scale of its siblings; see
 ///   [`scale_of_siblings`]. What is known of them is renewed between batches, whenever there have
@@ -70,6 +70,8 @@ pub use siblings::scale_of_siblings;
 pub struct Fleet<D> {
     queries: Vec<Query<D>>,
     batches: u64,
+    /// Names the last checkpoint; 0 before the first.
+    mark: u64,
     /// Reused from batch to batch.
     scratch: Scratch,
 }
@@ -83,6 +85,7 @@ impl<D> Default for Fleet<D> {
         Self {
             queries: Vec::new(),
             batches: 0,
+            mark: 0,
             scratch: Scratch::default(),
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Entry<D> {
     pub(super) base: f64,
     /// Whether it has changed since the last checkpoint.
     pub(super) dirty: bool,
+    /// Whether it is in a checkpoint, so that the next must tell when it is forgotten.
+    pub(super) saved: bool,
     pub(super) detector: D,
 }
 
@@ -34,7 +36,7 @@ pub(super) struct Shard<D> {
     /// All but the last are full. Short chunks rather than one long vector: it grows without copying,
     /// and holds little that is not used.
     chunks: Vec<Vec<Entry<D>>>,
-    /// Forgotten since the last checkpoint.
+    /// Those of the last checkpoint that were forgotten since.
     removed: Vec<u64>,
 }
 
@@ -168,19 +170,17 @@ impl<D> Shard<D> {
         let idle = |entry: &&Entry<D>| entry.newest < oldest;
         let idle: Vec<u64> = self.entries().filter(idle).map(|e| e.fingerprint).collect();
         for &fingerprint in &idle {
-            self.remove(fingerprint);
+            self.forget(fingerprint);
         }
-        self.removed.extend(&idle);
         idle.len()
     }
 
     /// Forgets a series for good; whether it was there.
     pub(super) fn forget(&mut self, fingerprint: u64) -> bool {
-        let known = self.remove(fingerprint);
-        if known {
+        if self.get(fingerprint).is_some_and(|entry| entry.saved) {
             self.removed.push(fingerprint);
         }
-        known
+        self.remove(fingerprint)
     }
 
     /// What was forgotten since the last time, which is forgotten in turn.
@@ -204,22 +204,28 @@ impl<D> Shard<D> {
 
 impl<D> Shard<D> {
     /// What `copy` makes of the entries that have changed since the last time, or of all, in lists of
-    /// at most `most`.
+    /// about `most` bytes, by what `bytes` says of an entry.
     pub(super) fn copy<T>(
         &mut self,
         all: bool,
         most: usize,
+        bytes: impl Fn(&Entry<D>) -> usize,
         copy: impl Fn(&Entry<D>) -> T,
     ) -> Vec<Vec<T>> {
         let changed = |entry: &&mut Entry<D>| all || entry.dirty;
         let mut left = self.chunks.iter_mut().flatten().filter(changed).count();
-        let mut lists: Vec<Vec<T>> = Vec::with_capacity(left.div_ceil(most));
+        let mut lists: Vec<Vec<T>> = Vec::new();
+        let mut room = 0;
         for entry in self.chunks.iter_mut().flatten().filter(changed) {
             entry.dirty = false;
-            if lists.last().is_none_or(|list| list.len() == most) {
-                // Exactly as long as it will be: a list that grows is copied again and again.
-                lists.push(Vec::with_capacity(left.min(most)));
+            entry.saved = true;
+            let needed = bytes(entry).max(1);
+            if needed > room {
+                room = most;
+                // About as long as it will be: a list that grows is copied again and again.
+                lists.push(Vec::with_capacity(left.min(most / needed + 1)));
             }
+            room = room.saturating_sub(needed);
             if let Some(list) = lists.last_mut() {
                 list.push(copy(entry));
                 left -= 1;
@@ -242,19 +248,13 @@ impl<D: StreamDetector + Clone> Shard<D> {
 
     #[inline]
     fn sample(&mut self, work: &Work<'_, D>, sample: u32, done: &mut Done) -> Judged {
-        let (at, features) = (sample as usize, work.query.n_features());
-        let Some(x) = work.batch.values.get(at * features..(at + 1) * features) else {
-            return Judged::Skipped(Skip::Invalid);
+        let at = sample as usize;
+        let x = match work.batch.take(at, work.query) {
+            Ok(x) => x,
+            Err(why) => return Judged::Skipped(why),
         };
         let fingerprint = work.batch.series.get(at).copied().unwrap_or_default();
         let time = work.batch.timestamps.get(at).copied().unwrap_or_default();
-        if !x.iter().all(|x| x.is_finite()) {
-            return Judged::Skipped(Skip::Missing);
-        }
-        let ahead = |now| time.millis_since(now) > work.query.max_ahead();
-        if work.batch.received.is_some_and(ahead) {
-            return Judged::Skipped(Skip::Ahead);
-        }
         let place = match self.places.get(&fingerprint) {
             Some(&place) => place,
             None if work.admits(fingerprint) => {
@@ -290,6 +290,7 @@ impl<D: StreamDetector + Clone> Work<'_, D> {
             newest: Timestamp::MIN,
             base: f64::NAN,
             dirty: true,
+            saved: false,
             detector,
         }
     }

@@ -116,6 +116,11 @@ impl Range {
         }
     }
 
+    /// Whether `x` is beyond one of the limits.
+    pub(super) fn leaves_out(self, x: f64) -> bool {
+        x < self.low || x > self.high
+    }
+
     /// Where `x` is between the limits, from 0 to 1.
     #[inline]
     pub(super) fn place(self, x: f64) -> f64 {

@@ -139,6 +139,17 @@ impl HalfSpaceTreesStream {
         self.features
     }
 
+    /// How many values of `x` lie outside of their limits and count as on the limit; 0 while limits
+    /// are being learned, and for given trees, which have none.
+    #[must_use]
+    pub fn outside(&self, x: &[f64]) -> usize {
+        if self.seen < self.config.limits.warmup() || !self.trees.are_unit() {
+            return 0;
+        }
+        let pairs = x.iter().zip(&self.ranges);
+        pairs.filter(|&(&x, range)| range.leaves_out(x)).count()
+    }
+
     /// The points that were counted, after those from which the limits were learned.
     const fn counted(&self) -> u64 {
         self.seen.saturating_sub(self.config.limits.warmup())
