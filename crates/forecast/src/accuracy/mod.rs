@@ -145,7 +145,7 @@ fn root_mean_square(what: &str, values: impl Iterator<Item = f64> + Clone) -> Re
 ///
 /// ```
 /// use bongsu_forecast::accuracy::mape;
-/// assert_eq!(mape(&[10.0, 20.0], &[11.0, 16.0])?, Some(15.0));
+/// assert_eq!(mape(&[10.0, 20.0], &[15.0, 10.0])?, Some(50.0));
 /// assert_eq!(mape(&[10.0, 0.0], &[11.0, 16.0])?, None);
 /// # Ok::<(), bongsu_core::Error>(())
 /// ```

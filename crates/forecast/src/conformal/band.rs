@@ -16,7 +16,8 @@ pub(super) const ONE_DEVIATION: f64 = 0.682_689_492_137_085_9;
 /// The score of a past forecast is `|y - f|` over the half-width of the model's own band of one
 /// deviation on that side, where the backtest has that level, else `|y - f|` itself. A band of a level
 /// reaches as far as the score of rank `ceil((n + 1) level)` of the `n` scores of that many steps ahead;
-/// where a step has too few scores for the level, those of all steps count together. With
+/// where a step has too few scores for the level, those of all steps count together, at the level
+/// `level (1 + 1/m)` for `m` origins, as those of one origin overlap. With
 /// [`ConformalMethod::Adaptive`] the rank is what [`Adaptive`] has come to after going through the
 /// scores in order.
 ///
@@ -116,7 +117,11 @@ impl ConformalBand {
             let what = format!("a conformal band of level {level}");
             return Err(Error::not_enough_data(what, needed(level), all.len()));
         }
-        self.of(&all, level)
+        // The errors from one origin overlap and count about as one: the rank is that which as many
+        // scores as origins would need, where all scores have one.
+        let stricter = level * (1.0 + 1.0 / longest as f64);
+        let most = all.len() as f64 / (all.len() as f64 + 1.0);
+        self.of(&all, stricter.min(most))
     }
 
     fn of(&self, scores: &[f64], level: f64) -> Result<f64> {
