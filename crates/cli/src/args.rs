@@ -133,7 +133,10 @@ pub(crate) struct StreamArgs {
     #[arg(long, short, default_value = "-")]
     pub(crate) output: PathBuf,
     /// The file that the state is loaded from, where it exists, and saved to: now and then, at the
-    /// end, and when stopped by SIGINT or SIGTERM.
+    /// end, and when stopped by SIGINT or SIGTERM. Give the same input again after a stop: rows that
+    /// the state knows are skipped as late, with an empty score. After a kill no row is missing from
+    /// the output; those since the last save may be there twice. One process at a time: FILE.lock is
+    /// locked.
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// Save the state after so many rows.
@@ -176,7 +179,9 @@ pub(crate) struct DriftArgs {
     /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
-    /// Where the CSV `timestamp,state` goes; - is standard output.
+    /// Where the CSV `timestamp,state` goes, one row an input row; - is standard output. The state is
+    /// stable, warning or drift, and empty for a row that is passed over: one that does not move on
+    /// in time, has no value, or has no score of the watched detector.
     #[arg(long, short, default_value = "-")]
     pub(crate) output: PathBuf,
     /// The channel that is watched; without it the first, or all of them with --watch.

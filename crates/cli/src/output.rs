@@ -1,7 +1,7 @@
 //! Standard output or a file, whichever was asked for, and the rows that go there.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
 use bongsu::engine::DetectedRow;
@@ -18,21 +18,63 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Write>, Failure> {
     Ok(Box::new(BufWriter::new(file)))
 }
 
-/// Opens `path` for adding to it, and says whether something is there already; `-` is standard
-/// output.
-pub(crate) fn append(path: &Path) -> Result<(Box<dyn Write>, bool), Failure> {
+/// An output that is added to.
+pub(crate) struct Appended {
+    pub(crate) out: Box<dyn Write>,
+    /// Whether something is there already.
+    pub(crate) begun: bool,
+    /// The same file, where it is one that can be synced.
+    pub(crate) file: Option<File>,
+}
+
+/// Opens `path` for adding to it; `-` is standard output. A last line without an end was cut short
+/// when a process was killed: `goes_on` says that it comes again, so that it is taken away.
+pub(crate) fn append(path: &Path, goes_on: bool) -> Result<Appended, Failure> {
     if path.as_os_str() == "-" {
-        return Ok((Box::new(std::io::stdout().lock()), false));
+        return Ok(Appended {
+            out: Box::new(std::io::stdout().lock()),
+            begun: false,
+            file: None,
+        });
     }
-    let failed =
-        |e: std::io::Error| std::io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(failed)?;
-    let begun = file.metadata().map_err(failed)?.len() > 0;
-    Ok((Box::new(file), begun))
+    let open = || {
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let is_file = file.metadata()?.is_file();
+        if is_file {
+            end_last_line(path, &mut file, goes_on)?;
+        }
+        Ok(Appended {
+            begun: file.metadata()?.len() > 0,
+            file: is_file.then(|| file.try_clone()).transpose()?,
+            out: Box::new(file),
+        })
+    };
+    open().map_err(|e: std::io::Error| {
+        std::io::Error::new(e.kind(), format!("{}: {e}", path.display())).into()
+    })
+}
+
+/// The most bytes that are taken away: more than any row has.
+const LONGEST_ROW: u64 = 1 << 22;
+
+/// Makes `file` end with the end of a line.
+fn end_last_line(path: &Path, file: &mut File, take_away: bool) -> std::io::Result<()> {
+    let len = file.metadata()?.len();
+    let start = len.saturating_sub(LONGEST_ROW);
+    let mut reader = File::open(path)?;
+    reader.seek(SeekFrom::Start(start))?;
+    let mut end = Vec::new();
+    reader.read_to_end(&mut end)?;
+    if end.last().is_none_or(|&byte| byte == b'\n') {
+        return Ok(());
+    }
+    let lines = end.iter().rposition(|&byte| byte == b'\n');
+    match lines {
+        Some(last) if take_away => file.set_len(start + last as u64 + 1)?,
+        _ => file.write_all(b"\n")?,
+    }
+    tracing::warn!(output = %path.display(), "the last row was not whole");
+    Ok(())
 }
 
 pub(crate) fn write_header(

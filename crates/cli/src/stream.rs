@@ -1,18 +1,20 @@
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bongsu::core::snapshot::Lock;
 use bongsu::engine::stream::{
     Lines, PushedLine, Skipped, StreamCounts, StreamRequest, StreamSession,
 };
-use bongsu::engine::{DetectedRow, open_input};
+use bongsu::engine::{DetectedRow, are_limits_wrong, open_input, tell_outside_limits};
 use tokio::sync::mpsc::{self, Receiver};
 
 use crate::Failure;
 use crate::args::{HeaderChoice, StreamArgs};
-use crate::output::{self, write_row};
+use crate::output::{self, Appended, write_row};
 use crate::signals::Signals;
 
 /// So many bytes are read, or written, at once when they are there.
@@ -20,6 +22,9 @@ const BLOCK: usize = 1 << 16;
 
 /// So many blocks wait to be judged.
 const WAITING_BLOCKS: usize = 4;
+
+/// After so many rows the share of values outside of the limits says something.
+const ENOUGH_ROWS: u64 = 100;
 
 /// Skipped rows are told of this often.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -44,8 +49,11 @@ pub(crate) fn stream(args: &StreamArgs) -> Result<(), Failure> {
             signals.wait().await;
             told.store(true, Ordering::Relaxed);
         });
+        // Before the output is touched.
+        check_files(args)?;
+        let input = open_input(&args.input)?;
         let mut stream = Stream::open(args, request, stop)?;
-        let blocks = read_blocks(open_input(&args.input)?)?;
+        let blocks = read_blocks(input)?;
         match stream.run(blocks, stopped).await {
             Ok(()) | Err(Halt::Stopped) => stream.finish(),
             Err(Halt::Failed(failure)) => Err(failure),
@@ -57,6 +65,39 @@ pub(crate) fn stream(args: &StreamArgs) -> Result<(), Failure> {
         return Err(Failure::Anomaly);
     }
     Ok(())
+}
+
+/// Rows that are written must not come in again.
+fn check_files(args: &StreamArgs) -> Result<(), Failure> {
+    let same = |a: &Path, b: &Path| match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b && a.is_file(),
+        _ => false,
+    };
+    let refused = |what: &str| {
+        let message = format!("{}: {what}", args.output.display());
+        Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message).into())
+    };
+    if args.output.as_os_str() == "-" {
+        return Ok(());
+    }
+    if same(&args.input, &args.output) {
+        return refused("the output would overwrite the input");
+    }
+    match &args.state {
+        Some(state) if same(state, &args.output) => refused("the output is the state"),
+        _ => Ok(()),
+    }
+}
+
+/// Locks the file beside the state, so that two processes do not undo each other's work.
+fn lock(state: &Path) -> Result<Lock, Failure> {
+    if state.is_dir() {
+        let message = format!("{}: the state must be a file", state.display());
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message).into());
+    }
+    let mut path = state.as_os_str().to_owned();
+    path.push(".lock");
+    Lock::take(Path::new(&path)).map_err(|e| bongsu::engine::Error::from(e).into())
 }
 
 /// Reads the input on a thread of its own, so that a signal is heard while no input comes.
@@ -112,6 +153,10 @@ struct Stream<'a> {
     session: Option<StreamSession>,
     stop: Arc<AtomicBool>,
     out: Box<dyn Write>,
+    /// The output, where it is a file that a saved state relies on.
+    file: Option<File>,
+    // Held for as long as rows are judged.
+    _lock: Option<Lock>,
     /// Rows that are still to be written.
     rows: Vec<u8>,
     /// Whether what is written goes on from something.
@@ -123,6 +168,7 @@ struct Stream<'a> {
     before: StreamCounts,
     /// What was counted at the last report of skipped rows, and when that was.
     reported: Option<(StreamCounts, Instant)>,
+    outside_is_told: bool,
 }
 
 impl<'a> Stream<'a> {
@@ -131,6 +177,7 @@ impl<'a> Stream<'a> {
         request: StreamRequest,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
+        let lock = args.state.as_deref().map(lock).transpose()?;
         let session = match &args.state {
             Some(path) if path.exists() => Some(StreamSession::load(path, &request)?),
             _ => None,
@@ -144,10 +191,14 @@ impl<'a> Stream<'a> {
         if let (Some(session), Some(path)) = (&session, &args.state) {
             tell_resumed(session, path);
         }
-        let (out, begun) = if args.state.is_some() {
-            output::append(&args.output)?
+        let Appended { out, begun, file } = if args.state.is_some() {
+            output::append(&args.output, session.is_some())?
         } else {
-            (output::open(&args.output)?, false)
+            Appended {
+                out: output::open(&args.output)?,
+                begun: false,
+                file: None,
+            }
         };
         let is_file = args.output.as_os_str() != "-";
         Ok(Self {
@@ -155,6 +206,8 @@ impl<'a> Stream<'a> {
             request,
             stop,
             out,
+            file,
+            _lock: lock,
             rows: Vec::with_capacity(2 * BLOCK),
             begun: begun || (session.is_some() && !is_file),
             with_band: false,
@@ -166,6 +219,7 @@ impl<'a> Stream<'a> {
                 .map(StreamSession::counts)
                 .unwrap_or_default(),
             reported: None,
+            outside_is_told: false,
             session,
         })
     }
@@ -250,6 +304,7 @@ impl<'a> Stream<'a> {
             self.tell_unit();
         }
         self.unsaved += 1;
+        self.tell_outside(false);
         if self.rows.len() >= BLOCK {
             self.write()?;
         }
@@ -320,6 +375,10 @@ impl<'a> Stream<'a> {
             self.out.write_all(&self.rows)?;
             self.rows.clear();
             self.out.flush()?;
+            if let Some(file) = &self.file {
+                // Nor by a power failure.
+                file.sync_data()?;
+            }
             if let Some(session) = &self.session {
                 session.save(path)?;
             }
@@ -351,6 +410,7 @@ impl<'a> Stream<'a> {
             );
         }
         let newest = session.newest().map(|time| time.to_string());
+        self.tell_outside(true);
         tracing::info!(
             rows = counts.judged,
             anomalous = counts.anomalous,
@@ -358,6 +418,24 @@ impl<'a> Stream<'a> {
             "done"
         );
         Ok(counts)
+    }
+
+    /// Tells once that values lie outside of the limits of the detector: soon when the limits are
+    /// wrong, else at the end.
+    fn tell_outside(&mut self, at_end: bool) {
+        if self.outside_is_told {
+            return;
+        }
+        let Some(session) = &self.session else {
+            return;
+        };
+        let counts = session.counts().since(&self.before);
+        let channels = session.channels().len() as u64;
+        let (outside, values) = (counts.outside_limits, counts.judged * channels);
+        if at_end || (counts.judged >= ENOUGH_ROWS && are_limits_wrong(outside, values)) {
+            self.outside_is_told = true;
+            tell_outside_limits(outside, values);
+        }
     }
 
     fn tell_unit(&mut self) {

@@ -46,7 +46,7 @@ pub mod stream;
 mod table;
 
 pub use collect::{Collector, Point, Track};
-pub use detect::{DetectRequest, DetectedRow, detect};
+pub use detect::{DetectRequest, DetectedRow, are_limits_wrong, detect, tell_outside_limits};
 pub use drift::{DriftRequest, find_drift};
 pub use engine::{End, Engine, Options, Totals};
 pub use error::{Error, ErrorKind};

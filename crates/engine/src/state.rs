@@ -1,6 +1,6 @@
 //! What is kept between runs: detectors, cursors, alerts, and the length of the journal.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use bongsu_alert::{Lifecycle, Pending};
@@ -54,7 +54,7 @@ impl Snapshot for EngineState {
 pub(crate) struct Store {
     path: PathBuf,
     // Held for as long as the store lives.
-    _lock: File,
+    _lock: snapshot::Lock,
 }
 
 impl Store {
@@ -62,14 +62,8 @@ impl Store {
         let failed =
             |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", directory.display()));
         fs::create_dir_all(directory).map_err(|e| failed(&e))?;
-        let lock = File::create(directory.join("lock")).map_err(|e| failed(&e))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(failed(&"another process is using this state directory"));
-            }
-            Err(TryLockError::Error(e)) => return Err(failed(&e)),
-        }
+        let lock = snapshot::Lock::take(directory.join("lock"))
+            .map_err(|e| Error::state(e.to_string()))?;
         remove_leftovers(directory);
         Ok(Self {
             path: directory.join("state.bngs"),

@@ -66,6 +66,8 @@ impl Lane {
         // What a channel contributes must be asked before the point is learned.
         let names = manner.explain.filter(|names| names.len() > 1);
         let learn_at_once = manner.learn && names.is_none();
+        // As the limits were when the point was judged.
+        let outside_limits = self.detector.outside_limits(values);
         let score = if learn_at_once {
             self.detector.score_then_learn(values)?
         } else {
@@ -74,6 +76,7 @@ impl Lane {
         let calibrated = score.ready().map(|score| self.calibrator.calibrate(score));
         let raw = own.unwrap_or(score).ready();
         let mut found = Found::new(raw, calibrated, values, band, manner.filter);
+        found.outside_limits = outside_limits;
         if let Some(names) = names
             && found.is_anomalous()
         {
@@ -101,6 +104,7 @@ impl Found {
             calibrated: calibrated.map(|score| filter.apply(score, value, band.as_ref())),
             expectation: band.map(|band| filter.widen(band)),
             contributions: Vec::new(),
+            outside_limits: 0,
         }
     }
 

@@ -117,6 +117,7 @@ pub fn detect(table: &Table, request: &DetectRequest) -> Result<Vec<DetectedRow>
     };
     let mut judged = vec![DetectedRow::default(); rows];
     let mut refused = Vec::new();
+    let (mut values, mut outside_limits) = (0_u64, 0_u64);
     for columns in &together {
         let runner = registry::runner(&request.detector, &parameters)?;
         let channels = Channels::new(table, columns, input, request, &filter);
@@ -130,6 +131,8 @@ pub fn detect(table: &Table, request: &DetectRequest) -> Result<Vec<DetectedRow>
             (Err(e), _) => return Err(e),
         };
         for (row, found) in found {
+            values += columns.len() as u64;
+            outside_limits += found.outside_limits;
             if let Some(best) = judged.get_mut(row) {
                 best.keep_highest(found, request.raw);
             }
@@ -142,12 +145,40 @@ pub fn detect(table: &Table, request: &DetectRequest) -> Result<Vec<DetectedRow>
     for e in refused {
         tracing::warn!(error = %e, "not judged");
     }
+    tell_outside_limits(outside_limits, values);
     if table.channels.len() > 1 {
         for row in &mut judged {
             row.expectation = None;
         }
     }
     Ok(judged)
+}
+
+/// Whether so many of `values` lie outside of the limits of the detector that it has the wrong ones:
+/// more than an anomaly now and then.
+#[must_use]
+pub const fn are_limits_wrong(outside: u64, values: u64) -> bool {
+    outside > 0 && outside >= values / 100
+}
+
+/// Says in the log that `outside` of `values` lie beyond the limits of the detector, when there are
+/// any: they are not told apart from values on the limit, so that scores say little of them.
+pub fn tell_outside_limits(outside: u64, values: u64) {
+    let share = 100.0 * outside as f64 / values.max(1) as f64;
+    let share = format!("{share:.2} %");
+    if are_limits_wrong(outside, values) {
+        tracing::warn!(
+            values = outside,
+            share,
+            "values lie outside of the detector's limits and count as on the limit, so that scores say little of them; give the limits, or learn them with `--set limits=auto`"
+        );
+    } else if outside > 0 {
+        tracing::info!(
+            values = outside,
+            share,
+            "values outside of the detector's limits were taken as on the limit"
+        );
+    }
 }
 
 /// What some channels say of one row.
@@ -157,6 +188,8 @@ pub(crate) struct Found {
     calibrated: Option<f64>,
     expectation: Option<Expectation>,
     contributions: Vec<Contribution>,
+    /// How many of its values lie beyond the limits of the detector.
+    pub(crate) outside_limits: u64,
 }
 
 impl DetectedRow {

@@ -128,7 +128,7 @@ impl<C: ForFeatures> AnyFeatures<C> {
         }
     }
 
-    const fn fixed(&self) -> Option<&Thresholded<C::Stream>> {
+    pub(super) const fn fixed(&self) -> Option<&Thresholded<C::Stream>> {
         match self {
             Self::Open { .. } => None,
             Self::Fixed(stream) => Some(stream),

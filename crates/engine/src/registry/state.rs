@@ -112,6 +112,16 @@ impl StreamState {
         }
     }
 
+    /// How many values of the next point the detector takes as on a limit because they lie beyond it.
+    pub(crate) fn outside_limits(&self, x: &[f64]) -> u64 {
+        match self {
+            Self::HalfSpaceTrees(detector) => detector
+                .fixed()
+                .map_or(0, |stream| stream.detector().outside(x) as u64),
+            _ => 0,
+        }
+    }
+
     /// How much each feature of the next point contributes to its score; `None` where the detector
     /// cannot tell.
     pub(crate) fn contributions(&self, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {

@@ -82,6 +82,8 @@ pub struct StreamCounts {
     pub refused: u64,
     /// Infinite values, which were taken as missing.
     pub infinite_values: u64,
+    /// Values that lie outside of the detector's limits and were taken as on the limit.
+    pub outside_limits: u64,
 }
 
 impl StreamCounts {
@@ -105,6 +107,7 @@ impl StreamCounts {
             unreadable: self.unreadable.saturating_sub(earlier.unreadable),
             refused: self.refused.saturating_sub(earlier.refused),
             infinite_values: self.infinite_values.saturating_sub(earlier.infinite_values),
+            outside_limits: self.outside_limits.saturating_sub(earlier.outside_limits),
         }
     }
 }
@@ -277,6 +280,8 @@ impl StreamSession {
             }
             match lane.judge(time, values, manner) {
                 Ok(found) => {
+                    let outside = &mut self.counts.outside_limits;
+                    *outside = outside.saturating_add(found.outside_limits);
                     row.keep_highest(found, self.raw);
                     outcome = Ok(());
                 }
