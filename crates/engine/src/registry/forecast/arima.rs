@@ -1,6 +1,7 @@
 //! ARIMA, with given orders and with chosen ones.
 
 use bongsu_core::Result as CoreResult;
+use bongsu_forecast::Member;
 use bongsu_forecast::arima::{Arima, AutoArima, Orders};
 
 use super::choice::{CRITERION, criterion};
@@ -106,7 +107,7 @@ pub(super) const ARIMA: &[ForecastSpec] = &[
             if let Some(count) = p.unless("seasonal_d", "auto")? {
                 model = model.seasonal_diff(count)?;
             }
-            Ok(model.into())
+            Ok(Member::AutoArima(model))
         }),
     },
 ];

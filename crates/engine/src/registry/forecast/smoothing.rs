@@ -163,7 +163,7 @@ pub(super) const COMBINED: &[ForecastSpec] = &[ForecastSpec {
         Ensemble::new(vec![
             Ets::automatic().period(period)?.into(),
             Ces::automatic().period(period)?.into(),
-            arima.clone().period(period).unwrap_or(arima).into(),
+            Member::AutoArima(arima.clone().period(period).unwrap_or(arima)),
             Theta::dynamic_optimised().period(period)?.into(),
         ])
     }),
