@@ -6,8 +6,8 @@ use bongsu_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AutoArima, Ensemble, FittedArima, FittedEnsemble, FittedMember, FittedMstl, FittedTransformed,
-    Member, Mstl, Transformed,
+    Ensemble, FittedEnsemble, FittedMember, FittedMstl, FittedTransformed, Member, Mstl,
+    Transformed,
 };
 
 /// The configuration of any model: a plain one, or one made of plain ones.
@@ -17,8 +17,6 @@ use crate::{
 pub enum Model {
     /// A plain one.
     Member(Member),
-    /// [`AutoArima`].
-    AutoArima(AutoArima),
     /// [`Ensemble`].
     Ensemble(Ensemble),
     /// [`Transformed`].
@@ -34,8 +32,6 @@ pub enum Model {
 pub enum FittedModel {
     /// A plain one.
     Member(FittedMember),
-    /// What [`AutoArima`] chose.
-    Arima(FittedArima),
     /// [`FittedEnsemble`].
     Ensemble(FittedEnsemble),
     /// [`FittedTransformed`].
@@ -52,7 +48,6 @@ impl Model {
     pub fn validate(&self) -> Result<()> {
         match self {
             Self::Member(model) => model.validate(),
-            Self::AutoArima(model) => model.validate(),
             Self::Ensemble(model) => model.validate(),
             Self::Transformed(model) => model.validate(),
             Self::Mstl(model) => model.validate(),
@@ -66,7 +61,6 @@ impl Model {
     pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedModel> {
         Ok(match self {
             Self::Member(model) => FittedModel::Member(model.fit(series)?),
-            Self::AutoArima(model) => FittedModel::Arima(model.fit(series)?.fitted),
             Self::Ensemble(model) => FittedModel::Ensemble(model.fit(series)?),
             Self::Transformed(model) => FittedModel::Transformed(model.fit(series)?),
             Self::Mstl(model) => FittedModel::Mstl(model.fit(series)?),
@@ -96,13 +90,12 @@ macro_rules! combined {
     };
 }
 
-combined!(AutoArima, Ensemble, Transformed, Mstl);
+combined!(Ensemble, Transformed, Mstl);
 
 impl FittedModel {
     fn inner(&self) -> &dyn FittedForecaster {
         match self {
             Self::Member(model) => model,
-            Self::Arima(model) => model,
             Self::Ensemble(model) => model,
             Self::Transformed(model) => model,
             Self::Mstl(model) => model,
@@ -112,7 +105,6 @@ impl FittedModel {
     pub(crate) fn validate(&self) -> Result<()> {
         match self {
             Self::Member(model) => model.validate(),
-            Self::Arima(model) => model.validate(),
             Self::Ensemble(model) => model.validate(),
             Self::Transformed(model) => model.validate(),
             Self::Mstl(model) => model.validate(),
@@ -128,7 +120,6 @@ impl FittedForecaster for FittedModel {
     fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
         match self {
             Self::Member(model) => model.update(y),
-            Self::Arima(model) => model.update(y),
             Self::Ensemble(model) => model.update(y),
             Self::Transformed(model) => model.update(y),
             Self::Mstl(model) => model.update(y),
