@@ -117,6 +117,12 @@ macro_rules! members {
 
 members!(Naive, Ets, Ces, Theta, Croston, Arima);
 
+impl From<AutoArima> for Member {
+    fn from(model: AutoArima) -> Self {
+        Self::AutoArima(model)
+    }
+}
+
 impl Forecaster for Member {
     fn fit(&self, y: &SeriesView<'_>) -> Result<Box<dyn FittedForecaster>> {
         Ok(Box::new(Self::fit(self, y)?))

@@ -371,3 +371,24 @@ fn states_are_saved_and_loaded() {
     let mstl = Mstl::new(&[6]).unwrap().trend(Naive::last());
     check(&mstl.fit(&series(&values).view()).unwrap(), 120 * 16 + 400);
 }
+
+#[test]
+fn a_new_fit_forgets_what_lies_before_its_window() {
+    // A mean does not follow a jump until it is fitted to nothing but what comes after it.
+    let values: Vec<f64> = (0..200)
+        .map(|i| f64::from(i % 3 + 100 * i32::from(i >= 80)))
+        .collect();
+    let detector = ForecastDetector::new(Naive::mean()).initial(60).unwrap();
+    let detector = detector.refit(30).unwrap().window(30).unwrap();
+    let fitted = detector.fit(table(&values).view()).unwrap();
+    let bands = fitted
+        .expectations(&table(&values).view().into())
+        .unwrap()
+        .unwrap();
+    assert!(bands[89].expected < 10.0 && (bands[130].expected - 101.0).abs() < 1.0);
+    assert!(
+        Model::from(bongsu_forecast::AutoArima::default())
+            .validate()
+            .is_ok()
+    );
+}
