@@ -216,7 +216,7 @@ pub(crate) struct ForecastArgs {
     /// How many steps to forecast.
     #[arg(long, value_name = "N", required_unless_present = "list")]
     pub(crate) horizon: Option<usize>,
-    /// The levels of the intervals in percent; without it 80,95 where the model gives intervals.
+    /// The levels of the intervals in percent; without it those that are usual for the model.
     #[arg(
         long,
         value_name = "PERCENT,...",

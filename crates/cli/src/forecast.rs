@@ -132,7 +132,7 @@ fn list(format: ListFormat) -> Result<(), Failure> {
                 };
                 write_entry(&mut out, [spec.name, spec.summary, more], spec.parameters)?;
             }
-            writeln!(out, "(every model but ensemble)")?;
+            writeln!(out, "(every model but mstl, prophet and ensemble)")?;
             write_parameters(&mut out, TRANSFORM_PARAMETERS)?;
         }
     }

@@ -67,7 +67,7 @@ fn seasonal() -> String {
     csv
 }
 
-const SEASONAL: [&str; 8] = [
+const SEASONAL: [&str; 9] = [
     "seasonal-naive",
     "auto-arima",
     "ets",
@@ -75,6 +75,7 @@ const SEASONAL: [&str; 8] = [
     "theta",
     "dot",
     "ces",
+    "mstl",
     "ensemble",
 ];
 
@@ -96,7 +97,9 @@ fn every_model_continues_a_series() {
         ));
         assert_eq!(rows.len(), 13, "{name}");
         let gives = model["intervals"].as_bool().unwrap();
-        let header = if gives {
+        let header = if name == "prophet" {
+            "timestamp,mean,lower_95,upper_95"
+        } else if gives {
             "timestamp,mean,lower_80,upper_80,lower_95,upper_95"
         } else {
             "timestamp,mean"

@@ -4,8 +4,8 @@ use bongsu_core::{FittedForecaster, Result as CoreResult, SeriesView};
 use bongsu_forecast::ces::CesSeason;
 use bongsu_forecast::theta::ThetaModel;
 use bongsu_forecast::{
-    FittedArima, FittedCes, FittedCroston, FittedEts, FittedMember, FittedNaive, FittedTheta,
-    Information,
+    FittedArima, FittedCes, FittedCroston, FittedEts, FittedMember, FittedNaive, FittedProphet,
+    FittedTheta, Information,
 };
 
 use crate::registry::forecast::ForecastModel;
@@ -73,7 +73,50 @@ pub(super) fn fit(
             };
             (Box::new(fitted), summary)
         }
+        ForecastModel::Mstl(model) => {
+            let fitted = model.fit(series)?;
+            let rest = ModelSummary::of("the rest", fitted.model());
+            let periods = fitted.seasons().iter().map(|s| s.len().to_string());
+            let periods: Vec<String> = periods.collect();
+            let summary = ModelSummary {
+                description: format!(
+                    "seasons of {} points and {}",
+                    periods.join(", "),
+                    rest.description
+                ),
+                order: None,
+                seasonal_order: None,
+                ..rest
+            };
+            (Box::new(fitted), summary)
+        }
+        ForecastModel::Prophet(model) => {
+            let fitted = model.fit(series)?;
+            let summary = prophet(&fitted);
+            (Box::new(fitted), summary)
+        }
     })
+}
+
+fn prophet(fitted: &FittedProphet) -> ModelSummary {
+    let p = fitted.parameters();
+    let seasons = fitted.seasonalities().len();
+    let bends = p.delta.iter().filter(|&&delta| delta != 0.0).count();
+    let mut parameters = named([("k", Some(p.k)), ("m", Some(p.m)), ("sigma", Some(p.sigma))]);
+    let many = |name: &str, values: &[f64]| -> Vec<(String, f64)> {
+        let values = values.iter().enumerate();
+        values
+            .map(|(i, &value)| (format!("{name}[{i}]"), value))
+            .collect()
+    };
+    parameters.extend(many("delta", &p.delta));
+    parameters.extend(many("beta", &p.beta));
+    ModelSummary {
+        description: format!("Prophet with {bends} bends and {seasons} seasons"),
+        parameters,
+        converged: fitted.converged(),
+        ..ModelSummary::default()
+    }
 }
 
 impl ModelSummary {

@@ -12,7 +12,7 @@ use bongsu_forecast::Timeline;
 
 pub use self::fitted::ModelSummary;
 use self::fitted::fit;
-use crate::registry::forecast::ForecastPlan;
+use crate::registry::forecast::{ForecastModel, ForecastPlan};
 use crate::table::{TimeFormat, shown};
 use crate::{Error, Table};
 
@@ -33,8 +33,8 @@ pub struct ForecastTask {
     pub channel: Option<String>,
     /// The steps ahead. Domain: [1, 1048576].
     pub horizon: usize,
-    /// The levels of the intervals in percent, each in (0, 100) and another; without them 80 and 95
-    /// where the model gives intervals.
+    /// The levels of the intervals in percent, each in (0, 100) and another; without them those
+    /// that are usual for the model: 80 and 95, or the one that its parameters say.
     pub levels: Option<Vec<f64>>,
 }
 
@@ -45,8 +45,7 @@ impl ForecastTask {
     /// When the model or a parameter is unknown, a value is outside its domain, or levels are asked
     /// of a model that gives no intervals.
     pub fn validate(&self) -> Result<(), Error> {
-        self.plan()?;
-        self.percents().map(drop)
+        self.percents(&self.plan()?).map(drop)
     }
 
     fn plan(&self) -> Result<ForecastPlan<'_>, Error> {
@@ -59,10 +58,15 @@ impl ForecastTask {
     }
 
     /// The levels in percent.
-    fn percents(&self) -> Result<Vec<f64>, Error> {
-        let gives = crate::registry::forecast::find(&self.model)?.intervals;
+    fn percents(&self, plan: &ForecastPlan<'_>) -> Result<Vec<f64>, Error> {
+        let usual = plan.usual_level()?;
+        let gives = plan.spec().intervals && usual != Some(0.0);
         let Some(levels) = &self.levels else {
-            return Ok(if gives { LEVELS.to_vec() } else { Vec::new() });
+            return Ok(match usual {
+                _ if !gives => Vec::new(),
+                Some(level) => vec![level],
+                None => LEVELS.to_vec(),
+            });
         };
         if !gives && !levels.is_empty() {
             return Err(Error::config(format!(
@@ -122,7 +126,7 @@ pub struct TableForecast {
 
 /// Forecasts a channel of `table`.
 ///
-/// The rows lie on a grid, whose step is found; rows that are not there and values that are missing
+/// The rows lie on a grid (but for `prophet`), whose step is found; rows that are not there and values that are missing
 /// count as missing. The forecast starts one step after the last row.
 ///
 /// # Errors
@@ -150,7 +154,7 @@ pub struct TableForecast {
 /// ```
 pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Error> {
     let plan = task.plan()?;
-    let percents = task.percents()?;
+    let percents = task.percents(&plan)?;
     let column = task.column(table)?;
     if let Some(&row) = table.late_rows.first() {
         let text = table.timestamp_texts.get(row).map_or("", String::as_str);
@@ -166,9 +170,17 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
     let labels = Labels::from_pairs([(METRIC_NAME, channel.as_str())])?;
     let observed = table.values.column(column).to_vec();
     let series = SeriesView::new(&labels, &table.timestamps, &observed)?;
-    let (timeline, values) = Timeline::of(&series)?;
-    let period = plan.period(&values)?;
-    let model = plan.model(period)?;
+    let (timestamps, values, seasons, model) =
+        if let Ok(model @ ForecastModel::Prophet(_)) = plan.model(&[2]) {
+            // Its seasons are of the calendar, and its times may be irregular.
+            (table.timestamps.clone(), observed.clone(), vec![1], model)
+        } else {
+            let (timeline, values) = Timeline::of(&series)?;
+            let seasons = plan.seasons(&values)?;
+            let model = plan.model(&seasons)?;
+            let times = (0..values.len()).map(|i| timeline.at(i));
+            (times.collect::<Result<_, _>>()?, values, seasons, model)
+        };
     let (fitted, summary) = fit(plan.spec().name, &model, &series)?;
     let levels: Vec<f64> = percents.iter().map(|percent| percent / 100.0).collect();
     let request = ForecastRequest::steps(task.horizon).levels(&levels);
@@ -183,15 +195,14 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
     let residuals = fitted.residuals().iter();
     let pairs = values.iter().zip(residuals);
     let text = table.timestamp_texts.last().map_or("", String::as_str);
-    let timestamps = (0..values.len()).map(|i| timeline.at(i));
     Ok(TableForecast {
         model: plan.spec().name.to_owned(),
         channel,
-        period,
+        period: seasons.first().copied().unwrap_or(1),
         summary,
         levels: percents,
         forecast,
-        timestamps: timestamps.collect::<Result<_, _>>()?,
+        timestamps,
         fitted: pairs.map(|(value, residual)| value - residual).collect(),
         values,
         format: TimeFormat::of(text),

@@ -41,6 +41,10 @@ fn tuple(domain: &str) -> Option<([&'static str; 5], [&'static str; 3])> {
             ["1,0,1", "9,0,0,12", "0,3,0,12", "0,1,1,1", "0,1,1,367"],
             ["none", "1,1,1,12", "0,1,0,366"],
         ),
+        "auto or 2 to 65536, several divided by commas" => (
+            ["1", "65537", "0", "24,", "2.5"],
+            ["auto", "24,168", "65536"],
+        ),
         "a letter each for error (A, M, Z), trend (N, A, Z) and season (N, A, M, Z)" => {
             (["AA", "AMN", "NNN", "AAAA", "aan"], ["ANN", "MAM", "ZZZ"])
         }
@@ -202,6 +206,7 @@ fn domains_of_forecast_models_are_what_is_accepted() {
                 let needed = match (spec.name, p.name) {
                     ("arima", "trend") => Some(("order", "2,0,2")),
                     (_, "lambda" | "bias_adjusted") => Some(("transform", "box-cox")),
+                    ("prophet", "growth") => Some(("cap", "1000")),
                     ("auto-ets", "damped") => Some(("model", "AAN")),
                     _ => None,
                 };
@@ -221,7 +226,7 @@ fn domains_of_forecast_models_are_what_is_accepted() {
             let unset = BTreeMap::new();
             let [set, unset] = [&given, &unset].map(|given| {
                 let plan = forecast::ForecastPlan::new(spec.name, given).unwrap();
-                plan.model(12).unwrap()
+                plan.model(&[12]).unwrap()
             });
             assert_eq!(set, unset, "{} {}", spec.name, p.name);
         }
@@ -265,32 +270,28 @@ fn the_strongest_season_that_a_model_can_have_is_found() {
         (0..n).map(value).collect()
     };
     let none = BTreeMap::new();
-    for (model, values, period) in [
-        ("ets", cycle(120, 12), 12),
-        ("seasonal-naive", cycle(2_000, 500), 500),
-        ("naive", cycle(120, 12), 1),
-    ] {
+    for (model, values, period) in [("ets", cycle(120, 12), 12), ("naive", cycle(120, 12), 1)] {
         let plan = forecast::ForecastPlan::new(model, &none).unwrap();
-        assert_eq!(plan.period(&values).unwrap(), period, "{model}");
+        assert_eq!(plan.seasons(&values).unwrap(), [period], "{model}");
     }
     let plan = forecast::ForecastPlan::new("auto-arima", &none).unwrap();
-    let found = plan.period(&cycle(2_000, 500)).unwrap();
-    assert!(found <= 366, "{found} is too long for an ARIMA");
+    let found = plan.seasons(&cycle(2_000, 500)).unwrap();
+    assert!(found[0] <= 366, "{found:?} is too long for an ARIMA");
     let plan = forecast::ForecastPlan::new("seasonal-naive", &none).unwrap();
-    let error = plan.model(1).unwrap_err();
+    let error = plan.model(&[1]).unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Input);
     // Where the season was not asked for, exponential smoothing goes without one.
     assert!(
         forecast::ForecastPlan::new("ets", &none)
             .unwrap()
-            .model(1)
+            .model(&[1])
             .is_ok()
     );
     let aaa = BTreeMap::from([("model".to_owned(), "AAA".to_owned())]);
     assert!(
         forecast::ForecastPlan::new("ets", &aaa)
             .unwrap()
-            .model(1)
+            .model(&[1])
             .is_err()
     );
 }

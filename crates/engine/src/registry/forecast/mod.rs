@@ -2,6 +2,7 @@
 
 mod arima;
 mod choice;
+mod decomposed;
 mod simple;
 mod smoothing;
 
@@ -10,7 +11,7 @@ use std::fmt::Write as _;
 
 use bongsu_core::{Error as CoreError, Result as CoreResult};
 use bongsu_forecast::transform::{Transform, Transformed};
-use bongsu_forecast::{Ensemble, Member};
+use bongsu_forecast::{Ensemble, Member, Mstl, Prophet};
 use bongsu_stats::period::PeriodSearch;
 
 use super::markdown::{parameter_table, section};
@@ -23,6 +24,7 @@ pub const FORECAST_MODELS: &[&[ForecastSpec]] = &[
     simple::WALKS,
     arima::ARIMA,
     smoothing::SMOOTHING,
+    decomposed::DECOMPOSED,
     simple::SPARSE,
     smoothing::COMBINED,
 ];
@@ -46,13 +48,17 @@ pub struct ForecastSpec {
     make: Make,
 }
 
-/// How a model is made from its parameters and a season of so many points, 1 for none.
+/// How a model is made from its parameters and its seasons in points: of one, 1 is none.
 #[derive(Debug)]
 enum Make {
     /// One model, whose values may be transformed.
     Plain(fn(&Parameters<'_>, usize) -> CoreResult<Member>),
     /// Several.
     Ensemble(fn(&Parameters<'_>, usize) -> CoreResult<Ensemble>),
+    /// One of several seasons.
+    Seasons(fn(&Parameters<'_>, &[usize]) -> CoreResult<Mstl>),
+    /// One whose seasons are those of the calendar.
+    Prophet(fn(&Parameters<'_>) -> CoreResult<Prophet>),
 }
 
 /// The configuration of a forecast model.
@@ -65,9 +71,13 @@ pub enum ForecastModel {
     Transformed(Transformed),
     /// The median of several models.
     Ensemble(Ensemble),
+    /// Several seasons, and a model of the rest.
+    Mstl(Mstl),
+    /// A trend that bends, and seasons of the calendar.
+    Prophet(Box<Prophet>),
 }
 
-/// Parameters of every model but ensembles.
+/// Parameters of every model that is not made of others, and not Prophet's.
 pub const TRANSFORM_PARAMETERS: &[ParameterSpec] = &[
     parameter(
         "transform",
@@ -106,7 +116,7 @@ impl ForecastSpec {
     const fn takes(&self) -> Takes {
         let shared = match self.make {
             Make::Plain(_) => TRANSFORM_PARAMETERS,
-            Make::Ensemble(_) => &[],
+            Make::Ensemble(_) | Make::Seasons(_) | Make::Prophet(_) => &[],
         };
         Takes {
             kind: "forecast model",
@@ -120,7 +130,14 @@ impl ForecastSpec {
         self.parameters.iter().any(|p| p.name == parameter)
     }
 
-    fn model(&self, p: &Parameters<'_>, period: usize) -> CoreResult<ForecastModel> {
+    /// Whether a transform may come first.
+    #[must_use]
+    pub const fn transforms(&self) -> bool {
+        matches!(self.make, Make::Plain(_))
+    }
+
+    fn model(&self, p: &Parameters<'_>, seasons: &[usize]) -> CoreResult<ForecastModel> {
+        let period = seasons.first().copied().unwrap_or(1);
         let model = match self.make {
             Make::Plain(make) => match transform(p, period)? {
                 None => ForecastModel::Plain(make(p, period)?),
@@ -130,11 +147,15 @@ impl ForecastSpec {
                 }
             },
             Make::Ensemble(make) => ForecastModel::Ensemble(make(p, period)?),
+            Make::Seasons(make) => ForecastModel::Mstl(make(p, seasons)?),
+            Make::Prophet(make) => ForecastModel::Prophet(Box::new(make(p)?)),
         };
         match &model {
             ForecastModel::Plain(model) => model.validate(),
             ForecastModel::Transformed(model) => model.validate(),
             ForecastModel::Ensemble(model) => model.validate(),
+            ForecastModel::Mstl(model) => model.validate(),
+            ForecastModel::Prophet(model) => model.validate(),
         }?;
         Ok(model)
     }
@@ -176,8 +197,8 @@ pub fn find(name: &str) -> Result<&'static ForecastSpec, Error> {
 pub struct ForecastPlan<'a> {
     spec: &'static ForecastSpec,
     parameters: Parameters<'a>,
-    /// The points of a season; `None` where the values decide.
-    period: Option<usize>,
+    /// Its seasons in points; `None` where the values decide.
+    seasons: Option<Vec<usize>>,
 }
 
 impl<'a> ForecastPlan<'a> {
@@ -188,17 +209,20 @@ impl<'a> ForecastPlan<'a> {
     pub fn new(name: &str, given: &'a BTreeMap<String, String>) -> Result<Self, Error> {
         let spec = find(name)?;
         let parameters = Parameters::new(spec.takes(), given)?;
-        let period = if spec.has("period") {
-            parameters.unless("period", "auto")?
-        } else {
-            Some(arima::season_of(spec, &parameters)?)
+        let named = ["period", "periods"]
+            .into_iter()
+            .find(|name| spec.has(name));
+        let seasons = match named {
+            Some(name) if parameters.text(name) == "auto" => None,
+            Some(name) => Some(parameters.list(name)?),
+            None => Some(vec![arima::season_of(spec, &parameters)?]),
         };
         // Where the values decide, any season will do to check the other parameters.
-        spec.model(&parameters, period.unwrap_or(2))?;
+        spec.model(&parameters, seasons.as_deref().unwrap_or(&[2]))?;
         Ok(Self {
             spec,
             parameters,
-            period,
+            seasons,
         })
     }
 
@@ -208,35 +232,55 @@ impl<'a> ForecastPlan<'a> {
         self.spec
     }
 
-    /// The points of a season of `values`, one a step and NaN where one is missing: as it was set,
-    /// or as found; 1 for none.
+    /// The level of the only interval that is usual for the model, in percent; `None` where there is
+    /// no such level, and 0 where the model was told to give no interval.
+    pub(crate) fn usual_level(&self) -> CoreResult<Option<f64>> {
+        if !self.spec.has("interval_width") {
+            return Ok(None);
+        }
+        let none = self.parameters.integer("uncertainty_samples")? == 0;
+        let width = self.parameters.number("interval_width")?;
+        // As it is written: 57 and not 56.99999999999999.
+        Ok(Some(if none {
+            0.0
+        } else {
+            (width * 1e12).round() / 1e10
+        }))
+    }
+
+    /// The seasons of `values` in points, one value a step and NaN where one is missing: as they were
+    /// set, or as found, the strongest first. Of models with one season, 1 is none.
     ///
     /// # Errors
     /// When a value is infinite.
-    pub fn period(&self, values: &[f64]) -> Result<usize, Error> {
-        if let Some(period) = self.period {
-            return Ok(period);
+    pub fn seasons(&self, values: &[f64]) -> Result<Vec<usize>, Error> {
+        if let Some(seasons) = &self.seasons {
+            return Ok(seasons.clone());
+        }
+        let search = PeriodSearch::new();
+        if matches!(self.spec.make, Make::Seasons(_)) {
+            let found = search.find(values)?;
+            return Ok(found.iter().map(|period| period.points).collect());
         }
         // A season that the model cannot have is none.
-        let possible = |&points: &usize| self.spec.model(&self.parameters, points).is_ok();
-        let search = PeriodSearch::new();
+        let possible = |&points: &usize| self.spec.model(&self.parameters, &[points]).is_ok();
         // The strongest alone first: among several it can pass for a part of a weaker one.
         for search in [search.clone().max_periods(1)?, search] {
             let found = search.find(values)?;
             let mut points = found.iter().map(|period| period.points);
             if let Some(points) = points.find(possible) {
-                return Ok(points);
+                return Ok(vec![points]);
             }
         }
-        Ok(1)
+        Ok(vec![1])
     }
 
-    /// The model for a season of so many points, 1 for none.
+    /// The model with these seasons.
     ///
     /// # Errors
     /// When the model needs a season and there is none.
-    pub fn model(&self, period: usize) -> Result<ForecastModel, Error> {
-        Ok(self.spec.model(&self.parameters, period)?)
+    pub fn model(&self, seasons: &[usize]) -> Result<ForecastModel, Error> {
+        Ok(self.spec.model(&self.parameters, seasons)?)
     }
 }
 
@@ -272,7 +316,7 @@ pub fn markdown() -> String {
         section(&mut out, "##", spec.name, spec.summary, spec.parameters);
     }
     out.push_str(
-        "\n## Transforms\n\nEvery model but `ensemble` can be fitted to transformed values.\n\n",
+        "\n## Transforms\n\nEvery model but `mstl`, `prophet` and `ensemble` can be fitted to transformed values.\n\n",
     );
     parameter_table(&mut out, TRANSFORM_PARAMETERS);
     out
