@@ -306,7 +306,12 @@ fn bad_usage_and_series_that_cannot_be_forecast_are_told() {
     let short = "timestamp,a\n1,1\n2,3\n3,2\n";
     let cases: &[(&[&str], &str, i32, &str)] = &[
         (&["--model", "arma"], short, 2, "did you mean `arima`"),
-        (&["--model", "lstm"], short, 2, "bongsu forecast --list"),
+        (
+            &["--model", "transformer"],
+            short,
+            2,
+            "bongsu forecast --list",
+        ),
         (
             &["--model", "ets", "--set", "perod=3"],
             short,
