@@ -596,3 +596,78 @@ fn large_detectors_are_saved_in_records_of_moderate_size() {
         200
     );
 }
+
+/// A fleet of 10 series that have warmed up when they have told new ones of their scale, which they
+/// have after 16 rounds.
+fn siblings(rounds: i64) -> (Fleet<EwmaStream>, QueryId) {
+    let detector = Ewma::new().warmup(10).unwrap().build().unwrap();
+    let options = FleetQuery::new("q", detector).start_from_siblings(true);
+    let (mut fleet, id) = fleet(options);
+    for t in 0..rounds {
+        step(&mut fleet, id, 0..10, 60 * t);
+    }
+    (fleet, id)
+}
+
+/// What becomes of a new series' first sample, and what is expected of it after five.
+fn newcomer(fleet: &Fleet<EwmaStream>, id: QueryId) -> (Judged, Option<bongsu_core::Expectation>) {
+    let mut fleet = fleet.clone();
+    let first = step(&mut fleet, id, 50..51, 90_000)[0];
+    for t in 1..5 {
+        step(&mut fleet, id, 50..51, 90_000 + t);
+    }
+    let (detector, _) = fleet.get(id, fingerprint(50)).unwrap().unwrap();
+    (first, detector.expectation())
+}
+
+#[test]
+fn the_prior_is_renewed_after_sixteen_samples_a_series() {
+    for rounds in 0..16 {
+        let (fleet, id) = siblings(rounds);
+        assert_eq!(newcomer(&fleet, id).0, Judged::Warmup { remaining: 10 });
+    }
+    // The next batch learns it, and 14 more leave it as it is.
+    let (mut fleet, id) = siblings(17);
+    let first = newcomer(&fleet, id);
+    assert_eq!(first.0, Judged::Warmup { remaining: 5 });
+    for t in 17..31 {
+        step(&mut fleet, id, 0..10, 60 * t);
+        assert_eq!(newcomer(&fleet, id), first, "{t}");
+    }
+}
+
+#[test]
+fn the_prior_stays_when_few_siblings_are_left() {
+    let (mut fleet, id) = siblings(17);
+    for i in 0..6 {
+        fleet.remove(id, fingerprint(i)).unwrap();
+    }
+    for t in 17..40 {
+        step(&mut fleet, id, 6..10, 60 * t);
+    }
+    assert_eq!(newcomer(&fleet, id).0, Judged::Warmup { remaining: 5 });
+}
+
+#[test]
+fn a_checkpoint_of_changes_holds_what_has_changed() {
+    let (mut fleet, id) = fleet(query("q"));
+    step(&mut fleet, id, 0..10, 0);
+    assert_eq!(fleet.checkpoint(true).series(), 10);
+    assert_eq!(fleet.checkpoint(false).series(), 0);
+    step(&mut fleet, id, 0..3, 60);
+    // Late: nothing changes.
+    step(&mut fleet, id, 5..7, 0);
+    assert_eq!(fleet.checkpoint(false).series(), 3);
+}
+
+#[test]
+fn a_sample_may_be_ahead_by_as_much_as_the_query_says() {
+    let (mut fleet, id) = fleet(query("q").max_ahead_secs(10).unwrap());
+    let times = [10_000, 10_001].map(Timestamp::from_millis);
+    let batch = Batch::new(&[7; 2], &times, &[1.0; 2]).unwrap();
+    let mut out = Vec::new();
+    let batch = batch.received_at(Timestamp::from_secs(0));
+    fleet.update(id, &batch, &mut out).unwrap();
+    assert!(matches!(out[0], Judged::Warmup { .. }));
+    assert_eq!(out[1], Judged::Skipped(Skip::Ahead));
+}
