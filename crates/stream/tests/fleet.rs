@@ -671,3 +671,13 @@ fn a_sample_may_be_ahead_by_as_much_as_the_query_says() {
     assert!(matches!(out[0], Judged::Warmup { .. }));
     assert_eq!(out[1], Judged::Skipped(Skip::Ahead));
 }
+
+#[test]
+fn eight_siblings_say_something_of_a_new_series_and_seven_do_not() {
+    let (fleet, id) = siblings(17);
+    let of = |n: u64| {
+        let of = |i: u64| fleet.get(id, fingerprint(i)).unwrap().unwrap().0;
+        bongsu_stream::fleet::scale_of_siblings((0..n).map(of))
+    };
+    assert!(of(7).is_none() && of(8).is_some());
+}
