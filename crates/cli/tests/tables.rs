@@ -49,12 +49,14 @@ fn write_table(path: &Path, swing: f64) {
     std::fs::write(path, csv).unwrap();
 }
 
-/// The names of the detectors that judge `what`.
+/// The names of the detectors that judge `what` and are fitted on all rows; those that learn row by
+/// row need more of them than there are here.
 fn names(what: &str) -> Vec<String> {
     let list = bongsu(&["detect", "--list", "--format", "json"]);
     let list: Value = serde_json::from_slice(&list.stdout).unwrap();
     let detectors = list["detectors"].as_array().unwrap();
-    let judging = detectors.iter().filter(|d| d["judges"] == what);
+    let fitted = |d: &&Value| d["judges"] == what && d["learns"] == "on many rows at once";
+    let judging = detectors.iter().filter(fitted);
     judging
         .map(|d| d["name"].as_str().unwrap().to_owned())
         .collect()
