@@ -1,7 +1,7 @@
 //! Measures how often real values lie inside the bands that models state, plain and calibrated: a line
 //! of standard input is `GROUP PERIOD HORIZON TRAIN VALUE...`, the first TRAIN values known.
 
-// xtask: skip reads series from standard input, written by benches/peers/coverage.py
+// xtask: skip reads series from standard input, written by benches/peers/interval_coverage.py
 
 use std::collections::BTreeMap;
 use std::error::Error;

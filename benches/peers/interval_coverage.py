@@ -1,7 +1,7 @@
 """Writes series for `cargo run --release -p bongsu-forecast --example coverage`: M3 and PlanetLab from
 the folder that BONGSU_DATA names, to standard output.
 
-    python benches/peers/coverage.py | cargo run --release -p bongsu-forecast --example coverage
+    python benches/peers/interval_coverage.py | cargo run --release -p bongsu-forecast --example coverage
 """
 
 import csv
