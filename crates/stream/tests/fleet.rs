@@ -1,4 +1,4 @@
-//! The fleet: the same as one by one, every skip counted, saved and restored bit for bit.
+//! The fleet: the same as one by one, and every skip counted.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,84 +6,15 @@
     reason = "a failure in a test is a panic"
 )]
 
-use bongsu_core::snapshot::{Chain, to_bytes};
+#[allow(dead_code, reason = "other tests use the rest")]
+mod fleets;
+
 use bongsu_core::{ErrorKind, Score, StreamDetector as _, Timestamp};
-use bongsu_stats::{Ewma, EwmaStream, RobustZ, RobustZStream};
-use bongsu_stream::fleet::{Batch, BatchReport, Counts, Fleet, FleetQuery, Judged, QueryId, Skip};
+use bongsu_stats::{Ewma, EwmaStream};
+use bongsu_stream::fleet::{Batch, Fleet, FleetQuery, Judged, Skip};
 use bongsu_stream::{HalfSpaceTrees, HalfSpaceTreesStream};
+use fleets::{fingerprint, fleet, give, query, state, step, value};
 use proptest::prelude::*;
-
-/// The fingerprint of series `i`.
-fn fingerprint(i: u64) -> u64 {
-    (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// A value of series `i` at step `t`, the same whenever it is asked for.
-fn value(i: u64, t: i64) -> f64 {
-    let mixed = fingerprint(i ^ ((t as u64) << 20)) >> 33;
-    100.0 * (i % 50 + 1) as f64 * (1.0 + 1e-10 * mixed as f64)
-}
-
-fn query(name: &str) -> FleetQuery<EwmaStream> {
-    FleetQuery::new(name, Ewma::new().build().unwrap())
-}
-
-fn fleet(options: FleetQuery<EwmaStream>) -> (Fleet<EwmaStream>, QueryId) {
-    let mut fleet = Fleet::new();
-    let id = fleet.add_query(options).unwrap();
-    (fleet, id)
-}
-
-/// Gives the fleet one sample a series at second `t`.
-fn step(
-    fleet: &mut Fleet<EwmaStream>,
-    id: QueryId,
-    series: std::ops::Range<u64>,
-    t: i64,
-) -> Vec<Judged> {
-    let fingerprints: Vec<u64> = series.clone().map(fingerprint).collect();
-    let times = vec![Timestamp::from_secs(t); fingerprints.len()];
-    let values: Vec<f64> = series.map(|i| value(i, t)).collect();
-    let mut out = Vec::new();
-    let batch = Batch::new(&fingerprints, &times, &values).unwrap();
-    fleet.update(id, &batch, &mut out).unwrap();
-    out
-}
-
-/// A batch of one series.
-fn give(
-    fleet: &mut Fleet<EwmaStream>,
-    id: QueryId,
-    samples: &[(i64, f64)],
-) -> (Vec<Judged>, BatchReport) {
-    let times: Vec<_> = samples
-        .iter()
-        .map(|&(t, _)| Timestamp::from_secs(t))
-        .collect();
-    let values: Vec<f64> = samples.iter().map(|&(_, x)| x).collect();
-    let series = vec![fingerprint(0); samples.len()];
-    let mut out = Vec::new();
-    let batch = Batch::new(&series, &times, &values).unwrap();
-    let report = fleet.update(id, &batch, &mut out).unwrap();
-    (out, report)
-}
-
-/// A series: its fingerprint, its newest moment and the bytes of its detector.
-type Kept = (u64, Timestamp, Vec<u8>);
-
-/// Everything that a fleet knows, in an order of its own.
-fn state(fleet: &Fleet<EwmaStream>, id: QueryId) -> (u64, Counts, Vec<Kept>) {
-    let mut series: Vec<_> = fleet
-        .series(id)
-        .unwrap()
-        .map(|fingerprint| {
-            let (detector, newest) = fleet.get(id, fingerprint).unwrap().unwrap();
-            (fingerprint, newest, to_bytes(detector).unwrap())
-        })
-        .collect();
-    series.sort();
-    (fleet.batches(), fleet.counts(id).unwrap(), series)
-}
 
 #[test]
 fn batches_are_judged_as_sample_by_sample() {
@@ -296,25 +227,6 @@ fn idle_series_are_forgotten_and_make_room() {
 }
 
 #[test]
-fn new_series_start_from_their_siblings_where_the_query_says_so() {
-    let mut warm = Vec::new();
-    for start in [false, true] {
-        let (mut fleet, id) = fleet(query("q").start_from_siblings(start));
-        for t in 0..60 {
-            step(&mut fleet, id, 0..40, t);
-        }
-        let mut scored = 0;
-        for t in 60..80 {
-            let out = step(&mut fleet, id, 40..41, t);
-            scored += u32::from(out[0].score().is_some());
-        }
-        warm.push(scored);
-    }
-    assert_eq!(warm[0], 0, "a cold start takes 30 points");
-    assert!(warm[1] >= 10, "{} of 20 points were judged", warm[1]);
-}
-
-#[test]
 fn batches_that_do_not_fit_are_errors_and_change_nothing() {
     let times = [Timestamp::from_secs(1); 2];
     assert_eq!(
@@ -405,66 +317,6 @@ fn several_values_a_sample_go_to_the_trees_together() {
     assert!(out[1].score() > out[0].score());
 }
 
-#[test]
-fn a_restored_fleet_goes_on_as_if_nothing_had_happened() {
-    let options = || {
-        query("q")
-            .idle_after_secs(1)
-            .unwrap()
-            .start_from_siblings(true)
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let (mut lasting, id) = fleet(options());
-    let (mut restored, _) = fleet(options());
-    let mut changed = 0;
-    for t in 0..100 {
-        // New series come, some only for a while.
-        let series = match t % 3 {
-            0 => 0..200,
-            1 => 0..(2 * t as u64 + 150),
-            _ => 50..60,
-        };
-        let a = step(&mut lasting, id, series.clone(), t);
-        let b = step(&mut restored, id, series, t);
-        assert!(a == b, "step {t}");
-        for fleet in [&mut lasting, &mut restored] {
-            fleet.expire(Timestamp::from_secs(t));
-        }
-        let mut chain = Chain::open(dir.path()).unwrap();
-        let checkpoint = restored.checkpoint(chain.wants_full());
-        if !checkpoint.is_full() && t % 3 == 2 {
-            assert_eq!(checkpoint.series(), 10, "only what has changed");
-            changed += 1;
-        }
-        checkpoint.save(&mut chain).unwrap();
-        restored = Fleet::load(&chain).unwrap().unwrap();
-        assert!(state(&restored, id) == state(&lasting, id), "step {t}");
-        assert_eq!(restored.query("q"), Some(id));
-    }
-    assert!(changed > 10);
-    assert!(lasting.counts(id).unwrap().expired_series > 10);
-}
-
-#[test]
-fn a_fleet_of_other_detectors_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut chain = Chain::open(dir.path()).unwrap();
-    assert!(Fleet::<EwmaStream>::load(&chain).unwrap().is_none());
-    let (mut fleet, id) = fleet(query("q"));
-    step(&mut fleet, id, 0..5, 0);
-    fleet.checkpoint(true).save(&mut chain).unwrap();
-    let error = Fleet::<RobustZStream>::load(&chain).unwrap_err();
-    assert!(
-        error.to_string().contains("a fleet of `stats.ewma`"),
-        "{error}"
-    );
-    assert!(
-        FleetQuery::new("a", RobustZ::new().build().unwrap())
-            .validate()
-            .is_ok()
-    );
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -487,50 +339,6 @@ proptest! {
         prop_assert!(fleet.len() <= cap);
         prop_assert_eq!(fleet.counts(id).unwrap().samples(), samples.len() as u64);
     }
-}
-
-#[test]
-fn changes_are_saved_only_on_top_of_what_they_are_changes_of() {
-    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (mut a, mut b) = (
-        Chain::open(a.path()).unwrap(),
-        Chain::open(b.path()).unwrap(),
-    );
-    let (mut fleet, id) = fleet(query("q"));
-    step(&mut fleet, id, 0..10, 0);
-    fleet.checkpoint(true).save(&mut a).unwrap();
-    fleet.checkpoint(true).save(&mut b).unwrap();
-    step(&mut fleet, id, 0..5, 60);
-    // The first chain has not had the second checkpoint.
-    let error = fleet.checkpoint(false).save(&mut a).unwrap_err();
-    assert!(error.to_string().contains("since another one"), "{error}");
-    assert!(a.wants_full());
-    // One that was taken and not saved is missing.
-    step(&mut fleet, id, 5..10, 60);
-    assert!(fleet.checkpoint(false).save(&mut b).is_err());
-    fleet.checkpoint(true).save(&mut b).unwrap();
-    step(&mut fleet, id, 0..3, 120);
-    fleet.checkpoint(false).save(&mut b).unwrap();
-    let loaded = Fleet::load(&b).unwrap().unwrap();
-    assert!(state(&loaded, id) == state(&fleet, id));
-    // A fleet that has never seen the chain cannot go on from it.
-    let (mut other, _) = self::fleet(query("q"));
-    assert!(other.checkpoint(false).save(&mut b).is_err());
-}
-
-#[test]
-fn series_that_were_never_saved_are_forgotten_without_a_trace() {
-    let (mut fleet, id) = fleet(query("q").idle_after_secs(60).unwrap());
-    step(&mut fleet, id, 0..100, 0);
-    let once = fleet.memory_usage().index;
-    for t in 1..200_i64 {
-        fleet.expire(Timestamp::from_secs(100 * t));
-        let start = 1_000 * t as u64;
-        step(&mut fleet, id, start..start + 100, 100 * t);
-    }
-    assert_eq!(fleet.len(), 100);
-    let index = fleet.memory_usage().index;
-    assert!(index < 2 * once, "{once} bytes have become {index}");
 }
 
 #[test]
@@ -566,101 +374,6 @@ fn idle_series_stay_while_there_is_room() {
 }
 
 #[test]
-fn large_detectors_are_saved_in_records_of_moderate_size() {
-    let mut fleet: Fleet<HalfSpaceTreesStream> = Fleet::new();
-    let detector = HalfSpaceTrees::new().build(1).unwrap();
-    let id = fleet.add_query(FleetQuery::new("q", detector)).unwrap();
-    // All in one shard.
-    let series: Vec<u64> = (0..200).collect();
-    let times = vec![Timestamp::from_secs(0); 200];
-    let values = vec![0.5; 200];
-    let batch = Batch::new(&series, &times, &values).unwrap();
-    fleet.update(id, &batch, &mut Vec::new()).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let mut chain = Chain::open(dir.path()).unwrap();
-    fleet.checkpoint(true).save(&mut chain).unwrap();
-    let (mut records, mut largest) = (0, 0);
-    let read = chain.read(|record| {
-        records += 1;
-        largest = largest.max(record.len());
-        Ok(())
-    });
-    read.unwrap();
-    assert!(largest < 4 << 20, "{largest}");
-    assert!(records > 4, "{records}");
-    assert_eq!(
-        Fleet::<HalfSpaceTreesStream>::load(&chain)
-            .unwrap()
-            .unwrap()
-            .len(),
-        200
-    );
-}
-
-/// A fleet of 10 series that have warmed up when they have told new ones of their scale, which they
-/// have after 16 rounds.
-fn siblings(rounds: i64) -> (Fleet<EwmaStream>, QueryId) {
-    let detector = Ewma::new().warmup(10).unwrap().build().unwrap();
-    let options = FleetQuery::new("q", detector).start_from_siblings(true);
-    let (mut fleet, id) = fleet(options);
-    for t in 0..rounds {
-        step(&mut fleet, id, 0..10, 60 * t);
-    }
-    (fleet, id)
-}
-
-/// What becomes of a new series' first sample, and what is expected of it after five.
-fn newcomer(fleet: &Fleet<EwmaStream>, id: QueryId) -> (Judged, Option<bongsu_core::Expectation>) {
-    let mut fleet = fleet.clone();
-    let first = step(&mut fleet, id, 50..51, 90_000)[0];
-    for t in 1..5 {
-        step(&mut fleet, id, 50..51, 90_000 + t);
-    }
-    let (detector, _) = fleet.get(id, fingerprint(50)).unwrap().unwrap();
-    (first, detector.expectation())
-}
-
-#[test]
-fn the_prior_is_renewed_after_sixteen_samples_a_series() {
-    for rounds in 0..16 {
-        let (fleet, id) = siblings(rounds);
-        assert_eq!(newcomer(&fleet, id).0, Judged::Warmup { remaining: 10 });
-    }
-    // The next batch learns it, and 14 more leave it as it is.
-    let (mut fleet, id) = siblings(17);
-    let first = newcomer(&fleet, id);
-    assert_eq!(first.0, Judged::Warmup { remaining: 5 });
-    for t in 17..31 {
-        step(&mut fleet, id, 0..10, 60 * t);
-        assert_eq!(newcomer(&fleet, id), first, "{t}");
-    }
-}
-
-#[test]
-fn the_prior_stays_when_few_siblings_are_left() {
-    let (mut fleet, id) = siblings(17);
-    for i in 0..6 {
-        fleet.remove(id, fingerprint(i)).unwrap();
-    }
-    for t in 17..40 {
-        step(&mut fleet, id, 6..10, 60 * t);
-    }
-    assert_eq!(newcomer(&fleet, id).0, Judged::Warmup { remaining: 5 });
-}
-
-#[test]
-fn a_checkpoint_of_changes_holds_what_has_changed() {
-    let (mut fleet, id) = fleet(query("q"));
-    step(&mut fleet, id, 0..10, 0);
-    assert_eq!(fleet.checkpoint(true).series(), 10);
-    assert_eq!(fleet.checkpoint(false).series(), 0);
-    step(&mut fleet, id, 0..3, 60);
-    // Late: nothing changes.
-    step(&mut fleet, id, 5..7, 0);
-    assert_eq!(fleet.checkpoint(false).series(), 3);
-}
-
-#[test]
 fn a_sample_may_be_ahead_by_as_much_as_the_query_says() {
     let (mut fleet, id) = fleet(query("q").max_ahead_secs(10).unwrap());
     let times = [10_000, 10_001].map(Timestamp::from_millis);
@@ -670,14 +383,4 @@ fn a_sample_may_be_ahead_by_as_much_as_the_query_says() {
     fleet.update(id, &batch, &mut out).unwrap();
     assert!(matches!(out[0], Judged::Warmup { .. }));
     assert_eq!(out[1], Judged::Skipped(Skip::Ahead));
-}
-
-#[test]
-fn eight_siblings_say_something_of_a_new_series_and_seven_do_not() {
-    let (fleet, id) = siblings(17);
-    let of = |n: u64| {
-        let of = |i: u64| fleet.get(id, fingerprint(i)).unwrap().unwrap().0;
-        bongsu_stream::fleet::scale_of_siblings((0..n).map(of))
-    };
-    assert!(of(7).is_none() && of(8).is_some());
 }

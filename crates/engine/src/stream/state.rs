@@ -8,7 +8,7 @@ use crate::Error;
 use crate::registry::{self, COMMON_PARAMETERS, Input};
 
 impl StreamSession {
-    /// What another detector or other parameters `request` asks for than this session has; `None`
+    /// What another detector or other parameters `request` asks for than this one has; `None`
     /// where they are the same.
     pub(super) fn difference(&self, request: &StreamRequest) -> Result<Option<String>, Error> {
         if self.detector != request.detector {

@@ -132,3 +132,9 @@ impl PythonRandom {
         }
     }
 }
+
+/// Normal noise about 50.
+pub(crate) fn noise(seed: u64, n: usize) -> Vec<f64> {
+    let mut rng = Lcg::new(seed);
+    (0..n).map(|_| 50.0 + rng.normal()).collect()
+}
