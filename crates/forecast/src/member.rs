@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Arima, AutoArima, Ces, Croston, Ets, FittedArima, FittedCes, FittedCroston, FittedEts,
-    FittedNaive, FittedTheta, Naive, Theta,
+    FittedNaive, FittedProphet, FittedTheta, Naive, Prophet, Theta,
 };
 
 /// The configuration of any plain model.
@@ -29,6 +29,8 @@ pub enum Member {
     Arima(Arima),
     /// [`AutoArima`], whose choice is a [`FittedMember::Arima`].
     AutoArima(AutoArima),
+    /// [`Prophet`], without regressors, conditions and varying capacities.
+    Prophet(Box<Prophet>),
 }
 
 /// Any of the plain models, fitted.
@@ -48,6 +50,8 @@ pub enum FittedMember {
     Croston(FittedCroston),
     /// [`FittedArima`].
     Arima(FittedArima),
+    /// [`FittedProphet`].
+    Prophet(Box<FittedProphet>),
 }
 
 macro_rules! members {
@@ -61,6 +65,7 @@ macro_rules! members {
                 match self {
                     $(Self::$name(model) => model.validate(),)*
                     Self::AutoArima(model) => model.validate(),
+                    Self::Prophet(model) => model.validate(),
                 }
             }
 
@@ -72,6 +77,9 @@ macro_rules! members {
                 Ok(match self {
                     $(Self::$name(model) => FittedMember::$name(model.fit(series)?),)*
                     Self::AutoArima(model) => FittedMember::Arima(model.fit(series)?.fitted),
+                    Self::Prophet(model) => {
+                        FittedMember::Prophet(Box::new(model.fit_on_grid(series)?))
+                    }
                 })
             }
 
@@ -81,6 +89,7 @@ macro_rules! members {
                 match self {
                     $(Self::$name(_) => stringify!($name),)*
                     Self::AutoArima(_) => "AutoArima",
+                    Self::Prophet(_) => "Prophet",
                 }
             }
         }
@@ -91,18 +100,21 @@ macro_rules! members {
             pub fn as_forecaster(&self) -> &dyn FittedForecaster {
                 match self {
                     $(Self::$name(model) => model,)*
+                    Self::Prophet(model) => model.as_ref(),
                 }
             }
 
             fn as_mut_forecaster(&mut self) -> &mut dyn FittedForecaster {
                 match self {
                     $(Self::$name(model) => model,)*
+                    Self::Prophet(model) => model.as_mut(),
                 }
             }
 
             pub(crate) fn validate(&self) -> Result<()> {
                 match self {
                     $(Self::$name(model) => model.validate(),)*
+                    Self::Prophet(model) => model.validate(),
                 }
             }
         }
@@ -120,6 +132,12 @@ members!(Naive, Ets, Ces, Theta, Croston, Arima);
 impl From<AutoArima> for Member {
     fn from(model: AutoArima) -> Self {
         Self::AutoArima(model)
+    }
+}
+
+impl From<Prophet> for Member {
+    fn from(model: Prophet) -> Self {
+        Self::Prophet(Box::new(model))
     }
 }
 

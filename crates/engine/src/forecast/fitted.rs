@@ -129,6 +129,7 @@ impl ModelSummary {
             FittedMember::Theta(fitted) => theta(fitted),
             FittedMember::Naive(fitted) => naive(fitted),
             FittedMember::Croston(fitted) => croston(fitted),
+            FittedMember::Prophet(fitted) => prophet(fitted),
             // A kind that is not known here tells nothing.
             _ => Self::default(),
         };

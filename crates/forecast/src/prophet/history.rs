@@ -205,15 +205,19 @@ fn check_bounds(y: &[f64], cap: &[f64], times: &[Timestamp]) -> Result<()> {
     Ok(())
 }
 
-/// The grid that forecasts go on with: that of the series where it has one and at most every second
-/// step is a hole, else steps as wide as its median gap.
+/// The grid of a series and its values on it, where it has one and at most every second step is a
+/// hole.
+pub(super) fn grid(series: &SeriesView<'_>) -> Option<(Timeline, Vec<f64>)> {
+    let grid = Timeline::of(series).ok();
+    grid.filter(|(_, values)| values.len() <= 2 * series.values().len())
+}
+
+/// The grid that forecasts go on with: that of the series, else steps as wide as its median gap.
 fn timeline_of(series: &SeriesView<'_>) -> Result<Timeline> {
-    let times = series.timestamps();
-    if let Ok((timeline, values)) = Timeline::of(series)
-        && values.len() <= 2 * times.len()
-    {
+    if let Some((timeline, _)) = grid(series) {
         return Ok(timeline);
     }
+    let times = series.timestamps();
     let mut gaps: Vec<i64> = times
         .iter()
         .zip(times.iter().skip(1))

@@ -89,6 +89,19 @@ impl Prophet {
         self.fit_with(series, &Columns::new())
     }
 
+    /// As [`Prophet::fit`], with a residual for every step of the grid of `series`, where it has one
+    /// and at most every second step is a hole.
+    pub(crate) fn fit_on_grid(&self, series: &SeriesView<'_>) -> Result<FittedProphet> {
+        match history::grid(series) {
+            Some((timeline, values)) if values.len() > series.values().len() => {
+                let times = (0..values.len()).map(|step| timeline.at(step));
+                let times = times.collect::<Result<Vec<_>>>()?;
+                self.fit(&SeriesView::new(series.labels(), &times, &values)?)
+            }
+            _ => self.fit(series),
+        }
+    }
+
     /// Fits the model to `series`, with `columns` of as many values: regressors, conditions, and for
     /// logistic growth `cap` and `floor` where they vary.
     ///
