@@ -1,0 +1,237 @@
+use bongsu_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Combine;
+use crate::network::Windows;
+use crate::{Loss, Network, Scratch, Shape};
+
+/// Is handed a row's number, what was expected of the row, and the row.
+pub(super) type Take<'a> = &'a mut dyn FnMut(usize, &[f32], &[f32]);
+
+/// What computes the expected rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Model {
+    /// Gives its window again.
+    Reconstruction(Network),
+    /// Gives its row again, from draws of a code: mean and log variance of the code, what rebuilds
+    /// the row, and standard normal draws, code after code.
+    Variational {
+        encoder: Network,
+        decoder: Network,
+        draws: Vec<f32>,
+    },
+    /// Gives the row after its window.
+    Forecast(Network),
+}
+
+impl Model {
+    pub(super) const fn input(&self) -> Shape {
+        match self {
+            Self::Reconstruction(network) | Self::Forecast(network) => network.input(),
+            Self::Variational { encoder, .. } => encoder.input(),
+        }
+    }
+
+    /// The rows that one judgement needs: those of a window, and the one foretold.
+    pub(super) const fn rows(&self) -> usize {
+        match self {
+            Self::Reconstruction(network) => network.input().steps,
+            Self::Variational { .. } => 1,
+            Self::Forecast(network) => network.input().steps + 1,
+        }
+    }
+
+    pub(super) fn networks(&self) -> Vec<(&'static str, &Network)> {
+        match self {
+            Self::Reconstruction(network) | Self::Forecast(network) => vec![("network", network)],
+            Self::Variational {
+                encoder, decoder, ..
+            } => vec![("encoder", encoder), ("decoder", decoder)],
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        let fits = match self {
+            Self::Reconstruction(network) => network.input() == network.output(),
+            Self::Forecast(network) => {
+                let (input, output) = (network.input(), network.output());
+                output.steps == 1 && input.features == output.features
+            }
+            Self::Variational {
+                encoder,
+                decoder,
+                draws,
+            } => {
+                let latent = decoder.input().features;
+                encoder.input() == decoder.output()
+                    && encoder.input().steps == 1
+                    && decoder.input().steps == 1
+                    && encoder.output().features == 2 * latent
+                    && draws.len() % latent == 0
+                    && draws.len() / latent <= super::vae::MOST_SAMPLES
+                    && draws.iter().all(|draw| draw.is_finite())
+            }
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(Error::input(
+                "the networks do not give back what they take: their shapes do not fit",
+            ))
+        }
+    }
+
+    /// Hands each row of each window to `take`, windows one after the other.
+    ///
+    /// A window starts every `stride` rows, and one ends with the last row.
+    pub(super) fn judge(
+        &self,
+        table: &[f32],
+        stride: usize,
+        scratch: &mut Scratch,
+        take: Take<'_>,
+    ) {
+        let Shape { steps, features } = self.input();
+        let rows = table.len() / features;
+        let Some(last) = rows.checked_sub(self.rows()) else {
+            return;
+        };
+        let regular = Windows {
+            values: table,
+            hop: stride * features,
+            count: last / stride + 1,
+        };
+        let end = Windows {
+            values: table.get(last * features..).unwrap_or_default(),
+            hop: features,
+            count: usize::from(last % stride != 0),
+        };
+        let row_at = |row: usize| {
+            let row = table.get(row * features..(row + 1) * features);
+            row.unwrap_or_default()
+        };
+        for (windows, start, stride) in [(regular, 0, stride), (end, last, 1)] {
+            match self {
+                Self::Reconstruction(network) => {
+                    network.forward(&windows, scratch, &mut |first, block| {
+                        for index in 0..block.count {
+                            let from = start + (first + index) * stride;
+                            for step in 0..steps {
+                                take(from + step, block.row(index, step), row_at(from + step));
+                            }
+                        }
+                    });
+                }
+                Self::Forecast(network) => {
+                    network.forward(&windows, scratch, &mut |first, block| {
+                        for index in 0..block.count {
+                            let row = start + (first + index) * stride + steps;
+                            take(row, block.row(index, 0), row_at(row));
+                        }
+                    });
+                }
+                Self::Variational {
+                    encoder,
+                    decoder,
+                    draws,
+                } => sample(encoder, decoder, draws, &windows, scratch, &mut |row, x| {
+                    take(start + row * stride, x, row_at(start + row * stride));
+                }),
+            }
+        }
+    }
+}
+
+/// Rebuilds each row from every draw of its code, or from the mean of the code without any.
+fn sample(
+    encoder: &Network,
+    decoder: &Network,
+    draws: &[f32],
+    windows: &Windows<'_>,
+    scratch: &mut Scratch,
+    take: &mut dyn FnMut(usize, &[f32]),
+) {
+    let latent = decoder.input().features;
+    let none = vec![0.0; latent];
+    let draws = if draws.is_empty() { &none } else { draws };
+    let (mut codes, mut inner) = (Vec::new(), std::mem::take(&mut scratch.inner));
+    let other = inner.get_or_insert_default();
+    encoder.forward(windows, scratch, &mut |first, block| {
+        codes.clear();
+        for index in 0..block.count {
+            let (mean, log_variance) = block.row(index, 0).split_at(latent);
+            for draw in draws.chunks_exact(latent) {
+                let code = mean.iter().zip(log_variance).zip(draw);
+                codes.extend(code.map(|((m, l), e)| m + (0.5 * l).min(40.0).exp() * e));
+            }
+        }
+        let each = draws.len() / latent;
+        let codes = Windows {
+            values: &codes,
+            hop: latent,
+            count: block.count * each,
+        };
+        decoder.forward(&codes, other, &mut |code, rebuilt| {
+            for index in 0..rebuilt.count {
+                take(first + (code + index) / each, rebuilt.row(index, 0));
+            }
+        });
+    });
+    scratch.inner = inner;
+}
+
+/// The errors of the rows of a table.
+#[derive(Debug)]
+pub(super) struct Errors {
+    /// The mean over all windows that cover the row, or NaN where none does.
+    pub(super) mean: Vec<f64>,
+    /// In the window that ends with it, or NaN where none does.
+    pub(super) causal: Vec<f64>,
+}
+
+impl Errors {
+    pub(super) fn of(
+        model: &Model,
+        loss: Loss,
+        table: &[f32],
+        stride: usize,
+        scratch: &mut Scratch,
+    ) -> Self {
+        let rows = table.len() / model.input().features;
+        let mut sums = vec![(0.0, 0_u32); rows];
+        let mut causal = vec![f64::NAN; rows];
+        let (window, mut seen) = (model.rows(), 0);
+        let is_reconstruction = matches!(model, Model::Reconstruction(_)) && window > 1;
+        model.judge(table, stride, scratch, &mut |row, expected, found| {
+            let error = loss.of_row(expected, found);
+            if let Some((sum, count)) = sums.get_mut(row) {
+                *sum += error;
+                *count += 1;
+            }
+            seen = if is_reconstruction {
+                (seen + 1) % window
+            } else {
+                0
+            };
+            if let Some(slot) = causal
+                .get_mut(row)
+                .filter(|_| is_reconstruction && seen == 0)
+            {
+                *slot = error;
+            }
+        });
+        let mean = sums.iter().map(|&(sum, count)| sum / f64::from(count));
+        let mean: Vec<f64> = mean.collect();
+        if !is_reconstruction {
+            causal.clone_from(&mean);
+        }
+        Self { mean, causal }
+    }
+
+    pub(super) fn combined(self, combine: Combine) -> Vec<f64> {
+        match combine {
+            Combine::Mean => self.mean,
+            Combine::Causal => self.causal,
+        }
+    }
+}

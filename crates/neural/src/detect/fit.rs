@@ -1,0 +1,203 @@
+use std::ops::ControlFlow;
+
+use bongsu_core::ndarray::ArrayView2;
+use bongsu_core::{Calibration, Error, Result, Rows};
+use rand_distr::{Distribution as _, StandardNormal};
+
+use super::errors::{Errors, Model};
+use super::{Combine, FittedNetwork};
+use crate::check;
+use crate::network::{Network, Plan, initial};
+use crate::random::generator;
+use crate::scaler::{Scaler, Scaling};
+use crate::train::{Model as Trainable, Samples, Sequential, Task, Variational, train};
+use crate::{Progress, Scratch, Training};
+
+/// The fewest windows to learn from.
+const LEAST_WINDOWS: usize = 16;
+
+/// Errors below this count as this large: no score is divided by zero.
+const LEAST_ERROR: f64 = 1e-9;
+
+/// The generator of the draws that a variational autoencoder is judged with.
+const DRAWS: usize = 1 << 21;
+
+/// What the detectors differ in.
+pub(super) enum Kind {
+    Reconstruction(Plan),
+    Forecast(Plan),
+    Variational {
+        encoder: Plan,
+        decoder: Plan,
+        beta: f64,
+        samples: usize,
+    },
+}
+
+/// What they share.
+pub(super) struct Recipe<'a> {
+    pub(super) what: &'static str,
+    pub(super) training: &'a Training,
+    pub(super) scaling: Scaling,
+    pub(super) threshold: &'a Calibration,
+    pub(super) stride: usize,
+    pub(super) combine: Combine,
+}
+
+/// What is told of each batch, and may end the training.
+pub(super) type Observe<'a> = &'a mut dyn FnMut(&Progress) -> ControlFlow<()>;
+
+impl Recipe<'_> {
+    /// Trains on the rows of `x`, and gives their scores too.
+    pub(super) fn fit(
+        &self,
+        kind: &Kind,
+        x: &ArrayView2<'_, f64>,
+        observe: Observe<'_>,
+    ) -> Result<(FittedNetwork, Vec<f64>)> {
+        self.training.validate()?;
+        let input = match kind {
+            Kind::Reconstruction(plan) | Kind::Forecast(plan) => plan.input,
+            Kind::Variational { encoder, .. } => encoder.input,
+        };
+        let window = input.steps + usize::from(matches!(kind, Kind::Forecast(_)));
+        let least = window + (LEAST_WINDOWS - 1) * self.stride;
+        if x.nrows() < least {
+            return Err(Error::not_enough_data(self.what, least, x.nrows()));
+        }
+        check::finite(x)?;
+        let rows = self.learned_rows(x.nrows(), window, least);
+        let scaler = Scaler::fit(self.scaling, &Rows::untimed(*x).first(rows).values());
+        let table = scaler.table(x);
+        let starts = |from: usize, to: usize| {
+            let last = (to + 1).saturating_sub(window);
+            (from..last).step_by(self.stride).collect::<Vec<_>>()
+        };
+        let plans = match kind {
+            Kind::Reconstruction(plan) | Kind::Forecast(plan) => vec![plan],
+            Kind::Variational {
+                encoder, decoder, ..
+            } => vec![encoder, decoder],
+        };
+        let mut task = Task {
+            samples: Samples {
+                values: &table,
+                input,
+            },
+            learned: starts(0, rows),
+            held_back: starts(rows, x.nrows()),
+            weights: Task::weights(&plans),
+        };
+        let loss = self.training.loss;
+        let mut model: Box<dyn Trainable<f32>> = match kind {
+            Kind::Reconstruction(plan) => Box::new(Sequential::new(plan, false, loss)),
+            Kind::Forecast(plan) => Box::new(Sequential::new(plan, true, loss)),
+            Kind::Variational {
+                encoder,
+                decoder,
+                beta,
+                ..
+            } => Box::new(Variational::new(encoder, decoder, *beta, loss)),
+        };
+        let seeds = (0_u64..).map(|i| self.training.seed.wrapping_add(i << 32));
+        let fresh = plans.iter().zip(seeds);
+        let fresh = fresh.flat_map(|(plan, seed)| initial(plan, seed));
+        let fresh = fresh.map(|weight| weight as f32).collect();
+        let (best, history) = train(&mut *model, fresh, &mut task, self.training, observe)?;
+        let model = self.built(kind, &best)?;
+        let errors = Errors::of(&model, loss, &table, self.stride, &mut Scratch::default());
+        let bound = |errors: &[f64]| self.bound(errors, rows);
+        let (mean_bound, causal_bound) = match self.combine {
+            // Where points are judged as they come only the past is known.
+            Combine::Mean => (bound(&errors.mean)?, bound(&errors.causal)?),
+            Combine::Causal => {
+                let bound = bound(&errors.causal)?;
+                (bound, bound)
+            }
+        };
+        let errors = errors.combined(self.combine);
+        let neutral = Calibration::Contamination(0.5).fit(&known(&errors))?;
+        let fitted = FittedNetwork {
+            model,
+            scaler,
+            loss,
+            stride: self.stride,
+            combine: self.combine,
+            bound: mean_bound,
+            causal_bound,
+            neutral: neutral.center().unwrap_or(0.0),
+            history: Some(history),
+        };
+        let scores = errors.iter().map(|&error| fitted.score_of(error));
+        let scores = scores.collect();
+        Ok((fitted, scores))
+    }
+
+    /// The rows to learn from: all where what is held back would not hold a window.
+    fn learned_rows(&self, rows: usize, window: usize, least: usize) -> usize {
+        let held_back = (rows as f64 * self.training.validation) as usize;
+        if held_back < window || rows - held_back < least {
+            rows
+        } else {
+            rows - held_back
+        }
+    }
+
+    fn built(&self, kind: &Kind, values: &[f32]) -> Result<Model> {
+        Ok(match kind {
+            Kind::Reconstruction(plan) => Model::Reconstruction(Network::of(plan, values)?),
+            Kind::Forecast(plan) => Model::Forecast(Network::of(plan, values)?),
+            Kind::Variational {
+                encoder,
+                decoder,
+                samples,
+                ..
+            } => {
+                let (first, second) = values.split_at(encoder.parameters());
+                let mut rng = generator(self.training.seed, DRAWS);
+                let draws = samples * decoder.input.features;
+                Model::Variational {
+                    encoder: Network::of(encoder, first)?,
+                    decoder: Network::of(decoder, second)?,
+                    draws: (0..draws)
+                        .map(|_| StandardNormal.sample(&mut rng))
+                        .collect(),
+                }
+            }
+        })
+    }
+
+    /// The error that scores 1.
+    fn bound(&self, errors: &[f64], learned: usize) -> Result<f64> {
+        let bound = match *self.threshold {
+            Calibration::FalseAlarmRate(rate) => conformal(rate, errors, learned)?,
+            ref other => {
+                let bound = other.fit(&known(errors))?.bound();
+                bound.ok_or_else(|| Error::unsupported("this threshold has no single bound"))?
+            }
+        };
+        Ok(bound.max(LEAST_ERROR))
+    }
+}
+
+fn known(errors: &[f64]) -> Vec<f64> {
+    let known = errors.iter().copied().filter(|error| !error.is_nan());
+    known.collect()
+}
+
+/// The smallest error held back that at most the share `rate` of new normal ones exceeds: with `n`
+/// of them the one of rank `ceil((1 - rate) (n + 1))`.
+fn conformal(rate: f64, errors: &[f64], learned: usize) -> Result<f64> {
+    if !(rate > 0.0 && rate <= 0.5) {
+        return Err(Error::parameter("false_alarm_rate", rate, "in (0, 0.5]"));
+    }
+    let mut held_back = known(errors.get(learned..).unwrap_or_default());
+    held_back.sort_by(f64::total_cmp);
+    let rank = ((1.0 - rate) * (held_back.len() + 1) as f64).ceil() as usize;
+    held_back.get(rank.max(1) - 1).copied().ok_or_else(|| {
+        let what = format!(
+            "a conformal false-alarm rate of {rate}, of the rows held back by `validation`,"
+        );
+        Error::not_enough_data(what, (1.0 / rate).ceil() as usize, held_back.len())
+    })
+}

@@ -1,0 +1,264 @@
+use bongsu_core::ndarray::ArrayView2;
+use bongsu_core::{Detector, Error, Result, Snapshot};
+use serde::{Deserialize, Serialize};
+
+use super::errors::{Errors, Model};
+use super::{Combine, LiveNetwork};
+use crate::check;
+use crate::{History, Loss, Network, Scaler, Scratch};
+
+/// A trained network with its scaler and its threshold: what every detector of this crate becomes.
+///
+/// The score of a row is its error (see [`Loss`]) divided by the threshold, so that 1 is the bound.
+///
+/// Memory: that of the networks, 16 bytes a column, and 40 bytes an epoch of training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FittedNetwork {
+    pub(super) model: Model,
+    pub(super) scaler: Scaler,
+    pub(super) loss: Loss,
+    pub(super) stride: usize,
+    pub(super) combine: Combine,
+    /// The error that scores 1.
+    pub(super) bound: f64,
+    /// The same where a row is judged by the window that ends with it.
+    pub(super) causal_bound: f64,
+    /// The median error.
+    pub(super) neutral: f64,
+    pub(super) history: Option<History>,
+}
+
+impl FittedNetwork {
+    /// A detector around a network that was trained elsewhere, which gives its input again: rows,
+    /// or sequences of rows, scaled by `scaler`. Errors above `threshold` score above 1.
+    ///
+    /// # Errors
+    /// When the network gives another shape than it takes, the scaler has another number of columns,
+    /// or the threshold is not finite and above 0.
+    pub fn reconstruction(
+        network: Network,
+        scaler: Scaler,
+        loss: Loss,
+        threshold: f64,
+    ) -> Result<Self> {
+        Self::around(Model::Reconstruction(network), scaler, loss, threshold)
+    }
+
+    /// A detector around a network that was trained elsewhere, which foretells the row after its
+    /// input; see [`FittedNetwork::reconstruction`].
+    ///
+    /// # Errors
+    /// As [`FittedNetwork::reconstruction`].
+    pub fn forecast(network: Network, scaler: Scaler, loss: Loss, threshold: f64) -> Result<Self> {
+        Self::around(Model::Forecast(network), scaler, loss, threshold)
+    }
+
+    fn around(model: Model, scaler: Scaler, loss: Loss, threshold: f64) -> Result<Self> {
+        let fitted = Self {
+            model,
+            scaler,
+            loss,
+            stride: 1,
+            combine: Combine::Mean,
+            bound: check::positive("threshold", threshold)?,
+            causal_bound: threshold,
+            neutral: 0.0,
+            history: None,
+        };
+        fitted.validate()?;
+        Ok(fitted)
+    }
+
+    /// The same detector with another way to combine windows; its threshold stays.
+    #[must_use]
+    pub const fn combine(mut self, combine: Combine) -> Self {
+        self.combine = combine;
+        self
+    }
+
+    /// The rows of a window: 1 where each row is judged by itself.
+    #[must_use]
+    pub const fn window(&self) -> usize {
+        self.model.input().steps
+    }
+
+    /// Its networks by name: `network`, or `encoder` and `decoder` of a variational autoencoder.
+    #[must_use]
+    pub fn networks(&self) -> Vec<(&'static str, &Network)> {
+        self.model.networks()
+    }
+
+    /// How its columns are scaled.
+    #[must_use]
+    pub const fn scaler(&self) -> &Scaler {
+        &self.scaler
+    }
+
+    /// What the error of a row is.
+    #[must_use]
+    pub const fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// The error that scores 1.
+    #[must_use]
+    pub const fn error_threshold(&self) -> f64 {
+        self.bound
+    }
+
+    /// How training went; `None` for networks that were trained elsewhere.
+    #[must_use]
+    pub const fn history(&self) -> Option<&History> {
+        self.history.as_ref()
+    }
+
+    /// The bytes that it holds on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let networks: usize = self.networks().iter().map(|(_, n)| n.heap_bytes()).sum();
+        let epochs = self.history.as_ref().map_or(0, |h| h.epochs.capacity());
+        let scales = self.scaler.center.capacity() + self.scaler.scale.capacity();
+        networks + epochs * size_of::<crate::Epoch>() + scales * size_of::<f64>()
+    }
+
+    /// A judge of points as they come, one at a time. It does not learn: the weights, the scaler
+    /// and the threshold stay as they are.
+    #[must_use]
+    pub fn live(self) -> LiveNetwork {
+        LiveNetwork::new(std::sync::Arc::new(self))
+    }
+
+    /// How much each feature of the last row of `rows` contributes to its error: as many numbers of
+    /// at least 0 as features. `rows` are as many consecutive rows as one judgement needs: those of
+    /// a window, and one more where the network foretells.
+    ///
+    /// # Errors
+    /// When `rows` has another shape, or a value is not finite.
+    pub fn contributions_of_last(&self, rows: &ArrayView2<'_, f64>) -> Result<Vec<f64>> {
+        if rows.ncols() != self.n_features() {
+            return Err(Error::shape(
+                "number of features",
+                rows.ncols(),
+                self.n_features(),
+            ));
+        }
+        if rows.nrows() != self.model.rows() {
+            return Err(Error::shape(
+                "number of rows",
+                rows.nrows(),
+                self.model.rows(),
+            ));
+        }
+        check::finite(rows)?;
+        Ok(self.shares_of_last(&self.scaler.table(rows), &mut Scratch::default()))
+    }
+
+    pub(super) fn shares_of_last(&self, table: &[f32], scratch: &mut Scratch) -> Vec<f64> {
+        let mut shares = vec![0.0; self.n_features()];
+        let last = self.model.rows() - 1;
+        self.model
+            .judge(table, 1, scratch, &mut |row, expected, found| {
+                if row == last {
+                    let errors = self.loss.of_features(expected, found);
+                    for (share, error) in shares.iter_mut().zip(errors) {
+                        *share += error;
+                    }
+                }
+            });
+        shares
+    }
+
+    /// The score of an error; of the median one where there is none.
+    pub(super) fn score_of(&self, error: f64) -> f64 {
+        let error = if error.is_nan() { self.neutral } else { error };
+        error / self.bound
+    }
+}
+
+impl Detector for FittedNetwork {
+    fn n_features(&self) -> usize {
+        self.scaler.features()
+    }
+
+    /// Takes 4 bytes a number for the scaled rows, 24 bytes a row, and a [`Scratch`].
+    fn score_into(&self, x: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()> {
+        if x.ncols() != self.n_features() {
+            return Err(Error::shape(
+                "number of features",
+                x.ncols(),
+                self.n_features(),
+            ));
+        }
+        if out.len() != x.nrows() {
+            return Err(Error::shape("length of the output", out.len(), x.nrows()));
+        }
+        check::finite(&x)?;
+        if x.nrows() < self.model.rows() {
+            let (needed, found) = (self.model.rows(), x.nrows());
+            return Err(Error::not_enough_data("a window", needed, found));
+        }
+        let table = self.scaler.table(&x);
+        // What is judged by the past alone needs every window.
+        let stride = match self.combine {
+            Combine::Mean => self.stride,
+            Combine::Causal => 1,
+        };
+        let errors = Errors::of(
+            &self.model,
+            self.loss,
+            &table,
+            stride,
+            &mut Scratch::default(),
+        );
+        for (slot, error) in out.iter_mut().zip(errors.combined(self.combine)) {
+            *slot = self.score_of(error);
+        }
+        Ok(())
+    }
+
+    fn threshold(&self) -> Option<f64> {
+        Some(1.0)
+    }
+
+    /// Of networks that judge each row by itself; for sequences see
+    /// [`FittedNetwork::contributions_of_last`].
+    fn contributions(&self, row: &[f64]) -> Result<Option<Vec<f64>>> {
+        check::row(row, self.n_features())?;
+        if self.model.rows() > 1 {
+            return Ok(None);
+        }
+        let table: Vec<f32> = self.scaler.scaled(row.iter().copied()).collect();
+        Ok(Some(self.shares_of_last(&table, &mut Scratch::default())))
+    }
+}
+
+impl Snapshot for FittedNetwork {
+    const KIND: &'static str = "neural.detector";
+    const VERSION: u16 = 1;
+
+    fn validate(&self) -> Result<()> {
+        self.scaler.validate()?;
+        self.model.validate()?;
+        self.loss.validate()?;
+        if self.scaler.features() != self.model.input().features {
+            let (found, expected) = (self.scaler.features(), self.model.input().features);
+            return Err(Error::shape(
+                "number of columns of the scaler",
+                found,
+                expected,
+            ));
+        }
+        let is_bound = |bound: f64| bound.is_finite() && bound > 0.0;
+        let fits = is_bound(self.bound)
+            && is_bound(self.causal_bound)
+            && self.neutral.is_finite()
+            && self.neutral >= 0.0
+            && (1..=crate::layer::MOST_STEPS).contains(&self.stride);
+        if !fits {
+            return Err(Error::snapshot(
+                "the threshold or the stride is outside its domain",
+            ));
+        }
+        Ok(())
+    }
+}
