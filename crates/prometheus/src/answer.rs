@@ -90,6 +90,26 @@ impl Quality {
         self.duplicate_points = self.duplicate_points.saturating_add(other.duplicate_points);
         self.unordered_points = self.unordered_points.saturating_add(other.unordered_points);
     }
+
+    /// Sorts points by time and keeps the first of each time.
+    #[cold]
+    pub(crate) fn repair(
+        &mut self,
+        times: &[Timestamp],
+        values: &[f64],
+    ) -> (Vec<Timestamp>, Vec<f64>) {
+        let mut points: Vec<(Timestamp, f64)> =
+            times.iter().copied().zip(values.iter().copied()).collect();
+        let mut latest = Timestamp::MIN;
+        for &(time, _) in &points {
+            self.unordered_points += usize::from(time < latest);
+            latest = latest.max(time);
+        }
+        points.sort_by_key(|&(time, _)| time);
+        points.dedup_by_key(|&mut (time, _)| time);
+        self.duplicate_points += times.len() - points.len();
+        points.into_iter().unzip()
+    }
 }
 
 fn add_new(texts: &mut Vec<String>, more: Vec<String>) {

@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Query,
     /// 429: too many requests, also after all retries.
     RateLimited,
-    /// 500, 502, 503 or 504: the server cannot answer now; or it has only a part of a list now.
+    /// 500, 502 to 599: the server cannot answer now; or it has only a part of a list now.
     Unavailable,
     /// Any other status.
     Status,
@@ -65,8 +65,7 @@ enum Repr {
         kind: ErrorKind,
         request: String,
         message: String,
-        error_type: Option<String>,
-        retry_after: Option<Duration>,
+        answer: Option<Refusal>,
     },
     #[error("{message}")]
     Plain { kind: ErrorKind, message: String },
@@ -75,6 +74,14 @@ enum Repr {
         what: String,
         source: std::io::Error,
     },
+}
+
+/// What a server says beside the message when it refuses.
+#[derive(Debug, Default)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) error_type: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Error {
@@ -103,20 +110,27 @@ impl Error {
         )
     }
 
+    /// The status of the server's answer, when that is what is wrong.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        self.refusal().map(|refusal| refusal.status)
+    }
+
     /// Prometheus' own word for what is wrong, such as `bad_data` or `execution`.
     #[must_use]
     pub fn error_type(&self) -> Option<&str> {
-        match &*self.0 {
-            Repr::Request { error_type, .. } => error_type.as_deref(),
-            _ => None,
-        }
+        self.refusal()?.error_type.as_deref()
     }
 
     /// How long the server asked to wait before the next request.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
+        self.refusal()?.retry_after
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
         match &*self.0 {
-            Repr::Request { retry_after, .. } => *retry_after,
+            Repr::Request { answer, .. } => answer.as_ref(),
             _ => None,
         }
     }
@@ -140,8 +154,7 @@ impl Error {
             kind,
             request: request.to_owned(),
             message: message.into(),
-            error_type: None,
-            retry_after: None,
+            answer: None,
         })
     }
 
@@ -150,15 +163,13 @@ impl Error {
         kind: ErrorKind,
         request: &str,
         message: impl Into<String>,
-        error_type: Option<String>,
-        retry_after: Option<Duration>,
+        answer: Refusal,
     ) -> Self {
         Self::from(Repr::Request {
             kind,
             request: request.to_owned(),
             message: message.into(),
-            error_type,
-            retry_after,
+            answer: Some(answer),
         })
     }
 

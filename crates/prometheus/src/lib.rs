@@ -30,11 +30,18 @@ mod client;
 mod config;
 pub mod decode;
 mod error;
+mod remote;
 pub mod replay;
+mod sample;
+pub mod scrape;
+mod selector;
 mod tls;
 
 pub use answer::{Answer, Quality, Range};
 pub use client::{Client, Metadata, Target};
 pub use config::{Auth, ClientConfig};
 pub use error::{Error, ErrorKind};
+pub use remote::{RemoteWriter, WriteOptions, WriteProtocol, WriteStatus};
+pub use sample::Sample;
+pub use selector::{MatchOp, Matcher, Selector};
 pub use tls::Tls;

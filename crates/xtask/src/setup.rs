@@ -12,6 +12,7 @@ const PROGRAMS: &[&str] = &[
     "prometheus",
     "prometheus-alertmanager",
     "prometheus-node-exporter",
+    "victoria-metrics",
 ];
 
 /// Makes sure that the programs are there: installs them where that is possible without asking,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::transport::Call;
+use super::transport::{Call, Reply};
 use super::{Client, anywhere, status};
 use crate::{Error, ErrorKind};
 
@@ -176,10 +176,11 @@ impl Client {
     /// When it is not, or cannot be reached.
     pub async fn ready(&self) -> Result<(), Error> {
         let ready = Call::get("-/ready", Vec::new());
-        match self.0.attempt(&ready, false).await {
+        match self.0.attempt(&ready).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let version = Call::get("api/v1/status/buildinfo", Vec::new());
-                self.0.attempt(&version, true).await.map(drop)
+                let Reply { headers, body } = self.0.attempt(&version).await?;
+                status::require_json(&self.0.name(&version), &headers, &body)
             }
             other => other.map(drop),
         }
@@ -198,6 +199,7 @@ impl Client {
         };
         anywhere(body, read)
             .await
+            .flatten()
             .map_err(|message| (ErrorKind::Decode, message))
             .and_then(|envelope| envelope.open(whole))
             .map_err(|(kind, message)| Error::request(kind, &name, message))

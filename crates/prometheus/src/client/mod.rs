@@ -1,6 +1,6 @@
 mod catalog;
 mod parts;
-mod retry;
+pub(crate) mod retry;
 mod status;
 mod transport;
 
@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 pub use catalog::{Metadata, Target};
 
-use self::transport::{Call, Transport};
+pub(crate) use self::transport::{Call, Reply, Transport};
 use crate::decode::decode;
 use crate::{Answer, ClientConfig, Error, ErrorKind, Range};
 
@@ -26,7 +26,7 @@ const INLINE_DECODE: usize = 256 << 10;
 /// need a Tokio runtime. Each request is tried again, with growing and partly random pauses, after
 /// failures that may pass (see [`Error::is_transient`]).
 #[derive(Clone)]
-pub struct Client(Arc<Transport>);
+pub struct Client(pub(crate) Arc<Transport>);
 
 impl Client {
     /// A client that has not connected yet.
@@ -93,6 +93,7 @@ impl Client {
         let failed = |kind, message: String| Error::request(kind, &name, message);
         let decoded = anywhere(body, |body| decode(body).map_err(|e| e.to_string()))
             .await
+            .flatten()
             .map_err(|message| failed(ErrorKind::Decode, message))?;
         if decoded.status != "success" {
             let message = status::unsuccessful(&decoded.status, decoded.error.as_deref());
@@ -102,17 +103,18 @@ impl Client {
     }
 }
 
-/// Reads small bodies here and large ones on a thread where that holds nobody up.
-async fn anywhere<T: Send + 'static>(
+/// Reads small bodies here and large ones on a thread where that holds nobody up. An error when that
+/// was cancelled.
+pub(crate) async fn anywhere<T: Send + 'static>(
     body: Bytes,
-    read: fn(&[u8]) -> Result<T, String>,
+    read: impl FnOnce(&[u8]) -> T + Send + 'static,
 ) -> Result<T, String> {
     if body.len() <= INLINE_DECODE {
-        return read(&body);
+        return Ok(read(&body));
     }
     tokio::task::spawn_blocking(move || read(&body))
         .await
-        .map_err(|e| format!("decoding was cancelled: {e}"))?
+        .map_err(|e| format!("decoding was cancelled: {e}"))
 }
 
 impl fmt::Debug for Client {

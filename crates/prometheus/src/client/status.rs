@@ -7,6 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 
 use super::retry;
 use crate::decode::decode;
+use crate::error::Refusal;
 use crate::{Error, ErrorKind};
 
 /// How much of a strange body an error shows.
@@ -25,7 +26,7 @@ pub(crate) fn error(request: &str, status: StatusCode, headers: &HeaderMap, body
         429 => ErrorKind::RateLimited,
         // Prometheus answers 422 and 503 to what a query does wrong; Thanos and Mimir answer 500
         // to failures that pass.
-        500 | 502..=504 => ErrorKind::Unavailable,
+        500 | 502..=599 => ErrorKind::Unavailable,
         _ => ErrorKind::Status,
     };
     let (error_type, text) = match told(body) {
@@ -42,7 +43,12 @@ pub(crate) fn error(request: &str, status: StatusCode, headers: &HeaderMap, body
     if kind == ErrorKind::NotFound {
         message.push_str(" (is the address, with its path prefix, that of a Prometheus API?)");
     }
-    Error::status(kind, request, message, error_type, retry_after(headers))
+    let answer = Refusal {
+        status: status.as_u16(),
+        error_type,
+        retry_after: retry_after(headers),
+    };
+    Error::status(kind, request, message, answer)
 }
 
 /// Prometheus' own account of an error, also when it is cut short within its message.

@@ -20,9 +20,26 @@ const MAX_REDIRECTS: u32 = 3;
 
 /// What to ask for.
 pub(crate) struct Call {
+    /// After the server's address; empty where that is the whole address.
     path: Cow<'static, str>,
     form: Vec<(&'static str, String)>,
-    post: bool,
+    how: How,
+}
+
+/// How a call travels.
+enum How {
+    /// Its parameters in the address.
+    Get,
+    /// Its parameters in the body, or in the address of a server that refuses POST.
+    Form,
+    /// A body of its own.
+    Body(Bytes, &'static [(&'static str, &'static str)]),
+}
+
+/// An answer that is a success.
+pub(crate) struct Reply {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Call {
@@ -30,7 +47,7 @@ impl Call {
         Self {
             path: path.into(),
             form,
-            post: true,
+            how: How::Form,
         }
     }
 
@@ -41,7 +58,20 @@ impl Call {
         Self {
             path: path.into(),
             form,
-            post: false,
+            how: How::Get,
+        }
+    }
+
+    /// Posts `body`, which `headers` describe.
+    pub(crate) fn body(
+        path: &'static str,
+        body: Bytes,
+        headers: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self {
+            path: path.into(),
+            form: Vec::new(),
+            how: How::Body(body, headers),
         }
     }
 }
@@ -91,11 +121,18 @@ impl Transport {
 
     /// Sends `call` until it succeeds or no more retries make sense; gives its JSON body.
     pub(crate) async fn json(&self, call: Call) -> Result<Bytes, Error> {
+        let reply = self.retried(&call).await?;
+        status::require_json(&self.name(&call), &reply.headers, &reply.body)?;
+        Ok(reply.body)
+    }
+
+    /// Sends `call` until it succeeds or no more retries make sense.
+    pub(crate) async fn retried(&self, call: &Call) -> Result<Reply, Error> {
         let config = &self.config;
         let mut retries = 0;
         loop {
-            let error = match self.attempt(&call, true).await {
-                Ok(body) => return Ok(body),
+            let error = match self.attempt(call).await {
+                Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             if retries >= config.retries || !error.is_transient() {
@@ -113,22 +150,24 @@ impl Transport {
     }
 
     fn method(&self, call: &Call) -> Method {
-        if call.post && !self.get_only.load(Ordering::Relaxed) {
-            Method::POST
-        } else {
-            Method::GET
+        match call.how {
+            How::Body(..) => Method::POST,
+            How::Form if !self.get_only.load(Ordering::Relaxed) => Method::POST,
+            How::Form | How::Get => Method::GET,
         }
     }
 
     fn url(&self, call: &Call) -> Url {
         let mut url = self.config.url.clone();
-        let path = format!("{}/{}", url.path().trim_end_matches('/'), call.path);
-        url.set_path(&path);
+        if !call.path.is_empty() {
+            let path = format!("{}/{}", url.path().trim_end_matches('/'), call.path);
+            url.set_path(&path);
+        }
         url
     }
 
     /// Sends `call` once, following redirects within the server and falling back to GET.
-    pub(crate) async fn attempt(&self, call: &Call, json: bool) -> Result<Bytes, Error> {
+    pub(crate) async fn attempt(&self, call: &Call) -> Result<Reply, Error> {
         // Never closed, so that this cannot fail.
         let _permit = self.permits.acquire().await.ok();
         let (mut url, mut redirects) = (self.url(call), 0);
@@ -137,7 +176,8 @@ impl Transport {
             let name = name(&method, &url);
             let response = self.send(&method, &url, call, &name).await?;
             let status = response.status();
-            if status == StatusCode::METHOD_NOT_ALLOWED && method == Method::POST {
+            let falls_back = matches!(call.how, How::Form) && method == Method::POST;
+            if status == StatusCode::METHOD_NOT_ALLOWED && falls_back {
                 self.get_only.store(true, Ordering::Relaxed);
                 continue;
             }
@@ -154,10 +194,7 @@ impl Transport {
             let body = self
                 .read(response, self.config.max_response_bytes, &name)
                 .await?;
-            if json {
-                status::require_json(&name, &headers, &body)?;
-            }
-            return Ok(body);
+            return Ok(Reply { headers, body });
         }
     }
 
@@ -177,17 +214,16 @@ impl Transport {
         name: &str,
     ) -> Result<Response, Error> {
         let form = self.encoded(call);
-        let mut request = if *method == Method::POST {
-            let request = self.http.post(url.clone()).body(form);
-            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        } else {
-            let mut url = url.clone();
-            url.set_query(
-                Some(&form)
-                    .filter(|form| !form.is_empty())
-                    .map(String::as_str),
-            );
-            self.http.get(url)
+        let mut request = match &call.how {
+            How::Form if *method == Method::POST => {
+                let request = self.http.post(url.clone()).body(form);
+                request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            }
+            How::Form | How::Get => self.http.get(with_query(url, &form)),
+            How::Body(body, headers) => headers.iter().fold(
+                self.http.post(with_query(url, &form)).body(body.clone()),
+                |request, (name, value)| request.header(*name, *value),
+            ),
         };
         if let Auth::Basic { username, password } = &self.config.auth {
             request = request.basic_auth(username, Some(password.expose()));
@@ -261,6 +297,12 @@ async fn start_of_body(mut response: Response, cap: usize) -> Bytes {
     }
     body.truncate(cap);
     body.freeze()
+}
+
+fn with_query(url: &Url, form: &str) -> Url {
+    let mut url = url.clone();
+    url.set_query((!form.is_empty()).then_some(form));
+    url
 }
 
 fn name(method: &Method, url: &Url) -> String {

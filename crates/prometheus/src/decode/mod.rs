@@ -1,5 +1,5 @@
-//! The format of Prometheus' query answers, read at several times the speed of a general JSON
-//! library.
+//! The formats of Prometheus' answers: query results, read at several times the speed of a general
+//! JSON library, and the chunks of remote read.
 //!
 //! [`decode`] works on the whole body, borrows strings without escapes, reads short decimals
 //! without going through text, and does not care about unknown keys, the order of keys or white
@@ -15,12 +15,14 @@
 //! # Ok::<(), bongsu_prometheus::decode::DecodeError>(())
 //! ```
 
+pub(crate) mod chunk;
 mod cursor;
 mod envelope;
-mod number;
+pub(crate) mod number;
 mod round;
 mod series;
 
+pub use chunk::decode_chunk;
 pub use envelope::{Decoded, decode};
 
 /// Why a body is not an answer of Prometheus' query API, and where.
@@ -55,6 +57,15 @@ impl DecodeError {
             at: len,
             truncated: false,
             message: "the answer has no result".to_owned(),
+        }))
+    }
+
+    /// A chunk of `len` bytes holds less than it says, or what no chunk can hold.
+    fn chunk(len: usize) -> Self {
+        Self(Box::new(Repr {
+            at: len,
+            truncated: true,
+            message: format!("the chunk of {len} bytes is cut short or damaged"),
         }))
     }
 

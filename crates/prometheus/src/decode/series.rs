@@ -111,29 +111,9 @@ pub(crate) fn element(
         return Ok(None);
     }
     if !in_order {
-        (times, values) = repair(&times, &values, quality);
+        (times, values) = quality.repair(&times, &values);
     }
     Series::new(metric, times, values)
         .map(Some)
         .map_err(|e| cursor.expected(&format!("a valid series before this ({e})")))
-}
-
-/// Sorts points by time and keeps the first of each time.
-#[cold]
-fn repair(
-    times: &[Timestamp],
-    values: &[f64],
-    quality: &mut Quality,
-) -> (Vec<Timestamp>, Vec<f64>) {
-    let mut points: Vec<(Timestamp, f64)> =
-        times.iter().copied().zip(values.iter().copied()).collect();
-    let mut latest = Timestamp::MIN;
-    for &(time, _) in &points {
-        quality.unordered_points += usize::from(time < latest);
-        latest = latest.max(time);
-    }
-    points.sort_by_key(|&(time, _)| time);
-    points.dedup_by_key(|&mut (time, _)| time);
-    quality.duplicate_points += times.len() - points.len();
-    points.into_iter().unzip()
 }

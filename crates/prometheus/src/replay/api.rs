@@ -12,8 +12,8 @@ use bongsu_core::{Timestamp, parse_duration};
 use bytes::Bytes;
 
 use super::evaluate::{Grid, reach, window};
-use super::{Recording, ReplayClock, ReplayOptions, Selector, catalog, json};
-use crate::Error;
+use super::{Recording, ReplayClock, ReplayOptions, catalog, json};
+use crate::{Error, Selector};
 
 /// Prometheus' limit of points in an answer to a range query.
 const MAX_STEPS: i64 = 11_000;

@@ -7,8 +7,8 @@ use bongsu_core::{METRIC_NAME, Series, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
-use super::Selector;
 use super::api::{ApiError, Data, Params, Replay, Reply};
+use crate::Selector;
 
 pub(super) async fn series(State(replay): State<Replay>, params: Params) -> Reply {
     if params.all("match[]").next().is_none() {

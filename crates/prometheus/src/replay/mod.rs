@@ -35,13 +35,9 @@ mod clock;
 mod evaluate;
 mod json;
 mod lines;
-mod matcher;
 mod recording;
-mod selector;
 mod server;
 
 pub use clock::ReplayClock;
-pub use matcher::{MatchOp, Matcher};
 pub use recording::Recording;
-pub use selector::Selector;
 pub use server::{ReplayOptions, ReplayServer};

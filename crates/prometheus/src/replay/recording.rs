@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bongsu_core::{Labels, Series, Timestamp};
 
-use super::{Matcher, lines};
-use crate::{Error, ErrorKind};
+use super::lines;
+use crate::{Error, ErrorKind, Matcher};
 
 /// Series recorded from a real system, held in memory.
 ///

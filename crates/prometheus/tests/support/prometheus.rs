@@ -99,6 +99,7 @@ fn spawn(files: &Path, port: u16) -> Child {
             files.join("data").display()
         ))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg("--web.enable-remote-write-receiver")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -1,16 +1,21 @@
+//! Which series: conditions on labels, and the selectors of PromQL that hold them.
+
+mod matcher;
+
 use std::str::FromStr;
 use std::time::Duration;
 
 use bongsu_core::{Labels, METRIC_NAME, parse_duration};
 
-use super::{MatchOp, Matcher};
 use crate::{Error, ErrorKind};
+
+pub use matcher::{MatchOp, Matcher};
 
 /// A plain PromQL selector: `name{label="value", other!~"re.*"}[5m] offset 1m`, range and offset
 /// optional.
 ///
 /// ```
-/// use bongsu_prometheus::replay::Selector;
+/// use bongsu_prometheus::Selector;
 /// let selector: Selector = r#"http_requests_total{code=~"5.."}[5m]"#.parse()?;
 /// assert_eq!(selector.matchers().len(), 2);
 /// assert!("rate(http_requests_total[5m])".parse::<Selector>().is_err());

@@ -1,0 +1,23 @@
+//! Metrics straight from an exporter's `/metrics`, without a Prometheus server between.
+//!
+//! [`Scraper`] fetches, [`parse`] reads: Prometheus' text format (0.0.4, and 1.0.0 with its quoted
+//! names) and OpenMetrics 1.0. Nothing is stored: a program that needs the past keeps it itself, and
+//! rates of counters are differences of two scrapes.
+//!
+//! ```
+//! use bongsu_core::Timestamp;
+//! use bongsu_prometheus::scrape::{Format, parse};
+//!
+//! let text = "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\"} 1027\n";
+//! let exposition = parse(text, Format::Prometheus, Timestamp::from_secs(1_700_000_000))?;
+//! assert_eq!(exposition.samples[0].value, 1027.0);
+//! assert_eq!(exposition.metadata["http_requests_total"].kind, "counter");
+//! # Ok::<(), bongsu_prometheus::Error>(())
+//! ```
+
+mod line;
+mod target;
+mod text;
+
+pub use target::Scraper;
+pub use text::{Exposition, Format, parse};
