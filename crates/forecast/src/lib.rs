@@ -48,6 +48,7 @@ mod gaps;
 mod history;
 mod information;
 mod interval;
+mod least_squares;
 mod line;
 mod member;
 mod model;

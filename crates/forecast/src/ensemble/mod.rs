@@ -6,7 +6,7 @@ use bongsu_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Ces, Ets, FittedMember, Member, Theta};
+use crate::{AutoArima, Ces, Ets, FittedMember, Member, Theta};
 
 /// The most members.
 const MAX_MEMBERS: usize = 64;
@@ -51,8 +51,41 @@ impl Ensemble {
         Ok(ensemble)
     }
 
-    /// Automatic exponential smoothing, automatic complex smoothing and the dynamic optimised Theta
-    /// method: with an ARIMA the four of the source. For seasons of `period` points (1 for none; domain [1, 65536]).
+    /// The four of the source: automatic exponential smoothing, automatic complex smoothing,
+    /// automatic ARIMA and the dynamic optimised Theta method, for seasons of `period` points (1 for
+    /// none; domain [1, 65536]).
+    ///
+    /// Cost: nearly all of it is the search of the ARIMA; [`Ensemble::smoothing`] is without it.
+    /// Seasons longer than an ARIMA can have are left to the three others: it then goes without one.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    ///
+    /// ```
+    /// use bongsu_core::{FittedForecaster as _, ForecastRequest, Labels, SeriesView, Timestamp};
+    /// use bongsu_forecast::Ensemble;
+    /// let times: Vec<_> = (0..40).map(|i| Timestamp::from_secs(60 * i)).collect();
+    /// let values: Vec<f64> = (0..40).map(|i| 10.0 + [3.0, 0.0, -1.0, -2.0][i % 4]).collect();
+    /// let labels = Labels::empty();
+    /// let fitted = Ensemble::scum(4)?.fit(&SeriesView::new(&labels, &times, &values)?)?;
+    /// assert_eq!(fitted.members().len(), 4);
+    /// let next = fitted.forecast(&ForecastRequest::steps(1))?.mean[0];
+    /// assert!((next - 13.0).abs() < 0.1, "{next}");
+    /// # Ok::<(), bongsu_core::Error>(())
+    /// ```
+    pub fn scum(period: usize) -> Result<Self> {
+        let arima = AutoArima::new();
+        Self::new(vec![
+            Ets::automatic().period(period)?.into(),
+            Ces::automatic().period(period)?.into(),
+            arima.clone().period(period).unwrap_or(arima).into(),
+            Theta::dynamic_optimised().period(period)?.into(),
+        ])
+    }
+
+    /// [`Ensemble::scum`] without the ARIMA, for many series or long ones: automatic exponential
+    /// smoothing, automatic complex smoothing and the dynamic optimised Theta method, for seasons of
+    /// `period` points (1 for none; domain [1, 65536]).
     ///
     /// # Errors
     /// When outside the domain.
