@@ -39,17 +39,20 @@ const SLOW: f64 = 100.0;
 
 /// Minimises `function`, which gives its value and writes its gradient; `None` where it has no value
 /// at the start.
+///
+/// - `inverse`: the inverse Hessian at the start, row by row, where it is known.
 pub(crate) fn minimise(
     mut function: impl FnMut(&[f64], &mut [f64]) -> Option<f64>,
     start: &[f64],
+    inverse: Option<Vec<f64>>,
     limits: Limits,
 ) -> Option<Minimum> {
     let size = start.len();
     let mut x = start.to_vec();
     let mut gradient = vec![0.0; size];
     let mut value = function(&x, &mut gradient)?;
-    let mut inverse = identity(size);
-    let (mut fresh, mut converged) = (true, size == 0);
+    let (mut fresh, mut converged) = (inverse.is_none(), size == 0);
+    let mut inverse = inverse.unwrap_or_else(|| identity(size));
     let mut slow = 0;
     let mut direction = vec![0.0; size];
     let mut trial = Trial {
@@ -232,7 +235,7 @@ mod tests {
             }
             Some(sum)
         };
-        let found = minimise(rosenbrock, &[-1.2, 1.0, -1.2, 1.0, 0.5], LIMITS).unwrap();
+        let found = minimise(rosenbrock, &[-1.2, 1.0, -1.2, 1.0, 0.5], None, LIMITS).unwrap();
         let far = found.x.iter().any(|x| (x - 1.0).abs() > 1e-5);
         assert!(found.converged && !far, "{found:?}");
         assert!(calls < 200, "{calls}");
@@ -244,8 +247,8 @@ mod tests {
             g[0] = 1.0 - 1.0 / x[0];
             (x[0] > 0.0).then(|| x[0] - x[0].ln())
         };
-        let found = minimise(barrier, &[5.0], LIMITS).unwrap();
+        let found = minimise(barrier, &[5.0], None, LIMITS).unwrap();
         assert!((found.x[0] - 1.0).abs() < 1e-5 && found.converged);
-        assert!(minimise(barrier, &[-1.0], LIMITS).is_none());
+        assert!(minimise(barrier, &[-1.0], None, LIMITS).is_none());
     }
 }

@@ -91,6 +91,49 @@ pub(crate) fn multiply_transposed(a: &[f64], b: &[f64], size: usize, out: &mut V
     }
 }
 
+/// `out += a b` for a square `a` of `size` rows and a `b` of rows of `width`.
+pub(crate) fn add_product(a: &[f64], b: &[f64], size: usize, width: usize, out: &mut [f64]) {
+    let targets = out.chunks_exact_mut(width.max(1));
+    for (row, target) in a.chunks_exact(size).zip(targets) {
+        for (&x, other) in row.iter().zip(b.chunks_exact(width.max(1))) {
+            for (slot, y) in target.iter_mut().zip(other) {
+                *slot += x * y;
+            }
+        }
+    }
+}
+
+/// `out += a' b` for matrices of rows of `width`.
+pub(crate) fn add_transposed_product(a: &[f64], b: &[f64], width: usize, out: &mut [f64]) {
+    for (row, other) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
+        for (&x, target) in row.iter().zip(out.chunks_exact_mut(width)) {
+            for (slot, y) in target.iter_mut().zip(other) {
+                *slot += x * y;
+            }
+        }
+    }
+}
+
+/// `out -= l l' x` for a lower triangle `l`.
+pub(crate) fn take_squared(
+    factor: &[f64],
+    x: &[f64],
+    size: usize,
+    out: &mut [f64],
+    room: &mut Vec<f64>,
+) {
+    room.clear();
+    room.resize(size, 0.0);
+    for (row, &x) in factor.chunks_exact(size).zip(x) {
+        for (slot, l) in room.iter_mut().zip(row) {
+            *slot += l * x;
+        }
+    }
+    for (slot, row) in out.iter_mut().zip(factor.chunks_exact(size)) {
+        *slot -= super::filter::dot(row, room);
+    }
+}
+
 /// `a x` for a square matrix.
 pub(crate) fn apply(a: &[f64], x: &[f64], size: usize, out: &mut Vec<f64>) {
     out.clear();
@@ -120,6 +163,18 @@ pub(crate) fn solve(a: &mut [f64], b: &mut [f64]) -> bool {
         }
     }
     true
+}
+
+/// The inverse of a symmetric positive definite matrix, which is overwritten.
+pub(crate) fn inverse(a: &mut [f64], size: usize) -> Option<Vec<f64>> {
+    if !cholesky(a, size) {
+        return None;
+    }
+    let (mut factor, mut out) = (Vec::new(), Vec::new());
+    invert_lower(a, size, &mut factor);
+    multiply_transposed(&factor, &factor, size.max(1), &mut out);
+    out.truncate(size * size);
+    Some(out)
 }
 
 #[cfg(test)]

@@ -130,25 +130,20 @@ impl Design {
         Ok(())
     }
 
-    /// Whether no value is missing.
-    pub(crate) fn is_complete(&self) -> bool {
-        !self.differenced.iter().any(|x| x.is_nan())
-    }
-
-    /// The differenced values less their least-squares regression, without the missing ones; an
-    /// error where nothing is left to explain.
-    pub(crate) fn residual(&self) -> Result<Vec<f64>> {
+    /// The differenced values less their least-squares regression, with what is missing on straight
+    /// lines, and how many are not; an error where nothing is left to explain.
+    pub(crate) fn residual(&self, orders: &Orders) -> Result<(Vec<f64>, usize)> {
         let present = |x: &f64| if x.is_nan() { 0.0 } else { *x };
         let mut out: Vec<f64> = self.differenced.iter().map(present).collect();
         let n = out.len() as f64;
+        let mut shares = Vec::with_capacity(self.columns.len());
         for column in &self.differenced_columns {
             let share = dot(&out, column) / dot(column, column);
             take(&mut out, column, share);
+            shares.push(share);
         }
-        let mut kept = out
-            .iter()
-            .zip(&self.differenced)
-            .filter(|(_, w)| !w.is_nan());
+        let kept = out.iter().zip(&self.differenced);
+        let kept = kept.filter(|(_, w)| !w.is_nan());
         let largest = kept.clone().fold(0.0_f64, |m, (x, _)| m.max(x.abs()));
         if largest <= EXPLAINED * n.sqrt().max(4.0) {
             return Err(Error::input(
@@ -156,7 +151,13 @@ impl Design {
                  there is nothing left to model",
             ));
         }
-        Ok(kept.by_ref().map(|(x, _)| *x).collect())
+        let count = kept.count();
+        if count == out.len() {
+            return Ok((out, count));
+        }
+        let mut level = self.without(&shares);
+        crate::gaps::fill(&mut level);
+        Ok((orders.difference(&level), count))
     }
 
     /// The effects of the regressors as they were given, from those of the columns.

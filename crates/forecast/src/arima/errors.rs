@@ -66,7 +66,7 @@ pub(crate) fn standard_errors(problem: &Problem, solution: &Solution) -> Standar
     for (slot, other) in hessian.iter_mut().zip(&transposed) {
         *slot = 0.5 * (*slot + other);
     }
-    let Some(covariance) = inverse(&mut hessian, size) else {
+    let Some(covariance) = dense::inverse(&mut hessian, size) else {
         return StandardErrors {
             effects: vec![None; solution.effects.len()],
             coefficients: vec![None; size],
@@ -108,7 +108,7 @@ fn effects(
     let Some(mut normal) = problem.normal_matrix(&solution.coefficients) else {
         return vec![None; count];
     };
-    let Some(normal) = inverse(&mut normal, count) else {
+    let Some(normal) = dense::inverse(&mut normal, count) else {
         return vec![None; count];
     };
     // The effect of each column of the design on each original effect.
@@ -135,16 +135,4 @@ fn effects(
 
 fn known(variance: f64) -> Option<f64> {
     (variance > 0.0 && variance < f64::INFINITY).then(|| variance.sqrt())
-}
-
-/// The inverse of a symmetric positive definite matrix, which is overwritten.
-fn inverse(a: &mut [f64], size: usize) -> Option<Vec<f64>> {
-    if !dense::cholesky(a, size) {
-        return None;
-    }
-    let (mut factor, mut out) = (Vec::new(), Vec::new());
-    dense::invert_lower(a, size, &mut factor);
-    dense::multiply_transposed(&factor, &factor, size.max(1), &mut out);
-    out.truncate(size * size);
-    Some(out)
 }

@@ -10,27 +10,35 @@
 //! which costs a few passes over the data by the lags of the polynomials, however long the season,
 //! and a factorisation of the size of the state. Both are exact; there is no convergence to wait for.
 //! The gradient takes the innovations at the state's posterior mean, filtered backwards: one pass for
-//! all coefficients. Regression effects are concentrated out by generalised least squares.
+//! all coefficients. Regression effects are concentrated out by generalised least squares, and missing
+//! values integrated out as [`Missing`] says.
 
 use super::covariance::{CovarianceScratch, state_covariance};
 use super::dense;
 use super::filter::{Sparse, dot};
+use super::missing::Missing;
 use super::number::{Dual, Number as _};
 use super::orders::Orders;
 use super::polynomial::{lags, product_into};
 use super::response::Response;
+use impulses::{Impulses, Polynomials};
+use std::ops::Range;
 
 /// The data and every buffer of the likelihood: an evaluation does not allocate.
 #[derive(Debug)]
 pub(crate) struct ExactLikelihood {
     orders: Orders,
     w: Vec<f64>,
+    missing: Missing,
+    /// The differencing polynomial.
+    delta: Sparse,
+    /// The differenced impulses in place of early missing values, then the regressors.
     columns: Vec<Vec<f64>>,
     /// The size of the state that the data can tell.
     size: usize,
     phi: Sparse,
     theta: Sparse,
-    /// The effects of the regressors at the last evaluation.
+    /// The effects of the missing values and the regressors at the last evaluation.
     effects: Vec<f64>,
     /// The sum of squares `S` at the last evaluation.
     sum_squares: f64,
@@ -55,6 +63,7 @@ struct Buffers {
     backward: Vec<f64>,
     column: Vec<Vec<f64>>,
     column_score: Vec<Vec<f64>>,
+    column_state: Vec<Vec<f64>>,
     response: Response,
     gram: Vec<f64>,
     factor: Vec<f64>,
@@ -66,11 +75,26 @@ struct Buffers {
     score: Vec<f64>,
     state: Vec<f64>,
     normal: Vec<f64>,
+    impulses: Impulses,
+    /// The share of the state in each impulse, and the posterior covariance times it.
+    impulse_score: Vec<f64>,
+    impulse_state: Vec<f64>,
+    root: Vec<f64>,
+    weights: Vec<f64>,
+    by_state: Vec<f64>,
 }
 
 impl ExactLikelihood {
-    /// Of the differenced values `w` and the differenced regressors.
-    pub(crate) fn new(orders: Orders, w: Vec<f64>, columns: Vec<Vec<f64>>) -> Self {
+    /// Of the differenced values `w`, with anything in place of values that are missing, and the
+    /// differenced regressors.
+    pub(crate) fn new(
+        orders: Orders,
+        w: Vec<f64>,
+        regressors: Vec<Vec<f64>>,
+        missing: Missing,
+    ) -> Self {
+        let mut columns = missing.early_columns(w.len());
+        columns.extend(regressors);
         let phi = lags(orders.ar, orders.seasonal_ar, orders.period);
         let theta = lags(orders.ma, orders.seasonal_ma, orders.period);
         let size = orders.ar_lag().max(orders.ma_lag()).min(w.len());
@@ -79,31 +103,34 @@ impl ExactLikelihood {
             size,
             phi: Sparse::new(phi),
             theta: Sparse::new(theta),
-            effects: vec![0.0; columns.len()],
+            effects: vec![0.0; missing.later().len() + columns.len()],
+            delta: missing.polynomial(),
             sum_squares: f64::NAN,
             buffers: Buffers {
                 column: vec![Vec::new(); columns.len()],
                 column_score: vec![Vec::new(); columns.len()],
+                column_state: vec![Vec::new(); columns.len()],
                 ..Buffers::default()
             },
             w,
+            missing,
             columns,
         }
     }
 
-    /// The number of values.
+    /// The number of values that count.
     pub(crate) fn len(&self) -> usize {
-        self.w.len()
+        self.w.len() - self.missing.len()
     }
 
     /// The effects of the regressors that maximise the likelihood at the last coefficients.
     pub(crate) fn effects(&self) -> &[f64] {
-        &self.effects
+        self.effects.get(self.missing.len()..).unwrap_or_default()
     }
 
     /// The variance of the innovations that maximises the likelihood at the last coefficients.
     pub(crate) fn variance(&self) -> f64 {
-        self.sum_squares / self.w.len() as f64
+        self.sum_squares / self.len() as f64
     }
 
     /// The log-likelihood at these coefficients (`p`, `q`, `P`, `Q` of them), the largest over the
@@ -114,10 +141,9 @@ impl ExactLikelihood {
         coefficients: &[f64],
         gradient: Option<&mut [f64]>,
     ) -> Option<f64> {
-        let log_determinant = self.prepare(coefficients)?;
-        self.regress()?;
-        self.smooth();
-        let n = self.w.len() as f64;
+        let log_determinant = self.prepare(coefficients)? + self.regress()?;
+        self.sum_squares = self.smooth();
+        let n = self.len() as f64;
         let variance = self.sum_squares / n;
         // Written so that a NaN is refused too.
         if !(variance > 0.0 && variance < f64::INFINITY && log_determinant.is_finite()) {
@@ -192,65 +218,117 @@ impl ExactLikelihood {
         Some(log_determinant)
     }
 
-    /// The effects of the regressors, and the values without them.
-    fn regress(&mut self) -> Option<()> {
+    /// The effects of missing values and regressors, and the values without them; returns `ln|G|` of
+    /// the missing ones.
+    fn regress(&mut self) -> Option<f64> {
+        let size = self.size;
         let b = &mut self.buffers;
         b.residual.clone_from(&self.w);
-        if self.columns.is_empty() {
-            return Some(());
+        if self.effects.is_empty() {
+            return Some(0.0);
         }
-        let (theta, phi, size) = (&self.theta, &self.phi, self.size);
+        let model = Polynomials {
+            phi: &self.phi,
+            theta: &self.theta,
+            delta: &self.delta,
+        };
         let filter = |values: &[f64], out: &mut Vec<f64>, back: &mut Vec<f64>| {
             out.clear();
-            out.resize(theta.reach() + values.len(), 0.0);
-            let (_, inner) = out.split_at_mut(theta.reach());
-            phi.apply(values, inner);
-            theta.divide(out);
-            theta.divide_backward(out.get(theta.reach()..).unwrap_or_default(), back);
+            out.resize(model.theta.reach() + values.len(), 0.0);
+            let (_, inner) = out.split_at_mut(model.theta.reach());
+            model.phi.apply(values, inner);
+            model.theta.divide(out);
+            let inner = out.get(model.theta.reach()..).unwrap_or_default();
+            model.theta.divide_backward(inner, back);
             back.reverse();
             back.truncate(size);
         };
-        for ((column, out), score) in self
-            .columns
-            .iter()
-            .zip(&mut b.column)
-            .zip(&mut b.column_score)
-        {
+        for (k, column) in self.columns.iter().enumerate() {
+            let (out, score) = (b.column.get_mut(k)?, b.column_score.get_mut(k)?);
             filter(column, out, score);
+            if size > 0 {
+                dense::apply(&b.posterior, score, size, b.column_state.get_mut(k)?);
+            }
         }
         filter(&self.w, &mut b.innovations, &mut b.score);
-        let count = self.columns.len();
+        let (count, later) = (self.effects.len(), self.missing.later());
         b.normal.clear();
-        let product = |v: &[f64], c: &[f64], u: &[f64], d: &[f64], state: &mut Vec<f64>| {
-            if size == 0 {
-                return dot(v, u);
+        b.normal.resize(count * count, 0.0);
+        if !later.is_empty() {
+            if model.theta.reach() == 0 {
+                b.impulses.set(&model, &[1.0], self.w.len());
+            } else {
+                b.impulses
+                    .set(&model, b.response.once(&self.theta), self.w.len());
             }
-            dense::apply(&b.posterior, d, size, state);
-            dot(v, u) - dot(c, state)
+            b.impulse_score.clear();
+            for &at in later {
+                b.impulse_score
+                    .extend((0..size).map(|k| b.impulses.with_state(k, at)));
+            }
+            b.impulse_state.clear();
+            for score in b.impulse_score.chunks_exact(size.max(1)) {
+                let rows = b.posterior.chunks_exact(size);
+                b.impulse_state.extend(rows.map(|row| dot(row, score)));
+            }
+        }
+        let state = |all: &'_ [f64], k: usize| -> Range<usize> {
+            let start = (k * size).min(all.len());
+            start..(start + size).min(all.len())
         };
-        for (v, c) in b.column.iter().zip(&b.column_score) {
-            for (u, d) in b.column.iter().zip(&b.column_score) {
-                b.normal.push(product(v, c, u, d, &mut b.state));
+        for (i, &at) in later.iter().enumerate() {
+            let own = b.impulse_state.get(state(&b.impulse_state, i))?;
+            let row = b.normal.get_mut(i * count..)?.iter_mut();
+            for (j, (slot, &other)) in row.zip(later).take(i + 1).enumerate() {
+                let score = b.impulse_score.get(state(&b.impulse_score, j))?;
+                *slot = b.impulses.product(other, at) - dot(own, score);
             }
         }
-        for ((v, c), effect) in b.column.iter().zip(&b.column_score).zip(&mut self.effects) {
-            *effect = product(v, c, &b.innovations, &b.score, &mut b.state);
+        let pad = model.theta.reach();
+        let mut project = |values: &[f64], score: &[f64], out: &mut [f64]| {
+            if later.is_empty() {
+                return;
+            }
+            let values = values.get(pad..).unwrap_or_default();
+            let products = model.project(values, &mut b.backward);
+            for (j, (slot, &at)) in out.iter_mut().zip(later).enumerate() {
+                let range = j * size..(j + 1) * size;
+                let own = b.impulse_state.get(range).unwrap_or_default();
+                *slot = products.get(at).copied().unwrap_or(0.0) - dot(own, score);
+            }
+        };
+        for (k, (v, c)) in b.column.iter().zip(&b.column_state).enumerate() {
+            let row = b.normal.get_mut((later.len() + k) * count..)?;
+            let (first, row) = row.split_at_mut_checked(later.len())?;
+            project(v, b.column_score.get(k)?, first);
+            let others = b.column.iter().zip(&b.column_score);
+            for (slot, (u, d)) in row.iter_mut().zip(others.take(k + 1)) {
+                *slot = dot(v, u) - dot(c, d);
+            }
         }
-        debug_assert_eq!(b.normal.len(), count * count);
+        let (first, rest) = self.effects.split_at_mut_checked(later.len())?;
+        project(&b.innovations, &b.score, first);
+        for ((v, c), effect) in b.column.iter().zip(&b.column_state).zip(rest) {
+            *effect = dot(v, &b.innovations) - dot(c, &b.score);
+        }
         if !dense::solve(&mut b.normal, &mut self.effects) {
             return None;
         }
-        for (column, effect) in self.columns.iter().zip(&self.effects) {
+        let taken = self.effects.iter().map(|effect| -effect);
+        self.missing.add_all(taken.clone(), &mut b.residual);
+        let regressors = self.columns.iter().zip(taken.skip(later.len()));
+        for (column, effect) in regressors.skip(self.missing.len() - later.len()) {
             for (slot, x) in b.residual.iter_mut().zip(column) {
-                *slot -= effect * x;
+                *slot += effect * x;
             }
         }
-        Some(())
+        let diagonal = b.normal.iter().step_by(count + 1).take(self.missing.len());
+        Some(2.0 * diagonal.map(|x| x.ln()).sum::<f64>())
     }
 
-    /// The innovations at the posterior mean of the state, filtered backwards too, and their sum of
+    /// The innovations at the posterior mean of the state, filtered backwards too; returns their sum of
     /// squares with the state's.
-    fn smooth(&mut self) {
+    fn smooth(&mut self) -> f64 {
         let (theta, pad, size) = (&self.theta, self.theta.reach(), self.size);
         let b = &mut self.buffers;
         b.filtered.resize(b.residual.len(), 0.0);
@@ -277,14 +355,14 @@ impl ExactLikelihood {
             extra = dot(&b.score, &b.state);
         }
         let innovations = b.innovations.get(pad..).unwrap_or_default();
-        self.sum_squares = dot(innovations, innovations) + extra;
+        dot(innovations, innovations) + extra
     }
 
-    fn gradient(&mut self, coefficients: &[f64], gradient: &mut [f64]) -> Option<()> {
+    /// Adds what the last residuals contribute to the derivatives by the coefficients of the expanded
+    /// polynomials, the covariance held fixed, and to the weights of the covariance's derivatives.
+    fn differentiate(&mut self, weight: f64) {
         let (n, size, pad) = (self.w.len(), self.size, self.theta.reach());
         let b = &mut self.buffers;
-        let scale = n as f64 / self.sum_squares;
-        // By the coefficients of the expanded polynomials, the covariance held fixed.
         b.backward.reverse();
         b.backward.truncate(n);
         let lagged = |values: &[f64], lag: usize| {
@@ -293,25 +371,109 @@ impl ExactLikelihood {
                 values.get(..n.saturating_sub(lag)).unwrap_or_default(),
             )
         };
-        b.first.clear();
-        for &lag in self.phi.lags() {
-            b.first.push(scale * lagged(&b.residual, lag));
+        for (slot, &lag) in b.first.iter_mut().zip(self.phi.lags()) {
+            *slot += weight * lagged(&b.residual, lag);
         }
         let innovations = b.innovations.get(pad..).unwrap_or_default();
-        b.second.clear();
-        for &lag in self.theta.lags() {
-            b.second.push(scale * lagged(innovations, lag));
+        for (slot, &lag) in b.second.iter_mut().zip(self.theta.lags()) {
+            *slot += weight * lagged(innovations, lag);
         }
+        // What the covariance contributes: -1/2 tr((Q - g g' n/S) dP).
+        for (row, &g) in b.precision.chunks_exact_mut(size.max(1)).zip(&b.score) {
+            for (slot, &h) in row.iter_mut().zip(&b.score) {
+                *slot -= weight * g * h;
+            }
+        }
+    }
+
+    /// Adds the derivatives of `-1/2 ln|G|`: of the impulses behind the start by their products, of the
+    /// early ones, made orthogonal to all before, each by its residuals.
+    fn differentiate_missing(&mut self) {
+        let (missing, size) = (self.missing.len(), self.size);
+        let at = self.missing.later();
+        let b = &mut self.buffers;
+        let rows = b.normal.chunks_exact(self.effects.len()).take(missing);
+        b.root.clear();
+        b.root.extend(rows.flat_map(|row| row.iter().take(missing)));
+        let mut inverse = std::mem::take(&mut b.weights);
+        dense::invert_lower(&b.root, missing, &mut inverse);
+        for (k, row) in inverse.chunks_exact(missing).enumerate().skip(at.len()) {
+            self.buffers.residual.fill(0.0);
+            let weights = row.iter().take(k + 1).copied();
+            self.missing.add_all(weights, &mut self.buffers.residual);
+            self.smooth();
+            self.differentiate(1.0);
+        }
+        let at = self.missing.later();
+        let b = &mut self.buffers;
+        if !at.is_empty() {
+            b.root.clear();
+            let rows = inverse.chunks_exact(missing).take(at.len());
+            b.root
+                .extend(rows.flat_map(|row| row.iter().take(at.len())));
+            let mut weights = std::mem::take(&mut b.filtered);
+            dense::multiply_transposed(&b.root, &b.root, at.len(), &mut weights);
+            b.by_state.clear();
+            b.by_state.resize(at.len() * size, 0.0);
+            dense::add_product(&weights, &b.impulse_state, at.len(), size, &mut b.by_state);
+            let model = Polynomials {
+                phi: &self.phi,
+                theta: &self.theta,
+                delta: &self.delta,
+            };
+            b.impulses.differentiate(&model);
+            for (slot, &lag) in b.first.iter_mut().zip(self.phi.lags()) {
+                *slot += b.impulses.by_phi(lag, at, &weights, &b.by_state, size);
+            }
+            for (slot, &lag) in b.second.iter_mut().zip(self.theta.lags()) {
+                *slot += b.impulses.by_theta(lag, at, &weights, &b.by_state, size);
+            }
+            if size > 0 {
+                // The state at the impulses adds to its uncertainty, and what it leaves of them to the
+                // weights of the covariance.
+                let mut left = b.impulse_score.clone();
+                for (row, state) in left
+                    .chunks_exact_mut(size)
+                    .zip(b.impulse_state.chunks_exact(size))
+                {
+                    if self.theta.reach() == 0 {
+                        row.iter_mut().zip(state).for_each(|(slot, u)| *slot -= u);
+                    } else {
+                        dense::take_squared(&b.gram, state, size, row, &mut b.state);
+                    }
+                }
+                let mut weighted = vec![0.0; left.len()];
+                dense::add_product(&weights, &left, at.len(), size, &mut weighted);
+                weighted.iter_mut().for_each(|x| *x = -*x);
+                dense::add_transposed_product(&left, &weighted, size, &mut b.precision);
+                dense::add_transposed_product(
+                    &b.impulse_state,
+                    &b.by_state,
+                    size,
+                    &mut b.posterior,
+                );
+            }
+            b.filtered = weights;
+        }
+        self.buffers.weights = inverse;
+    }
+
+    fn gradient(&mut self, coefficients: &[f64], gradient: &mut [f64]) -> Option<()> {
+        let (n, size, pad) = (self.w.len(), self.size, self.theta.reach());
+        let b = &mut self.buffers;
+        b.first.clear();
+        b.first.resize(self.phi.lags().len(), 0.0);
+        b.second.clear();
+        b.second.resize(self.theta.lags().len(), 0.0);
+        self.differentiate(self.len() as f64 / self.sum_squares);
+        if self.missing.len() > 0 {
+            self.differentiate_missing();
+        }
+        let b = &mut self.buffers;
         if size > 0 && pad > 0 {
             b.response.cross(&self.theta, size, n);
             for (slot, &lag) in b.second.iter_mut().zip(self.theta.lags()) {
                 *slot += b.response.trace(&b.posterior, size, pad, lag);
-            }
-        }
-        // What the covariance contributes: -1/2 tr((Q - n/S g g') dP).
-        for (row, &g) in b.precision.chunks_exact_mut(size.max(1)).zip(&b.score) {
-            for (slot, &h) in row.iter_mut().zip(&b.score) {
-                *slot -= scale * g * h;
             }
         }
         b.coefficients_dual.clear();
@@ -378,6 +540,14 @@ fn transpose(a: &[f64], size: usize, out: &mut Vec<f64>) {
     }
 }
 
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a panic"
+)]
+mod gap_tests;
+mod impulses;
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,

@@ -9,6 +9,7 @@ use super::exact::ExactLikelihood;
 use super::fitted::{FittedArima, Given};
 use super::kalman::Counted;
 use super::likelihood::{FilterLikelihood, INFINITE, Likelihood, UNKNOWN, approximate};
+use super::missing::Missing;
 use super::orders::Orders;
 use super::transform::is_inside;
 use super::{Arima, Diffuse, Trend};
@@ -34,6 +35,8 @@ pub(crate) struct Problem {
     /// The number of values that are not missing.
     pub(crate) present: usize,
     pub(super) residual: Vec<f64>,
+    /// Whether missing values are integrated out, rather than left out by the Kalman filter.
+    integrates: bool,
 }
 
 /// What a search found, in the unit of the design.
@@ -130,12 +133,14 @@ impl Table {
         let needed = orders.burn() + inner.max(season);
         let present = check::enough(&format!("ARIMA{orders}"), &self.values, needed)?;
         let design = Design::new(&orders, &self.values, &columns, &names)?;
-        let residual = design.residual()?;
-        if residual.len() < inner {
+        let (residual, counted) = design.residual(&orders)?;
+        if counted < inner {
             let what = format!("ARIMA{orders}, between missing values,");
-            return Err(Error::not_enough_data(what, inner, residual.len()));
+            return Err(Error::not_enough_data(what, inner, counted));
         }
         let diffuse = diffuse_variance(config.diffuse, &orders, &design);
+        let missing = Missing::of(&orders, &design.values);
+        let integrates = is_integrated(&orders, &missing, design.differenced.len());
         Ok(Problem {
             orders,
             trend,
@@ -145,6 +150,7 @@ impl Table {
             diffuse,
             present,
             residual,
+            integrates,
         })
     }
 }
@@ -157,6 +163,17 @@ fn trend_names(trend: Trend) -> Vec<String> {
         Trend::ConstantLinear => &["const", "trend"],
     };
     names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Whether missing values are integrated out: where they can be told, and are so few that it costs less
+/// than the filter with its numeric gradient.
+fn is_integrated(orders: &Orders, missing: &Missing, len: usize) -> bool {
+    let (m, states) = (missing.len() as f64, orders.states() as f64);
+    let coefficients = orders.coefficients() as f64;
+    let lags = (orders.ar + orders.ma + 1) * (orders.seasonal_ar + orders.seasonal_ma + 1);
+    let integrating = m * m * (m + 10.0 * lags as f64 + 3.0 * states);
+    let filtering = (2.0 * coefficients + 1.0) * len as f64 * (4.0 * states * states + 60.0);
+    integrating < 2.5 * filtering && missing.is_determined(len)
 }
 
 /// The variance of the start in the scaled unit; `None` where it is infinite.
@@ -189,17 +206,27 @@ fn diffuse_variance(diffuse: Diffuse, orders: &Orders, design: &Design) -> Optio
 impl Problem {
     /// The likelihood that the search maximises: that of an infinite variance of the start.
     pub(crate) fn likelihood(&self) -> Likelihood {
-        if self.design.is_complete() {
-            return Likelihood::Exact(Box::new(ExactLikelihood::new(
-                self.orders,
-                self.design.differenced.clone(),
-                self.design.differenced_columns.clone(),
-            )));
+        if self.integrates {
+            return Likelihood::Exact(Box::new(
+                self.exact(&self.design.values, &self.design.columns),
+            ));
         }
         let mut values = self.design.values.clone();
         let shift = self.shift();
         values.iter_mut().for_each(|x| *x -= shift);
         Likelihood::Filtered(self.filter(values, INFINITE, Counted::Below(UNKNOWN)))
+    }
+
+    /// The likelihood by the recursion of values and regressors that are not differenced.
+    fn exact(&self, values: &[f64], columns: &[Vec<f64>]) -> ExactLikelihood {
+        let missing = Missing::of(&self.orders, values);
+        let mut filled = values.to_vec();
+        if missing.len() > 0 {
+            crate::gaps::fill(&mut filled);
+        }
+        let w = self.orders.difference(&filled);
+        let columns = columns.iter().map(|c| self.orders.difference(c)).collect();
+        ExactLikelihood::new(self.orders, w, columns, missing)
     }
 
     /// What is taken from the scaled values before they are filtered: differencing does not see it.
@@ -264,10 +291,7 @@ impl Problem {
         } else {
             let mut likelihood = self.likelihood();
             match &mut likelihood {
-                Likelihood::Exact(exact) => {
-                    let w = self.orders.difference(&values);
-                    **exact = ExactLikelihood::new(self.orders, w, Vec::new());
-                }
+                Likelihood::Exact(exact) => **exact = self.exact(&values, &[]),
                 Likelihood::Filtered(filter) => {
                     let shift = self.shift();
                     filter.values = values.iter().map(|x| x - shift).collect();

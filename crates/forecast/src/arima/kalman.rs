@@ -6,6 +6,7 @@
 
 use super::covariance::{CovarianceScratch, state_covariance};
 use super::filter::dot;
+use super::likelihood::INFINITE;
 use super::orders::Orders;
 use super::polynomial::product;
 
@@ -383,7 +384,8 @@ pub(crate) struct Pass {
 pub(crate) enum Counted {
     /// All from this step on.
     From(usize),
-    /// Those whose variance, in units of the innovations', is below this.
+    /// Those whose variance, in units of the innovations', is below this, after a start of variance
+    /// [`INFINITE`].
     Below(f64),
 }
 
@@ -410,7 +412,14 @@ pub(crate) fn pass(
             Counted::From(start) => t >= start,
             Counted::Below(most) => variance < most,
         };
-        if value.is_nan() || !counts {
+        if value.is_nan() {
+            continue;
+        }
+        if !counts {
+            // What is known of the start still depends on which of its values are present.
+            if matches!(counted, Counted::Below(_)) {
+                log_determinant += (variance / INFINITE).ln();
+            }
             continue;
         }
         count += 1;

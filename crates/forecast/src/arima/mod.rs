@@ -15,6 +15,7 @@ mod fitted;
 mod grid;
 mod kalman;
 mod likelihood;
+mod missing;
 mod number;
 mod orders;
 mod polynomial;

@@ -55,6 +55,11 @@ impl Response {
         theta.divide(&mut self.twice);
     }
 
+    /// The response to a unit, cut where it has died out.
+    pub(crate) fn once(&self, theta: &Sparse) -> &[f64] {
+        self.once.get(theta.reach()..).unwrap_or_default()
+    }
+
     /// `M = Z'Z`, by its first row and what each step down the diagonals takes away.
     #[allow(
         clippy::indexing_slicing,

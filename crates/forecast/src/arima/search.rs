@@ -3,9 +3,11 @@
 use bongsu_core::{Error, Result};
 
 use super::bfgs::{Limits, minimise};
+use super::dense;
+use super::filter::dot;
 use super::fit::{Problem, Solution};
 use super::kalman::Counted;
-use super::likelihood::Likelihood;
+use super::likelihood::{FilterLikelihood, Likelihood};
 use super::orders::Orders;
 use super::start::{scattered_starts, usual_starts};
 use super::transform::{chain, constrain, release};
@@ -21,8 +23,18 @@ const ROUGH_GAIN: f64 = 1e-2;
 /// not move the maximum by as much as counts.
 const INDIFFERENT: f64 = 0.005;
 
+/// A change of that difference over a standard error that is not worth a search either: what it would
+/// gain is of the order of its square.
+const SAME: f64 = 0.02;
+
+/// A difference between the likelihoods of two places that are not the same.
+const DISTINCT: f64 = 1e-4;
+
 /// The most iterations of a search with a finite variance of the start.
 const POLISH: usize = 60;
+
+/// The gain that ends it: the filter with a large variance at its start has few digits.
+const POLISH_GAIN: f64 = 1e-5;
 
 /// The number of searches that go on to the end.
 const FINE: usize = 3;
@@ -83,7 +95,7 @@ impl Problem {
                 self.orders
             )));
         }
-        Ok(self.polish(fine, iterations))
+        Ok(self.polish(fine, &mut likelihood, iterations))
     }
 
     /// The scattered places where the likelihood is largest.
@@ -101,26 +113,42 @@ impl Problem {
 
     /// The best of `solutions`, best first, for a start of infinite variance; improved where the
     /// wanted variance is finite and that makes a difference.
-    fn polish(&self, mut solutions: Vec<Solution>, iterations: usize) -> Solution {
+    fn polish(
+        &self,
+        mut solutions: Vec<Solution>,
+        likelihood: &mut Likelihood,
+        iterations: usize,
+    ) -> Solution {
         let mut best = solutions.swap_remove(0);
         let Some(diffuse) = self.diffuse else {
             return best;
         };
-        let filter = |variance: f64| {
-            let ratio = self.ratio(diffuse, variance);
-            let counted = Counted::From(self.orders.burn());
-            self.filter(self.design.values.clone(), ratio, counted)
-        };
-        // What a better place would gain is of the order of the square of the difference.
-        let here = filter(best.variance).value(&best.coefficients);
-        if here.is_some_and(|(value, _)| (value - best.value).abs() < INDIFFERENT) {
+        let ratio = self.ratio(diffuse, best.variance);
+        let counted = Counted::From(self.orders.burn());
+        let filter = self.filter(self.design.values.clone(), ratio, counted);
+        // What a better place would gain is of the order of the square of the difference. Where first
+        // values are missing, the likelihoods count other values and cannot be compared.
+        let here = filter.value(&best.coefficients).map(|(value, _)| value);
+        if here.is_some_and(|value| (value - best.value).abs() < INDIFFERENT) {
             return best;
         }
-        solutions.push(best.clone());
+        if here.is_some_and(|value| self.is_indifferent(likelihood, &filter, &best, value)) {
+            return best;
+        }
+        // Those that came to the same place would again.
+        let mut last = best.value;
+        solutions.sort_by(|a, b| b.value.total_cmp(&a.value));
+        solutions.retain(|one| {
+            let other = one.value < last - DISTINCT && one.value > best.value - CLOSE;
+            last = if other { one.value } else { last };
+            other
+        });
+        solutions.insert(0, best.clone());
         let mut highest = f64::NEG_INFINITY;
         for one in solutions {
+            let inverse = self.inverse_hessian(likelihood, &one);
             let one = self
-                .joint(&one, diffuse, iterations.min(POLISH))
+                .joint(&one, inverse, diffuse, iterations.min(POLISH))
                 .unwrap_or(one);
             let value = self.log_likelihood(&one).unwrap_or(f64::NEG_INFINITY);
             if value > highest {
@@ -131,9 +159,90 @@ impl Problem {
         best
     }
 
+    /// Whether the likelihoods of an infinite and a finite variance of the start differ by the same at
+    /// `best`, where the finite one has this value, as a standard error away in each direction.
+    fn is_indifferent(
+        &self,
+        likelihood: &mut Likelihood,
+        filter: &FilterLikelihood,
+        best: &Solution,
+        value: f64,
+    ) -> bool {
+        let Some(inverse) = self.inverse_hessian(likelihood, best) else {
+            return false;
+        };
+        let free = release(&self.orders, &best.coefficients);
+        let variances = inverse.iter().step_by(free.len() + 2);
+        let mut coefficients = Vec::new();
+        let mut same = |k: usize, variance: f64| {
+            let mut moved = free.clone();
+            *moved.get_mut(k)? += (variance / likelihood.count() as f64).sqrt();
+            constrain(&self.orders, &moved, &mut coefficients);
+            let (finite, _) = filter.value(&coefficients)?;
+            let change = finite - value - (likelihood.evaluate(&coefficients, None)? - best.value);
+            Some(change.abs() < SAME)
+        };
+        variances
+            .take(free.len())
+            .enumerate()
+            .all(|(k, variance)| same(k, *variance).unwrap_or(false))
+    }
+
+    /// The inverse Hessian of what [`Self::joint`] minimises, as it is for a start of infinite variance:
+    /// with that of the function that has the variance concentrated out, `C`, and the slopes `l` of the
+    /// logarithm of the variance, `[C, C l; l'C, 2 + l'C l]`. `None` where it is not positive definite.
+    fn inverse_hessian(&self, likelihood: &mut Likelihood, at: &Solution) -> Option<Vec<f64>> {
+        const STEP: f64 = 1e-4;
+        let size = at.coefficients.len();
+        let free = release(&self.orders, &at.coefficients);
+        let (mut coefficients, mut slopes) = (Vec::new(), vec![0.0; size]);
+        let mut hessian = vec![0.0; size * size];
+        let mut logarithm = Vec::with_capacity(size);
+        let mut sides = [vec![0.0; size], vec![0.0; size]];
+        for k in 0..size {
+            let mut variances = [0.0; 2];
+            for ((side, variance), step) in sides.iter_mut().zip(&mut variances).zip([STEP, -STEP])
+            {
+                let mut moved = free.clone();
+                *moved.get_mut(k)? += step;
+                constrain(&self.orders, &moved, &mut coefficients);
+                likelihood.evaluate(&coefficients, Some(&mut slopes))?;
+                chain(&self.orders, &moved, &slopes, side);
+                *variance = likelihood.variance().ln();
+            }
+            let [up, down] = &sides;
+            let scale = 0.25 / (STEP * likelihood.count() as f64);
+            // Half of the difference to this row, half to this column.
+            for (j, (up, down)) in up.iter().zip(down).enumerate() {
+                *hessian.get_mut(k * size + j)? += scale * (down - up);
+                *hessian.get_mut(j * size + k)? += scale * (down - up);
+            }
+            logarithm.push((variances[0] - variances[1]) / (2.0 * STEP));
+        }
+        let inner = dense::inverse(&mut hessian, size)?;
+        let cross: Vec<f64> = inner
+            .chunks_exact(size.max(1))
+            .map(|row| dot(row, &logarithm))
+            .collect();
+        let mut out = Vec::with_capacity((size + 1) * (size + 1));
+        for (row, c) in inner.chunks_exact(size.max(1)).zip(&cross) {
+            out.extend_from_slice(row);
+            out.push(*c);
+        }
+        out.extend_from_slice(&cross);
+        out.push(2.0 + dot(&cross, &logarithm));
+        Some(out)
+    }
+
     /// Searches on for coefficients and variance together: with a start of finite variance the one of
     /// the innovations cannot be concentrated out.
-    fn joint(&self, from: &Solution, diffuse: f64, iterations: usize) -> Option<Solution> {
+    fn joint(
+        &self,
+        from: &Solution,
+        inverse: Option<Vec<f64>>,
+        diffuse: f64,
+        iterations: usize,
+    ) -> Option<Solution> {
         const STEP: f64 = 1e-5;
         let counted = Counted::From(self.orders.burn());
         let mut filter = self.filter(self.design.values.clone(), 1.0, counted);
@@ -165,9 +274,9 @@ impl Problem {
         start.push(from.variance.ln());
         let limits = Limits {
             iterations,
-            gain: GAIN / self.present as f64,
+            gain: POLISH_GAIN / self.present as f64,
         };
-        let found = minimise(function, &start, limits)?;
+        let found = minimise(function, &start, inverse, limits)?;
         let (_, effects) = value(&found.x)?;
         let (scale, free) = found.x.split_last()?;
         let mut coefficients = Vec::new();
@@ -208,7 +317,7 @@ fn search(
         iterations,
         gain: gain * scale,
     };
-    let found = minimise(function, &free, limits)?;
+    let found = minimise(function, &free, None, limits)?;
     constrain(orders, &found.x, &mut coefficients);
     let value = likelihood.evaluate(&coefficients, None)?;
     Some(Solution {
