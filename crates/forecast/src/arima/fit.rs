@@ -193,7 +193,10 @@ fn diffuse_variance(diffuse: Diffuse, orders: &Orders, design: &Design) -> Optio
                 sum += x * x;
                 count += 1.0;
             }
-            let starts = design.values.iter().take(burn).filter(|x| !x.is_nan());
+            let starts = design.values.iter().take(burn);
+            if starts.clone().any(|x| x.is_nan()) {
+                return None;
+            }
             let largest = starts.fold(0.0_f64, |m, x| m.max(x.abs()));
             let deviation = (sum / count).sqrt();
             let variance = STATSMODELS * squared;

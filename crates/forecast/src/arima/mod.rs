@@ -78,7 +78,8 @@ pub enum Diffuse {
     /// As [`Self::Approximate`] with 1e6 while that is large for the series, which gives the numbers
     /// of statsmodels; as [`Self::Exact`] else (the default). It is large enough while the standard
     /// deviation of the differenced series times its largest starting value is below 1e8; a larger
-    /// one, such as of bytes, would be taken for a first shock.
+    /// one, such as of bytes, would be taken for a first shock. It is not where one of the values that
+    /// differencing takes is missing: then its size would be part of the likelihood.
     #[default]
     Auto,
     /// It has this variance, in the unit of the series squared, about 0. Domain: finite, above 0.
@@ -96,14 +97,16 @@ pub enum Diffuse {
 /// values, NaN or holes in time, are left out of the likelihood; nothing is filled in.
 ///
 /// The fit maximises the exact likelihood over coefficients that are stationary and invertible. The
-/// effects of regressors and the variance are concentrated out. Complete data take a recursion that
-/// costs a few passes over the data by the lags of the polynomials, with its exact gradient; data
-/// with missing values take the Kalman filter.
+/// effects of regressors and the variance are concentrated out. The likelihood is a recursion that
+/// costs a few passes over the data by the lags of the polynomials, with its exact gradient; missing
+/// values are integrated out of it. Where so many are missing that this would cost more, the Kalman
+/// filter leaves them out, with a numeric gradient.
 ///
 /// Parameters: [`Arima::orders`], [`Arima::trend`], [`Arima::diffuse`], [`Arima::iterations`].
 ///
 /// Cost: O(n (p + q) + max(p, q)^3) an evaluation of the likelihood and its gradient, of which a fit
-/// takes some dozens; with missing values O(n k^2) for k states, and that for each coefficient.
+/// takes some dozens; m missing values add O(m^2 (m + p + q)), or with the filter O(n k^2) for k
+/// states, and that for each coefficient.
 ///
 /// Source: statsmodels 0.15 `ARIMA`, whose parametrisation and likelihood these are; Box & Jenkins
 /// 1976, *Time Series Analysis*; Ansley 1979, <https://doi.org/10.1093/biomet/66.1.59>.
