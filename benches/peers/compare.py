@@ -12,6 +12,7 @@ Requirements (pinned):
     river==0.26.0 (for the areas drift, online and trees; needs Python 3.12)
     prophet==1.5.0 (for the area prophet_model)
     rrcf==0.4.4 (for the area trees; needs setuptools below 81)
+    onnx==1.23.2, onnxruntime==1.31.1, torch==2.15.0 (for the area neural)
 
 Run: python benches/peers/compare.py [--only AREA_OR_NAME]... [--rounds 5] [--write]
 
@@ -47,9 +48,14 @@ AREAS = [
     "prophet_model",
     "arima",
     "online",
+    "neural",
 ]
 
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
+
+
+# Where a library is not called as its package.
+PACKAGES = {"PyTorch": "torch"}
 
 
 def installed(name):
@@ -61,15 +67,15 @@ def installed(name):
 
 def missing(case):
     """The library that the reference of `case` needs and that is not there."""
-    for name in ("river", "rrcf", "statsforecast", "prophet"):
-        if name in case.reference and installed(name) is None:
+    for name in ("river", "rrcf", "statsforecast", "prophet", "onnxruntime", "PyTorch"):
+        if name in case.reference and installed(PACKAGES.get(name, name)) is None:
             return name
     return None
 
 
 def environment():
     names = ["numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "stumpy", "pyod"]
-    names += ["ruptures", "river", "statsforecast", "prophet"]
+    names += ["ruptures", "river", "statsforecast", "prophet", "onnxruntime", "torch"]
     versions = ", ".join(filter(None, map(installed, names)))
     command = ["rustc", "--version"]
     rustc = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1]

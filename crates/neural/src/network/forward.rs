@@ -80,11 +80,19 @@ impl Block<'_> {
 
     /// Copies the outputs to their places, the block's first input being number `first` of all.
     pub(super) fn copy_to(&self, first: usize, outputs: &mut [f32]) {
+        let features = self.shape.features;
         let outputs = outputs.chunks_exact_mut(self.shape.len()).skip(first);
+        let rows = self.values.chunks_exact(padded(features));
         for (index, output) in outputs.take(self.count).enumerate() {
-            let rows = output.chunks_exact_mut(self.shape.features);
-            for (step, row) in rows.enumerate() {
-                row.copy_from_slice(self.row(index, step));
+            let apart = if self.constant { 0 } else { self.count };
+            let mut rows = rows.clone().skip(index);
+            let mut row = rows.next().unwrap_or_default();
+            for place in output.chunks_exact_mut(features) {
+                let (row_now, _) = row.split_at(features.min(row.len()));
+                place.copy_from_slice(row_now);
+                if apart > 0 {
+                    row = rows.nth(apart - 1).unwrap_or_default();
+                }
             }
         }
     }
@@ -142,13 +150,7 @@ impl Network {
 }
 
 /// Copies inputs step by step, a padded row for each.
-pub(crate) fn load<T: crate::real::Real>(
-    windows: &Windows<'_>,
-    first: usize,
-    count: usize,
-    shape: Shape,
-    to: &mut Buffer<T>,
-) {
+fn load(windows: &Windows<'_>, first: usize, count: usize, shape: Shape, to: &mut Buffer<f32>) {
     let stride = padded(shape.features);
     to.grow(shape.steps * count * stride);
     for index in 0..count {
@@ -157,9 +159,7 @@ pub(crate) fn load<T: crate::real::Real>(
         let rows = window.unwrap_or_default().chunks_exact(shape.features);
         let places = to.chunks_exact_mut(stride).skip(index).step_by(count);
         for (place, row) in places.zip(rows) {
-            for (slot, &value) in place.iter_mut().zip(row) {
-                *slot = T::of(f64::from(value));
-            }
+            place.split_at_mut(row.len()).0.copy_from_slice(row);
         }
     }
 }

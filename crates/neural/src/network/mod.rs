@@ -246,8 +246,12 @@ impl Network {
         if outputs.len() != given {
             return Err(Error::shape("length of the outputs", outputs.len(), given));
         }
-        if let Some(&bad) = inputs.iter().find(|value| !value.is_finite()) {
-            return Err(Error::non_finite("a number of the inputs", f64::from(bad)));
+        // All numbers of a chunk are looked at together: a loop that may end early is not vectorised.
+        let is_finite = |part: &[f32]| part.iter().fold(true, |ok, value| ok & value.is_finite());
+        if let Some(part) = inputs.chunks(256).find(|part| !is_finite(part)) {
+            let bad = part.iter().find(|value| !value.is_finite());
+            let bad = bad.map_or(f64::NAN, |&value| f64::from(value));
+            return Err(Error::non_finite("a number of the inputs", bad));
         }
         let windows = Windows {
             values: inputs,
