@@ -170,6 +170,44 @@ fn at_given_parameters_forecasts_are_those_of_statsmodels() {
 }
 
 #[test]
+fn standard_errors_are_those_of_statsmodels() {
+    let mut failures = Failures::default();
+    let (mut checked, mut worst) = (0, 0.0_f64);
+    for case in cases() {
+        let x = case.x.as_ref().map(|x| x.view());
+        let fitted = case
+            .config
+            .fit_regressors(&case.y.view(), &case.names, x)
+            .unwrap();
+        let theirs = case.raw["fitted_log_likelihood"].as_f64().unwrap();
+        let coefficients = numbers(&case.raw["fitted"]);
+        // At the same maximum, away from the edge of the region, where curvature means something.
+        if (fitted.log_likelihood() - theirs).abs() > 1e-5
+            || coefficients.iter().any(|c| (c.abs() - 1.0).abs() < 0.02)
+        {
+            continue;
+        }
+        for (p, theirs) in fitted
+            .parameters()
+            .iter()
+            .zip(numbers(&case.raw["standard_errors"]))
+        {
+            let Some(ours) = p.standard_error else {
+                failures.check(false, || format!("{} {}: none", case.name, p.name));
+                continue;
+            };
+            checked += 1;
+            worst = worst.max((ours / theirs - 1.0).abs());
+            failures.check((ours / theirs - 1.0).abs() < 0.01, || {
+                format!("{} {}: {ours} {theirs}", case.name, p.name)
+            });
+        }
+    }
+    failures.report();
+    assert!(checked >= 60, "{checked} {worst}");
+}
+
+#[test]
 fn fits_are_not_worse_than_those_of_statsmodels() {
     let mut same = 0;
     let mut failures = Failures::default();

@@ -180,6 +180,27 @@ fn holes_in_time_are_missing_values() {
 }
 
 #[test]
+fn a_constant_that_is_lost_is_not_a_fit() {
+    let noise = noise(480, 4);
+    let wave = |i: usize| (i as f64 * std::f64::consts::TAU / 24.0).sin();
+    let trending: Vec<f64> = (0..480)
+        .map(|i| i as f64 + 10.0 * wave(i) + noise[i])
+        .collect();
+    let config = Arima::new(Orders::new(1, 0, 1).seasonal(1, 0, 1, 24));
+    let fitted = config.fit(&series(&trending).view()).unwrap();
+    let constant = fitted.parameters()[0].value;
+    assert!(!fitted.converged(), "constant {constant}");
+    let still: Vec<f64> = (0..480).map(|i| 10.0 * wave(i) + noise[i]).collect();
+    let plain = Arima::new(Orders::new(1, 0, 1)).fit(&series(&still).view());
+    assert!(plain.unwrap().converged());
+    let line = Arima::new(Orders::new(1, 0, 1))
+        .trend(Trend::ConstantLinear)
+        .unwrap();
+    let slope: Vec<f64> = (0..480).map(|i| i as f64 + noise[i]).collect();
+    assert!(line.fit(&series(&slope).view()).unwrap().converged());
+}
+
+#[test]
 fn bad_input_is_refused() {
     let fit = |orders: Orders, values: &[f64]| Arima::new(orders).fit(&series(values).view());
     let good = noise(60, 1);

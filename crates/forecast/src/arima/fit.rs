@@ -310,6 +310,21 @@ impl Problem {
         Some(scaled + self.counted() * self.design.unit.ln())
     }
 
+    /// Whether there is a constant that the series cannot tell, because its autoregression remembers
+    /// for much longer than it lasts.
+    pub(crate) fn loses_mean(&self, solution: &Solution) -> bool {
+        /// The memory of what counts as endless, in lengths of the series.
+        const ENDLESS: f64 = 20.0;
+        if !matches!(self.trend, Trend::Constant | Trend::ConstantLinear) {
+            return false;
+        }
+        let factors = self.orders.split(&solution.coefficients);
+        let left = |part: &[f64]| 1.0 - part.iter().sum::<f64>();
+        let seasons = self.present as f64 / self.orders.period.max(1) as f64;
+        left(factors.ar) * ENDLESS * (self.present as f64) < 1.0
+            || left(factors.seasonal_ar) * ENDLESS * seasons < 1.0
+    }
+
     /// The number of values whose density the likelihood counts.
     fn counted(&self) -> f64 {
         if self.diffuse.is_none() {

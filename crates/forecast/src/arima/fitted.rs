@@ -133,7 +133,7 @@ impl FittedArima {
             errors: all,
             log_likelihood,
             information: Information::new(log_likelihood, count, observations),
-            converged: solution.converged,
+            converged: solution.converged && !problem.loses_mean(solution),
             residuals: Vec::new(),
             unit,
             shift: problem.shift(),
@@ -273,7 +273,10 @@ impl FittedArima {
         self.information
     }
 
-    /// Whether the search came to where there is nothing left to gain.
+    /// Whether the search came to where there is nothing left to gain, and that is a model whose
+    /// parameters mean something: not where a model with a constant has an autoregressive root so near
+    /// 1 that its memory is 20 times as long as the series. The constant then stands for a slope: it may
+    /// be of any size. A difference, or a slope in the trend, is the better model.
     #[must_use]
     pub const fn converged(&self) -> bool {
         self.converged

@@ -33,17 +33,20 @@ const DISTINCT: f64 = 1e-4;
 /// The most iterations of a search with a finite variance of the start.
 const POLISH: usize = 60;
 
+/// The most places from which it starts beside the best.
+const POLISHED: usize = 2;
+
 /// The gain that ends it: the filter with a large variance at its start has few digits.
 const POLISH_GAIN: f64 = 1e-5;
 
 /// The number of searches that go on to the end.
-const FINE: usize = 3;
+const FINE: usize = 6;
 
-/// The number of scattered places from which a search starts.
-const PROMISING: usize = 4;
+/// The number of scattered places of each family from which a search starts.
+const PROMISING: usize = 3;
 
 /// How far behind the best a rough search may be to be gone on with.
-const CLOSE: f64 = 3.0;
+const CLOSE: f64 = 12.0;
 
 impl Problem {
     /// Searches from several starts, first roughly, then on from where that was best; from the next
@@ -95,20 +98,24 @@ impl Problem {
                 self.orders
             )));
         }
-        Ok(self.polish(fine, &mut likelihood, iterations))
+        Ok(self.polish(fine, found, &mut likelihood, iterations))
     }
 
-    /// The scattered places where the likelihood is largest.
+    /// The scattered places where the likelihood is largest, some of each family.
     fn promising(&self, likelihood: &mut Likelihood) -> Vec<Vec<f64>> {
-        let value = |start: Vec<f64>| {
+        let mut value = |start: Vec<f64>| {
             let value = likelihood.evaluate(&start, None)?;
             Some((value, start))
         };
-        let scattered = scattered_starts(&self.orders).into_iter();
-        let mut found: Vec<(f64, Vec<f64>)> = scattered.filter_map(value).collect();
-        found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        found.truncate(PROMISING);
-        found.into_iter().map(|(_, start)| start).collect()
+        let mut out = Vec::new();
+        for family in scattered_starts(&self.orders, &self.residual) {
+            let mut found: Vec<(f64, Vec<f64>)> =
+                family.into_iter().filter_map(&mut value).collect();
+            found.sort_by(|a, b| b.0.total_cmp(&a.0));
+            found.truncate(PROMISING);
+            out.extend(found.into_iter().map(|(_, start)| start));
+        }
+        out
     }
 
     /// The best of `solutions`, best first, for a start of infinite variance; improved where the
@@ -116,6 +123,7 @@ impl Problem {
     fn polish(
         &self,
         mut solutions: Vec<Solution>,
+        rough: Vec<Solution>,
         likelihood: &mut Likelihood,
         iterations: usize,
     ) -> Solution {
@@ -135,15 +143,22 @@ impl Problem {
         if here.is_some_and(|value| self.is_indifferent(likelihood, &filter, &best, value)) {
             return best;
         }
+        // The highest by the wanted likelihood, where a rough one may be on the way to another maximum.
         // Those that came to the same place would again.
-        let mut last = best.value;
-        solutions.sort_by(|a, b| b.value.total_cmp(&a.value));
-        solutions.retain(|one| {
-            let other = one.value < last - DISTINCT && one.value > best.value - CLOSE;
-            last = if other { one.value } else { last };
-            other
-        });
-        solutions.insert(0, best.clone());
+        let mut others: Vec<(f64, Solution)> = Vec::new();
+        for one in solutions.into_iter().chain(rough) {
+            let same = |other: &Solution| (one.value - other.value).abs() < DISTINCT;
+            if same(&best) || others.iter().any(|(_, other)| same(other)) {
+                continue;
+            }
+            if let Some(value) = self.log_likelihood(&one) {
+                others.push((value, one));
+            }
+        }
+        others.sort_by(|a, b| b.0.total_cmp(&a.0));
+        others.truncate(POLISHED);
+        let mut solutions = vec![best.clone()];
+        solutions.extend(others.into_iter().map(|(_, one)| one));
         let mut highest = f64::NEG_INFINITY;
         for one in solutions {
             let inverse = self.inverse_hessian(likelihood, &one);
