@@ -13,7 +13,10 @@ use crate::{Criterion, check};
 ///
 /// Each model is fitted as by [`Arima`] with its default trend, from the coefficients of its smaller
 /// neighbours too, so that a larger model is hardly ever worse than a smaller one. What could not be
-/// fitted is in the result with the reason.
+/// fitted is in the result with the reason. The search for each starts from those neighbours and one
+/// estimate, and goes on to the end from the best of them only, where [`Arima`] alone compares dozens of
+/// places and goes on from up to six: fit the model that was chosen again where its last decimals of
+/// likelihood matter.
 ///
 /// Criteria of models with different numbers of differences are of different values; they are
 /// compared all the same, as users of statsmodels do.

@@ -43,14 +43,14 @@ const POLISH_GAIN: f64 = 1e-5;
 const FINE: usize = 6;
 
 /// The number of scattered places of each family from which a search starts.
-const PROMISING: usize = 3;
+const PROMISING: usize = 2;
 
 /// How far behind the best a rough search may be to be gone on with.
 const CLOSE: f64 = 12.0;
 
 impl Problem {
-    /// Searches from several starts, first roughly, then on from where that was best; from the next
-    /// best where it did not converge. With `starts`, of a related model, the estimates of Hannan and
+    /// Searches from several starts, first roughly, then on from where that was best, and from the next
+    /// best that are on their way elsewhere. With `starts`, of a related model, the estimates of Hannan and
     /// Rissanen are the only others.
     pub(crate) fn solve(&self, starts: &[Vec<f64>], iterations: usize) -> Result<Solution> {
         let mut likelihood = self.likelihood();
@@ -76,7 +76,7 @@ impl Problem {
                 .map(|s| s.value)
                 .fold(f64::NEG_INFINITY, f64::max);
             // Others that are as good may end higher, unless they are on the same way.
-            let same = last - rough.value < ROUGH_GAIN;
+            let same = last - rough.value < ROUGH_GAIN || fine.iter().any(|s| is_near(s, rough));
             let behind = best > rough.value + CLOSE || fine.len() >= most;
             if fine.iter().any(|s| s.converged) && (same || behind) {
                 continue;
@@ -304,6 +304,12 @@ impl Problem {
             value: from.value,
         })
     }
+}
+
+/// Whether a rough search is about to end where another has ended.
+fn is_near(end: &Solution, rough: &Solution) -> bool {
+    let pairs = end.coefficients.iter().zip(&rough.coefficients);
+    end.value - rough.value < 0.5 && pairs.clone().all(|(a, b)| (a - b).abs() < 0.05)
 }
 
 /// Searches for the coefficients that maximise `likelihood`, from those given.

@@ -83,7 +83,9 @@ fn oscillating_places(orders: &Orders) -> Vec<Vec<f64>> {
         }
         out.extend(place(orders, &pair(0.9), &[0.0]));
         out.extend(place(orders, &[0.0], &negative(0.9)));
-        out.extend(place(orders, &[0.98], &negative(0.9)));
+        if orders.ar == 1 {
+            out.extend(place(orders, &[0.98], &negative(0.9)));
+        }
     }
     out
 }
