@@ -68,6 +68,26 @@ fn a_day_and_a_week_are_both_found() {
 }
 
 #[test]
+fn a_season_that_grows_is_not_taken_for_its_double() {
+    for (n, period) in [(120, 12), (144, 12), (96, 24), (2_000, 500), (1_000, 48)] {
+        let p = period as f64;
+        for growth in [0.5, 1.2, 2.0] {
+            let value = |i: usize| (growth * i as f64 / n as f64).exp() * (10.0 + 3.0 * wave(i, p));
+            let got = found(&series(n, 1, 0.0, value));
+            // Of few cycles the length is not known better.
+            let near = |points: usize| points.abs_diff(period) <= period / 25;
+            assert!(
+                got.len() == 1 && near(got[0]),
+                "{period} of {n}, {growth}: {got:?}"
+            );
+        }
+    }
+    // Where odd and even cycles differ, the double is the period.
+    let cycles = |i: usize| wave(i, 12.0) * if (i / 12).is_multiple_of(2) { 1.0 } else { 2.0 };
+    assert_eq!(found(&series(480, 3, 0.2, cycles)), [24]);
+}
+
+#[test]
 fn nothing_is_found_where_nothing_repeats() {
     let mut false_alarms = 0;
     for seed in 0..60 {

@@ -24,8 +24,9 @@ pub struct Period {
 /// autocorrelation, and those of its multiples, refine them. A candidate `p` is judged by the
 /// correlation of the series with itself `p` points later, after a moving average over `p` points
 /// was taken off: trends and random walks then show none. The shortest clear candidate counts; its
-/// cycle is taken off and the search goes on, so that a day and a week are both found. Halves,
-/// thirds and quarters of a longer period that was found are dropped. Peaks too rare to survive the
+/// cycle is taken off and the search goes on, so that a day and a week are both found. Of a
+/// period and its double, triple or quadruple the longer one counts where the series repeats itself
+/// clearly better after it, else the shorter one. Peaks too rare to survive the
 /// clipping are looked for in a second search, which clips at 12.
 ///
 /// Cost: O(n log n) time and O(n) memory for each period found.
@@ -77,6 +78,9 @@ const FEW_CYCLES: f64 = 0.45;
 
 /// A shorter candidate is preferred to the best one from this share of its strength on.
 const CLEAR_SHARE: f64 = 0.6;
+
+/// By how much the correlation must be higher after a multiple of a period for the multiple to count.
+const CLEARLY_BETTER: f64 = 0.1;
 
 impl PeriodSearch {
     /// The defaults: at most 3 periods of at least 3 points and a strength of 0.3.
@@ -166,6 +170,7 @@ impl PeriodSearch {
 
     fn find_prepared(&self, mut series: Vec<f64>) -> Result<Vec<Period>> {
         let n = series.len();
+        let original = &series.clone();
         let mut found: Vec<Period> = Vec::new();
         while found.len() < self.max_periods {
             let judged: Vec<Period> = self
@@ -194,10 +199,21 @@ impl PeriodSearch {
             found.push(period);
         }
         let is_part = |short: &Period| {
-            let of = |long: &Period| (2..=4).any(|times| near(short.points * times, long.points));
-            found.iter().any(of)
+            let whole = |long: &Period| {
+                let multiple = (2..=4).any(|times| near(short.points * times, long.points));
+                multiple && repeats_better(original, long.points, short.points)
+            };
+            found.iter().any(whole)
         };
-        let mut kept: Vec<Period> = found.iter().copied().filter(|p| !is_part(p)).collect();
+        let is_multiple = |long: &Period| {
+            let part = |short: &Period| {
+                let multiple = (2..=4).any(|times| near(short.points * times, long.points));
+                multiple && !repeats_better(original, long.points, short.points)
+            };
+            found.iter().any(part)
+        };
+        let mut kept = found.clone();
+        kept.retain(|period| !is_part(period) && !is_multiple(period));
         kept.sort_by(|a, b| b.strength.total_cmp(&a.strength));
         Ok(kept)
     }
@@ -255,12 +271,22 @@ impl PeriodSearch {
 /// Whether `n` points are too few to tell two periods apart.
 fn alike(a: usize, b: usize, n: usize) -> bool {
     let resolution = 2.0 * a as f64 * b as f64 / n as f64;
-    a.abs_diff(b) <= 1 || (a.abs_diff(b) as f64) < resolution && a.max(b) < 2 * a.min(b)
+    // Never a period and its double, which half of a point of error would otherwise mix up.
+    let close = 2 * a.max(b) < 3 * a.min(b);
+    a.abs_diff(b) <= 1 || (close && (a.abs_diff(b) as f64) < resolution)
 }
 
-/// Whether two periods are equal up to a point or a fiftieth.
+/// Whether a series repeats itself clearly better after `long` points than after its part `short`:
+/// only then its cycles differ in turn, and are not one and the same that swells or wanders.
+fn repeats_better(series: &[f64], long: usize, short: usize) -> bool {
+    let smooth = without_slower(series, long);
+    let [whole, part] = [long, short].map(|lag| correlation_at(&smooth, lag));
+    whole > part + CLEARLY_BETTER
+}
+
+/// Whether two periods are equal up to a point or 4 %.
 fn near(a: usize, b: usize) -> bool {
-    a.abs_diff(b) <= 1.max(b / 50)
+    a.abs_diff(b) <= 1.max(b / 25)
 }
 
 /// The series without holes, line and outliers, in robust standard deviations; none when too
