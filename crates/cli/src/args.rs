@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Drift(DriftArgs),
     /// Continue a channel of a CSV file, with intervals.
     Forecast(ForecastArgs),
+    /// Compare forecast models by their errors at past moments of a series.
+    Backtest(BacktestArgs),
     /// Check and describe configurations.
     Config {
         #[command(subcommand)]
@@ -224,6 +227,10 @@ pub(crate) struct ForecastArgs {
         allow_hyphen_values = true
     )]
     pub(crate) level: Option<Vec<f64>>,
+    /// Calibrate the intervals on the model's errors at past moments of the series, so that they
+    /// hold what they state (split conformal); the model is fitted up to ten times more.
+    #[arg(long)]
+    pub(crate) calibrate: bool,
     /// A parameter of the model, name=value. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
@@ -249,6 +256,67 @@ pub(crate) struct ForecastArgs {
     /// How the list is written.
     #[arg(long, value_enum, default_value = "text", requires = "list")]
     pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    /// The models; see `bongsu forecast --list`.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', required = true)]
+    pub(crate) model: Vec<String>,
+    /// How far ahead to forecast: steps, or a duration such as 30d.
+    #[arg(long, value_name = "N|DURATION")]
+    pub(crate) horizon: Length,
+    /// What is known at the first cutoff at least; without it three horizons.
+    #[arg(long, value_name = "N|DURATION")]
+    pub(crate) initial: Option<Length>,
+    /// From cutoff to cutoff; without it half a horizon. The last cutoff is a horizon before the end.
+    #[arg(long, visible_alias = "period", value_name = "N|DURATION")]
+    pub(crate) step: Option<Length>,
+    /// Fit to the latest part only; without it to all that is known.
+    #[arg(long, value_name = "N|DURATION")]
+    pub(crate) window: Option<Length>,
+    /// Fit anew at every so many cutoffs, and update between them.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) refit: usize,
+    /// The levels of the intervals that are judged, in percent.
+    #[arg(
+        long,
+        value_name = "PERCENT,...",
+        value_delimiter = ',',
+        default_value = "95",
+        allow_hyphen_values = true
+    )]
+    pub(crate) level: Vec<f64>,
+    /// The points of the season by whose naive forecast errors are scaled; without it found.
+    #[arg(long, value_name = "N")]
+    pub(crate) season: Option<usize>,
+    /// A parameter, name=value, of every model that has it, or of one as MODEL.NAME=VALUE. May be
+    /// given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Where the table goes; - is standard output.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// The channel that is forecast; without it the first.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
+    /// A row for each number of steps ahead, too.
+    #[arg(long)]
+    pub(crate) by_step: bool,
+    /// How the table is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: TableFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    Text,
+    Csv,
+    Markdown,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -22,6 +22,7 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
         channel: args.channel.clone(),
         horizon: args.horizon.unwrap_or_default(),
         levels: args.level.clone(),
+        calibrate: args.calibrate,
     };
     task.validate()?;
     let picture = args.plot.as_deref().map(Picture::of).transpose()?;
@@ -60,6 +61,9 @@ fn describe(table: &Table, forecast: &TableForecast, args: &ForecastArgs) {
     let summary = &forecast.summary;
     for failure in &summary.failures {
         tracing::warn!("a member could not be fitted: {failure}");
+    }
+    for note in &forecast.notes {
+        tracing::warn!("{note}");
     }
     if !summary.converged {
         tracing::warn!("the fit did not converge: the forecast may be off");

@@ -4,6 +4,7 @@
 //! `--fail-on-anomaly` was given.
 
 mod args;
+mod backtest;
 mod config;
 mod demo;
 mod detect;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Stream(args) => stream::stream(&args),
         Command::Drift(args) => drift::drift(&args, arguments.quiet),
         Command::Forecast(args) => forecast::forecast(&args, arguments.quiet),
+        Command::Backtest(args) => backtest::backtest(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),
     };

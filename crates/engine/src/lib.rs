@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod backtest;
 mod collect;
 pub mod config;
 mod consecutive;
@@ -45,6 +46,7 @@ mod state;
 pub mod stream;
 mod table;
 
+pub use backtest::{BacktestTask, Length, ModelBacktest, Scores, TableBacktest, backtest};
 pub use collect::{Collector, Point, Track};
 pub use detect::{DetectRequest, DetectedRow, are_limits_wrong, detect, tell_outside_limits};
 pub use drift::{DriftRequest, find_drift};

@@ -242,6 +242,7 @@ const SETTLES: &[(&str, usize)] = &[
     ("online-mad", 5),
     ("seasonal-profile", 5),
     ("holt-winters", 5),
+    ("forecast", 5),
 ];
 
 #[test]

@@ -25,6 +25,7 @@
 //! | [`Backtest`] | forecasts from moments of the past, against what came |
 //! | [`Conformal`] | intervals of any model, calibrated so that they hold what they state |
 //! | [`ForecastDetector`] | any model as a detector: a band that moves, every value judged by a forecast |
+//! | [`OnlineForecaster`] | the same point by point, for live metrics |
 //! | [`batch`] | many series on all threads |
 //!
 //! Every model implements [`Forecaster`](bongsu_core::Forecaster); its fitted type implements
@@ -66,7 +67,7 @@ pub use ces::{Ces, FittedCes};
 pub use conformal::{Conformal, FittedConformal};
 pub use cross_validation::{CrossValidation, Validated};
 pub use croston::{Croston, FittedCroston};
-pub use detector::{FittedForecastDetector, ForecastDetector};
+pub use detector::{FittedForecastDetector, ForecastDetector, ForecastStream, OnlineForecaster};
 pub use ensemble::{Ensemble, FittedEnsemble};
 pub use ets::{Ets, FittedEts};
 pub use information::{Criterion, Information};

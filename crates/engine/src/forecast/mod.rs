@@ -1,5 +1,6 @@
 //! Forecasts of a table: the library side of `bongsu forecast`.
 
+mod calibrated;
 mod fitted;
 mod output;
 
@@ -10,6 +11,7 @@ use bongsu_core::{
 };
 use bongsu_forecast::Timeline;
 
+use self::calibrated::{calibrated, forecast_calibrated};
 pub use self::fitted::ModelSummary;
 use self::fitted::fit;
 use crate::registry::forecast::{ForecastModel, ForecastPlan};
@@ -36,6 +38,9 @@ pub struct ForecastTask {
     /// The levels of the intervals in percent, each in (0, 100) and another; without them those
     /// that are usual for the model: 80 and 95, or the one that its parameters say.
     pub levels: Option<Vec<f64>>,
+    /// Whether the intervals are calibrated on the model's own errors in the past (split conformal),
+    /// so that they hold what they state; then models without intervals have some as well.
+    pub calibrate: bool,
 }
 
 impl ForecastTask {
@@ -60,12 +65,12 @@ impl ForecastTask {
     /// The levels in percent.
     fn percents(&self, plan: &ForecastPlan<'_>) -> Result<Vec<f64>, Error> {
         let usual = plan.usual_level()?;
-        let gives = plan.spec().intervals && usual != Some(0.0);
+        let gives = self.calibrate || plan.spec().intervals && usual != Some(0.0);
         let Some(levels) = &self.levels else {
             return Ok(match usual {
                 _ if !gives => Vec::new(),
-                Some(level) => vec![level],
-                None => LEVELS.to_vec(),
+                Some(level) if level > 0.0 => vec![level],
+                _ => LEVELS.to_vec(),
             });
         };
         if !gives && !levels.is_empty() {
@@ -84,20 +89,35 @@ impl ForecastTask {
         }
         Ok(levels.clone())
     }
+}
 
-    /// The place of the channel that is forecast.
-    fn column(&self, table: &Table) -> Result<usize, Error> {
-        let Some(name) = &self.channel else {
-            return Ok(0);
-        };
-        let found = table.channels.iter().position(|channel| channel == name);
-        found.ok_or_else(|| {
-            Error::config(format!(
-                "the input has no channel `{name}`; it has: {}",
-                table.channels.join(", ")
-            ))
-        })
-    }
+/// The place of the channel of this name; of the first without one.
+pub(crate) fn column(channel: Option<&str>, table: &Table) -> Result<usize, Error> {
+    let Some(name) = channel else {
+        return Ok(0);
+    };
+    let found = table.channels.iter().position(|channel| channel == name);
+    found.ok_or_else(|| {
+        Error::config(format!(
+            "the input has no channel `{name}`; it has: {}",
+            table.channels.join(", ")
+        ))
+    })
+}
+
+/// An error where rows do not move on in time.
+pub(crate) fn check_order(table: &Table) -> Result<(), Error> {
+    let Some(&row) = table.late_rows.first() else {
+        return Ok(());
+    };
+    let text = table.timestamp_texts.get(row).map_or("", String::as_str);
+    Err(Error::input(format!(
+        "{} of the rows are not after those before them, the first is row {} (`{}`): sort the \
+         rows by time and keep one of each",
+        table.late_rows.len(),
+        row + 1,
+        shown(text)
+    )))
 }
 
 /// A forecast of a channel of a table, and the model that made it.
@@ -121,6 +141,8 @@ pub struct TableForecast {
     pub values: Vec<f64>,
     /// What the model would have forecast one step ahead; NaN where it says nothing.
     pub fitted: Vec<f64>,
+    /// What is to be said of calibrated intervals.
+    pub notes: Vec<String>,
     format: TimeFormat,
 }
 
@@ -155,17 +177,8 @@ pub struct TableForecast {
 pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Error> {
     let plan = task.plan()?;
     let percents = task.percents(&plan)?;
-    let column = task.column(table)?;
-    if let Some(&row) = table.late_rows.first() {
-        let text = table.timestamp_texts.get(row).map_or("", String::as_str);
-        return Err(Error::input(format!(
-            "{} of the rows are not after those before them, the first is row {} (`{}`): sort the \
-             rows by time and keep one of each",
-            table.late_rows.len(),
-            row + 1,
-            shown(text)
-        )));
-    }
+    let column = column(task.channel.as_deref(), table)?;
+    check_order(table)?;
     let channel = table.channels.get(column).cloned().unwrap_or_default();
     let labels = Labels::from_pairs([(METRIC_NAME, channel.as_str())])?;
     let observed = table.values.column(column).to_vec();
@@ -184,7 +197,14 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
     let (fitted, summary) = fit(plan.spec().name, &model, &series)?;
     let levels: Vec<f64> = percents.iter().map(|percent| percent / 100.0).collect();
     let request = ForecastRequest::steps(task.horizon).levels(&levels);
-    let forecast = fitted.forecast(&request)?;
+    let mut notes = Vec::new();
+    let forecast = if task.calibrate && !levels.is_empty() {
+        let relative = plan.spec().intervals && plan.usual_level()? != Some(0.0);
+        let band = calibrated(&model, task.horizon, relative, &series);
+        forecast_calibrated(band, fitted.as_ref(), &request, relative, &mut notes)?
+    } else {
+        fitted.forecast(&request)?
+    };
     if let Some(at) = forecast.mean.iter().position(|mean| !mean.is_finite()) {
         return Err(Error::input(format!(
             "the forecast {} steps ahead is beyond what floats can tell; ask for fewer steps or \
@@ -205,6 +225,7 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
         timestamps,
         fitted: pairs.map(|(value, residual)| value - residual).collect(),
         values,
+        notes,
         format: TimeFormat::of(text),
     })
 }

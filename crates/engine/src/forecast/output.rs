@@ -44,6 +44,7 @@ impl TableForecast {
     /// `schema` (1), `model`, `description`, `channel`, `period`, `order` and `seasonal_order` (null
     /// but for an ARIMA), `parameters`, `standard_errors`, `log_likelihood`, `aic`, `aicc` and `bic`
     /// (null where there is no likelihood), `converged`, `members` and `failures` for an ensemble,
+    /// `notes` where there is something to say of calibrated intervals,
     /// and `forecast`: objects of `timestamp`, `mean`, `lower_80`, `upper_80` and so on, each time
     /// a number where the table's are, else a text.
     #[must_use]
@@ -74,6 +75,9 @@ impl TableForecast {
             if !summary.members.is_empty() {
                 fields.insert("members".to_owned(), json!(summary.members));
                 fields.insert("failures".to_owned(), json!(summary.failures));
+            }
+            if !self.notes.is_empty() {
+                fields.insert("notes".to_owned(), json!(self.notes));
             }
             fields.insert("forecast".to_owned(), self.rows());
         }

@@ -65,6 +65,7 @@ pub(super) const ADAPTIVE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let config = OnlineMad::new()
                 .half_life(p.number("half_life")?)?
@@ -115,6 +116,7 @@ pub(super) const ADAPTIVE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let config = SeasonalProfile::new()
                 .bins(p.choice("bins", &BINS)?)?
@@ -163,6 +165,7 @@ pub(super) const ADAPTIVE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let config = HoltWinters::new()
                 .season(p.parse("period")?)?

@@ -62,6 +62,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Batch(|p| {
             let config = Gesd::new()
                 .alpha(p.number("alpha")?)?
@@ -101,6 +102,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let mut config = Shesd::new()
                 .alpha(p.number("alpha")?)?
@@ -149,6 +151,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
             ("threshold", "3"),
         ],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let bins = [
                 ("hour-of-day", Bins::HourOfDay),
@@ -180,6 +183,7 @@ pub(super) const COLUMNS: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let mut config = Seasonal::stl()
                 .robust(p.flag("robust")?)

@@ -339,6 +339,7 @@ pub fn method(name: &str, given: &BTreeMap<String, String>) -> Result<DriftMetho
         name: spec.name,
         parameters: [spec.parameters, &[]],
         classic: &[],
+        inner: None,
     };
     let method = (spec.make)(&Parameters::new(takes, given)?)?;
     method.validate()?;

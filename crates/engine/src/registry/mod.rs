@@ -5,6 +5,7 @@ mod any_features;
 mod columns;
 pub mod drift;
 pub mod forecast;
+mod forecaster;
 mod markdown;
 mod multivariate;
 mod online;
@@ -20,6 +21,7 @@ use std::fmt;
 use bongsu_core::{FitDetectorDyn, Result as CoreResult};
 
 pub use any_features::{AnyFeatures, ForFeatures};
+pub use forecaster::ForecasterStream;
 pub use markdown::markdown;
 pub use parameter::{COMMON_PARAMETERS, ParameterSpec, REFIT_PARAMETERS, take_filter};
 pub use refitted::Refitted;
@@ -37,6 +39,7 @@ pub const DETECTORS: &[&[DetectorSpec]] = &[
     sequences::SEQUENCES,
     multivariate::MULTIVARIATE,
     adaptive::ADAPTIVE,
+    forecaster::FORECASTER,
 ];
 
 /// Every detector.
@@ -57,6 +60,8 @@ pub struct DetectorSpec {
     pub classic: &'static [(&'static str, &'static str)],
     /// What it judges.
     pub input: Input,
+    /// How the parameters of what it is made of begin, where it is made of something.
+    inner: Option<&'static str>,
     method: Method,
 }
 
@@ -86,6 +91,7 @@ impl DetectorSpec {
             name: self.name,
             parameters: [self.parameters, refit],
             classic: self.classic,
+            inner: self.inner,
         }
     }
 

@@ -103,6 +103,7 @@ pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Stream(|p| {
             let detector = AnyFeatures::new(half_space_trees(p)?, bound(p)?)?;
             Ok(StreamState::HalfSpaceTrees(Box::new(detector)))
@@ -146,6 +147,7 @@ pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Stream(|p| {
             let config = RandomCutForest::new()
                 .trees(p.integer("trees")?)?
@@ -185,6 +187,7 @@ pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Stream(|p| {
             let config = MicroClusters::new()
                 .clusters(p.integer("clusters")?)?
@@ -218,6 +221,7 @@ pub(super) const MULTIVARIATE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Stream(|p| {
             let config = Loda::new()
                 .projections(p.integer("projections")?)?

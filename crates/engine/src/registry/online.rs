@@ -36,6 +36,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let config = ZScore::new()
                 .window(p.integer("window")?)?
@@ -58,6 +59,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Both {
             stream: |p| {
                 let config = robust_z(p)?.window(p.moving_window(100)?)?;
@@ -80,6 +82,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Both {
             stream: |p| {
                 let config = iqr(p)?.window(p.moving_window(100)?)?;
@@ -137,6 +140,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let config = Ewma::new()
                 .threshold(p.number("threshold")?)?
@@ -192,6 +196,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let mut config = Cusum::new()
                 .slack(p.number("slack")?)?
@@ -244,6 +249,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let (level, depth) = (p.number("level")?, p.integer("depth")?);
             let needed =
@@ -295,6 +301,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let config = Bocpd::new()
                 .model(p.parse("model")?)
@@ -326,6 +333,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Column,
+        inner: None,
         method: Method::Stream(|p| {
             let config = TwoWindow::new()
                 .test(p.parse("test")?)
@@ -378,6 +386,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Both {
             stream: |p| {
                 let config = spectral_residual(p)?.window(p.moving_window(251)?)?;

@@ -110,6 +110,8 @@ pub(super) struct Takes {
     pub(super) parameters: [&'static [ParameterSpec]; 2],
     /// What the preset `classic` sets.
     pub(super) classic: &'static [(&'static str, &'static str)],
+    /// How the parameters of what it is made of begin, which are checked there.
+    pub(super) inner: Option<&'static str>,
 }
 
 impl Takes {
@@ -130,7 +132,8 @@ impl<'a> Parameters<'a> {
     /// When there is no parameter of a given name.
     pub(super) fn new(takes: Takes, given: &'a BTreeMap<String, String>) -> Result<Self, Error> {
         let parameters = Self { takes, given };
-        for key in given.keys() {
+        let is_inner = |key: &str| takes.inner.is_some_and(|prefix| key.starts_with(prefix));
+        for key in given.keys().filter(|key| !is_inner(key)) {
             if parameters.row(key).is_none() {
                 let known: Vec<&str> = takes.all().map(|p| p.name).collect();
                 let hint = crate::config::nearest(key, known.iter().copied()).map_or_else(
@@ -154,6 +157,14 @@ impl<'a> Parameters<'a> {
 
     pub(super) const fn given(&self) -> &'a BTreeMap<String, String> {
         self.given
+    }
+
+    /// The parameters that begin with `prefix`, without it.
+    pub(super) fn inner(&self, prefix: &str) -> BTreeMap<String, String> {
+        let pairs = self.given.iter();
+        pairs
+            .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())))
+            .collect()
     }
 
     fn row(&self, name: &str) -> Option<&'static ParameterSpec> {

@@ -57,6 +57,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         parameters: &[WINDOW, STRIDE, scaling("none"), CAUSAL, CONTAMINATION],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| windows(p, Subsequences::sub_pca)),
     },
     DetectorSpec {
@@ -72,6 +73,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let knn = Knn::new().neighbors(p.integer("neighbors")?)?;
             windows(p, move || Subsequences::new(knn.clone()))
@@ -91,6 +93,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let clusters = KMeans::new()
                 .clusters(p.integer("clusters")?)?
@@ -119,6 +122,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let forest = IsolationForest::new()
                 .trees(p.integer("trees")?)?
@@ -149,6 +153,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let config = Poly::new()
                 .window(p.integer("window")?)?
@@ -176,6 +181,7 @@ pub(super) const SEQUENCES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Series,
+        inner: None,
         method: Method::Batch(|p| {
             let lengths: usize = p.integer("lengths")?;
             if !(1..=16).contains(&lengths) {

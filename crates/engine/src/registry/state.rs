@@ -9,7 +9,7 @@ use bongsu_stream::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{AnyFeatures, Refitted};
+use super::{AnyFeatures, ForecasterStream, Refitted};
 
 /// The state of a streaming detector of any kind, as it is kept between runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub enum StreamState {
     SeasonalProfile(Box<SeasonalProfileStream>),
     /// `holt-winters`
     HoltWinters(Box<HoltWintersStream>),
+    /// `forecast`
+    Forecaster(Box<ForecasterStream>),
 }
 
 macro_rules! each {
@@ -71,6 +73,7 @@ macro_rules! each {
             StreamState::OnlineMad($detector) => $call,
             StreamState::SeasonalProfile($detector) => $call,
             StreamState::HoltWinters($detector) => $call,
+            StreamState::Forecaster($detector) => $call,
         }
     };
 }

@@ -75,6 +75,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[("contamination", "0.1")],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let config = IsolationForest::new()
                 .trees(p.integer("trees")?)?
@@ -114,6 +115,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let config = Pca::new()
                 .components(components(p)?)?
@@ -165,6 +167,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let bins = p
                 .unless("bins", "auto")?
@@ -183,6 +186,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         parameters: &[CONTAMINATION],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let share = p.number("contamination")?;
             Ok(Box::new(Copod::new().contamination(share)?))
@@ -194,6 +198,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         parameters: &[CONTAMINATION],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let share = p.number("contamination")?;
             Ok(Box::new(Ecod::new().contamination(share)?))
@@ -217,6 +222,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[("contamination", "0.1")],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let config = Lof::new()
                 .neighbors(p.integer("neighbors")?)?
@@ -250,6 +256,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let distances = [
                 ("largest", KnnDistance::Largest),
@@ -314,6 +321,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let kernels = [
                 ("rbf", Kernel::Rbf),
@@ -366,6 +374,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let config = Cblof::new()
                 .clusters(p.integer("clusters")?)?
@@ -406,6 +415,7 @@ pub(super) const TABLES: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Batch(|p| {
             let mut config = ExtendedIsolationForest::new()
                 .trees(p.integer("trees")?)?

@@ -33,6 +33,10 @@ fn edges(domain: &str) -> (Vec<String>, Vec<String>) {
 /// As [`edges`], of values that have several parts.
 fn tuple(domain: &str) -> Option<([&'static str; 5], [&'static str; 3])> {
     Some(match domain {
+        "a forecast model" => (
+            ["arma", "croston", "", "auto-etz", "model"],
+            ["naive", "theta", "auto-arima"],
+        ),
         "p,d,q with p and q to 32, d to 4" => (
             ["1,1", "33,0,0", "0,5,0", "0,0,33", "1,1,1,1"],
             ["0,0,0", "32,4,32", "1, 0, 1"],
@@ -66,6 +70,7 @@ fn range(range: &str) -> Option<(Vec<String>, Vec<String>)> {
         "(0, 1]" => (&["0", "1.01", "NaN"], &["1e-3", "1"]),
         "(0, 1 - level)" => (&["0", "0.03", "NaN"], &["1e-6", "0.01"]),
         "[0.5, 1)" => (&["0.49", "1", "NaN"], &["0.5", "0.97"]),
+        "(0, 100)" => (&["0", "100", "NaN"], &["1e-3", "99.9"]),
         "(0, 1)" => (&["0", "1", "NaN"], &["1e-3", "0.99"]),
         "[1, 1000000]" => (&["0.99", "1000001", "NaN"], &["1", "2.5", "1000000"]),
         "[-2, 5]" => (&["-2.01", "5.01", "NaN"], &["-2", "0", "5"]),

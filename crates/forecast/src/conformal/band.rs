@@ -11,6 +11,17 @@ use crate::check;
 /// The coverage within one standard deviation of a normal: the band whose half is the unit.
 pub(super) const ONE_DEVIATION: f64 = 0.682_689_492_137_085_9;
 
+/// What a calibrated bound is based on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// The errors of that many steps ahead.
+    Step,
+    /// The errors of all steps together, as those of one are too few for the level.
+    AllSteps,
+    /// The model's own interval, as there are too few errors of any kind.
+    Model,
+}
+
 /// Bands of any model, calibrated by how far its past forecasts were off.
 ///
 /// The score of a past forecast is `|y - f|` over the half-width of the model's own band of one
@@ -142,12 +153,31 @@ impl ConformalBand {
         }
     }
 
+    /// What the reach of the band of `level` is based on `step` steps ahead (from 1).
+    #[must_use]
+    pub fn basis(&self, step: usize, level: f64) -> Basis {
+        let own = step.checked_sub(1).and_then(|i| self.scores.get(i));
+        if own.map_or(0, Vec::len) >= needed(level) {
+            Basis::Step
+        } else if self.count() >= needed(level) {
+            Basis::AllSteps
+        } else {
+            Basis::Model
+        }
+    }
+
     /// The forecast of `model`, with calibrated intervals in the place of its own.
+    ///
+    /// No rank of few errors has a high coverage: of `m` origins the largest has `m / (m + 1)`. So,
+    /// where a step has too few scores for the level and those of all steps count together
+    /// ([`Basis::AllSteps`]), a bound is that of the model where it lies further out, and where even
+    /// those are too few ([`Basis::Model`]) the model's alone. A model without intervals has none to
+    /// fall back to.
     ///
     /// # Errors
     /// When the model cannot forecast, the request goes further than [`ConformalBand::horizon`] or
     /// asks for moments instead of steps, a level is outside (0, 1), or there are too few scores for
-    /// one.
+    /// one and the model has no intervals.
     pub fn forecast(
         &self,
         model: &dyn FittedForecaster,
@@ -160,12 +190,18 @@ impl ConformalBand {
         };
         check::count("horizon", steps, 1, self.horizon())?;
         check::levels(request.levels)?;
-        let own: &[f64] = if self.relative { &[ONE_DEVIATION] } else { &[] };
+        let mut own = Vec::new();
+        if self.relative {
+            own.push(ONE_DEVIATION);
+            own.extend(request.levels);
+        }
         let mut forecast = model.forecast(&ForecastRequest {
-            levels: own,
+            levels: &own,
             ..*request
         })?;
-        let units = forecast.intervals.pop();
+        let mut intervals = std::mem::take(&mut forecast.intervals).into_iter();
+        let units = intervals.next();
+        let mut models = intervals.map(Some).chain(std::iter::repeat(None));
         let half = |row: usize, mean: f64, above: bool| {
             let bounds = units.as_ref().and_then(|units| {
                 let (lower, upper) = (units.lower.get(row)?, units.upper.get(row)?);
@@ -174,11 +210,28 @@ impl ConformalBand {
             self.half(mean, bounds.as_ref(), above)
         };
         let interval = |&level: &f64| {
+            let model = models.next().flatten();
             let (mut lower, mut upper) = (Vec::new(), Vec::new());
             for (row, &mean) in forecast.mean.iter().enumerate() {
-                let reach = self.reach(row + 1, level)?;
-                lower.push((mean - reach * half(row, mean, false)).max(f64::MIN));
-                upper.push((mean + reach * half(row, mean, true)).min(f64::MAX));
+                let own = model.as_ref().and_then(|own: &PredictionInterval| {
+                    Some([*own.lower.get(row)?, *own.upper.get(row)?])
+                });
+                let [below, above] = match (self.basis(row + 1, level), own) {
+                    (Basis::Model, Some(own)) => own,
+                    (basis, own) => {
+                        let reach = self.reach(row + 1, level)?;
+                        let below = (mean - reach * half(row, mean, false)).max(f64::MIN);
+                        let above = (mean + reach * half(row, mean, true)).min(f64::MAX);
+                        match own {
+                            Some([lower, upper]) if basis == Basis::AllSteps => {
+                                [below.min(lower), above.max(upper)]
+                            }
+                            _ => [below, above],
+                        }
+                    }
+                };
+                lower.push(below);
+                upper.push(above);
             }
             Ok(PredictionInterval {
                 level,

@@ -12,7 +12,7 @@ use crate::model::{FittedModel, Model};
 use crate::{Backtest, Refit, Timeline, check};
 
 pub use adaptive::Adaptive;
-pub use band::ConformalBand;
+pub use band::{Basis, ConformalBand};
 
 /// The least scores that have one of the rank a level asks for: `level / (1 - level)`, rounded up.
 pub(crate) fn needed(level: f64) -> usize {
@@ -166,6 +166,18 @@ impl Conformal {
     /// When a parameter is outside its domain, the series is too short for one origin, or the model
     /// cannot be fitted or cannot forecast at any origin.
     pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedConformal> {
+        let band = self.calibrate(series)?;
+        Ok(FittedConformal {
+            model: self.model.fit(series)?,
+            band,
+        })
+    }
+
+    /// The band alone, without the last fit to all of the series.
+    ///
+    /// # Errors
+    /// As [`Conformal::fit`].
+    pub fn calibrate(&self, series: &SeriesView<'_>) -> Result<ConformalBand> {
         self.validate()?;
         let (_, values) = Timeline::of(series)?;
         let n = values.len();
@@ -180,11 +192,7 @@ impl Conformal {
         if self.relative {
             backtest = backtest.levels(&[backtest_level()])?;
         }
-        let band = ConformalBand::calibrate(self.method, &backtest.run(&self.model, series)?)?;
-        Ok(FittedConformal {
-            model: self.model.fit(series)?,
-            band,
-        })
+        ConformalBand::calibrate(self.method, &backtest.run(&self.model, series)?)
     }
 }
 

@@ -1,6 +1,9 @@
 //! A forecaster as a detector: every value is judged by a forecast that has not seen it.
 
+mod clock;
 mod fitted;
+mod online;
+mod stream;
 mod walk;
 
 use bongsu_core::ndarray::ArrayView2;
@@ -12,6 +15,8 @@ use crate::model::Model;
 use crate::{Timeline, check};
 
 pub use fitted::FittedForecastDetector;
+pub use online::OnlineForecaster;
+pub use stream::ForecastStream;
 
 use walk::Walk;
 
@@ -56,7 +61,8 @@ pub fn deviation_percent(value: f64, predicted: f64) -> f64 {
 /// keeps the stated share of values inside in the long run, see [`Adaptive`].
 ///
 /// Cost: a fit every `refit` steps, and a forecast and an update a step. A fitted detector holds its
-/// model and 32 bytes a step it learned from. Scoring later rows copies the model once a call.
+/// model and 32 bytes a step it learned from. Scoring later rows copies the model once a
+/// call; for points that come one by one see [`OnlineForecaster`], which does not.
 ///
 /// Source: as the model; the band and the share follow Hyndman & Athanasopoulos 2021, *Forecasting:
 /// Principles and Practice*, 5.5.

@@ -1,14 +1,15 @@
 //! The way of a model through a series, one value after another.
 
 use bongsu_core::{
-    ErrorKind, Expectation, FittedForecaster, ForecastRequest, Labels, Result, SeriesView,
+    Error, ErrorKind, Expectation, FittedForecaster, ForecastRequest, Labels, Result, SeriesView,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 use super::ForecastDetector;
 use crate::conformal::Adaptive;
-use crate::model::FittedModel;
+use crate::model::{FittedModel, Model};
+use crate::timeline::Step;
 use crate::{Timeline, check};
 
 /// Of the largest magnitude: a half-band is never below that, so that the rounding of a metric that is
@@ -56,7 +57,7 @@ impl Walk {
         for value in values {
             walk.largest = walk.largest.max(value.abs());
         }
-        let band = walk.band(config)?;
+        let band = walk.band(config.level, 1)?;
         let halves = [band.expected - band.lower, band.upper - band.expected];
         let mut last = 0.0;
         let residuals = walk.model.residuals().to_vec();
@@ -82,10 +83,10 @@ impl Walk {
         Ok((walk, judged))
     }
 
-    /// What is expected of the next step, by the model.
-    fn band(&self, config: &ForecastDetector) -> Result<Expectation> {
-        let steps = self.untold + 1;
-        let levels = [config.level];
+    /// What is expected `ahead` steps after the last one, by the model.
+    pub(super) fn band(&self, level: f64, ahead: usize) -> Result<Expectation> {
+        let steps = self.untold.saturating_add(ahead);
+        let levels = [level];
         let request = ForecastRequest::steps(steps).levels(&levels);
         let forecast = self.model.forecast(&request)?;
         let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
@@ -112,7 +113,7 @@ impl Walk {
     }
 
     /// The band as calibration makes it.
-    fn calibrated(&self, mut band: Expectation) -> Expectation {
+    pub(super) fn calibrated(&self, mut band: Expectation) -> Expectation {
         if let Some(reach) = self.adaptive.as_ref().and_then(Adaptive::reach) {
             let floor = (FLOOR * self.largest).max(f64::MIN_POSITIVE);
             let below = (reach * (band.expected - band.lower)).max(floor);
@@ -122,7 +123,7 @@ impl Walk {
         band
     }
 
-    fn calibrate(&mut self, band: &Expectation, value: f64) -> Result<()> {
+    pub(super) fn calibrate(&mut self, band: &Expectation, value: f64) -> Result<()> {
         match &mut self.adaptive {
             Some(adaptive) if !value.is_nan() => {
                 adaptive.observe(super::fitted::score(value, band).min(f64::MAX))
@@ -133,17 +134,26 @@ impl Walk {
 
     /// Judges the next value, then takes it into account.
     pub(super) fn step(&mut self, config: &ForecastDetector, value: f64) -> Result<Expectation> {
-        let band = self.band(config)?;
+        let band = self.band(config.level, 1)?;
         let judged = self.calibrated(band);
         self.calibrate(&band, value)?;
-        self.largest = self.largest.max(value.abs());
+        self.take(value, config.window)?;
+        if self.since >= config.refit {
+            self.refit(&config.model, config.window);
+        }
+        Ok(judged)
+    }
+
+    /// Takes the value of the next step into account, without a new fit.
+    pub(super) fn take(&mut self, value: f64, window: usize) -> Result<()> {
         let timeline = self.timeline.extended(1)?;
+        let now = [timeline.at(timeline.len() - 1)?];
+        self.largest = self.largest.max(value.abs());
         self.recent.push(value);
         // Removed by the thousand, or by the window: then a step costs O(1).
-        if self.recent.len() >= 2 * config.window {
-            self.recent.drain(..self.recent.len() - config.window);
+        if self.recent.len() >= 2 * window {
+            self.recent.drain(..self.recent.len() - window);
         }
-        let now = [timeline.at(timeline.len() - 1)?];
         self.timeline = timeline;
         self.since += 1;
         let told = self.untold == 0;
@@ -163,22 +173,56 @@ impl Walk {
                 }
             }
         }
-        if self.since >= config.refit {
-            self.refit(config)?;
-        }
-        Ok(judged)
+        Ok(())
     }
 
-    fn refit(&mut self, config: &ForecastDetector) -> Result<()> {
-        let skipped = self.recent.len().saturating_sub(config.window);
-        let values = self.recent.get(skipped..).unwrap_or_default();
-        let start = self.timeline.len().saturating_sub(values.len());
-        let times = times(&self.timeline, start)?;
-        self.since = 0;
-        match config.model.fit(&view(&times, values)?) {
-            Ok(model) => (self.model, self.untold) = (model, 0),
-            Err(_) => self.failed_refits += 1,
+    /// The last values, as many as a fit takes.
+    pub(super) fn window(&self, window: usize) -> &[f64] {
+        let skipped = self.recent.len().saturating_sub(window);
+        self.recent.get(skipped..).unwrap_or_default()
+    }
+
+    fn refit(&mut self, model: &Model, window: usize) {
+        let len = self.window(window).len();
+        let start = self.timeline.len().saturating_sub(len);
+        if self.refit_at(model, window, start, self.timeline).is_err() {
+            self.failed_refits += 1;
         }
+    }
+
+    /// As on a grid that starts with the values to be fitted to, so that its length stays that of
+    /// the window, and ends at `now`.
+    pub(super) fn refit_anchored(
+        &mut self,
+        model: &Model,
+        window: usize,
+        now: Timestamp,
+    ) -> Result<()> {
+        let len = self.window(window).len();
+        self.recent.drain(..self.recent.len() - len);
+        let Step::Millis(step) = self.timeline.step() else {
+            return Err(Error::unsupported("a grid of months does not move"));
+        };
+        let back = i64::try_from(len.saturating_sub(1)).unwrap_or(i64::MAX);
+        let start = now.as_millis().saturating_sub(step.saturating_mul(back));
+        let anchored = Timeline::new(Timestamp::from_millis(start), self.timeline.step(), len)?;
+        self.refit_at(model, window, 0, anchored)
+    }
+
+    /// Fits `model` to the last values, whose first lies at the index `start` of `timeline`.
+    fn refit_at(
+        &mut self,
+        model: &Model,
+        window: usize,
+        start: usize,
+        timeline: Timeline,
+    ) -> Result<()> {
+        let times = times(&timeline, start)?;
+        self.since = 0;
+        let fitted = model.fit(&view(&times, self.window(window))?)?;
+        // Of values beyond all scales a model may come out that could not be saved.
+        fitted.validate()?;
+        (self.model, self.timeline, self.untold) = (fitted, timeline, 0);
         Ok(())
     }
 
@@ -195,7 +239,7 @@ impl Walk {
         if inside {
             Ok(())
         } else {
-            Err(bongsu_core::Error::snapshot(
+            Err(Error::snapshot(
                 "the state of a forecaster as a detector does not fit its grid",
             ))
         }

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use bongsu_core::{Error as CoreError, Result as CoreResult};
 use bongsu_forecast::transform::{Transform, Transformed};
-use bongsu_forecast::{Ensemble, Member, Mstl, Prophet};
+use bongsu_forecast::{Ensemble, Member, Model, Mstl, Prophet};
 use bongsu_stats::period::PeriodSearch;
 
 use super::markdown::{parameter_table, section};
@@ -77,6 +77,20 @@ pub enum ForecastModel {
     Prophet(Box<Prophet>),
 }
 
+impl ForecastModel {
+    /// The model as detectors and calibrated bands hold it.
+    #[must_use]
+    pub fn into_model(self) -> Model {
+        match self {
+            Self::Plain(model) => model.into(),
+            Self::Transformed(model) => model.into(),
+            Self::Ensemble(model) => model.into(),
+            Self::Mstl(model) => model.into(),
+            Self::Prophet(model) => (*model).into(),
+        }
+    }
+}
+
 /// Parameters of every model that is not made of others, and not Prophet's.
 pub const TRANSFORM_PARAMETERS: &[ParameterSpec] = &[
     parameter(
@@ -123,6 +137,7 @@ impl ForecastSpec {
             name: self.name,
             parameters: [self.parameters, shared],
             classic: &[],
+            inner: None,
         }
     }
 
@@ -264,7 +279,7 @@ impl<'a> ForecastPlan<'a> {
         }
         // A season that the model cannot have is none.
         let possible = |&points: &usize| self.spec.model(&self.parameters, &[points]).is_ok();
-        // The strongest alone first: among several it can pass for a part of a weaker one.
+        // The first that is found first, a day rather than a week that is a little stronger.
         for search in [search.clone().max_periods(1)?, search] {
             let found = search.find(values)?;
             let mut points = found.iter().map(|period| period.points);
