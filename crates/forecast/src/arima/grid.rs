@@ -15,7 +15,7 @@ use crate::{Criterion, check};
 /// neighbours too, so that a larger model is hardly ever worse than a smaller one. What could not be
 /// fitted is in the result with the reason. The search for each starts from those neighbours and one
 /// estimate, and goes on to the end from the best of them only, where [`Arima`] alone compares dozens of
-/// places and goes on from up to six: fit the model that was chosen again where its last decimals of
+/// places and goes on from up to five: fit the model that was chosen again where its last decimals of
 /// likelihood matter.
 ///
 /// Criteria of models with different numbers of differences are of different values; they are

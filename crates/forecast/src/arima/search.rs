@@ -40,7 +40,7 @@ const POLISHED: usize = 2;
 const POLISH_GAIN: f64 = 1e-5;
 
 /// The number of searches that go on to the end.
-const FINE: usize = 6;
+const FINE: usize = 5;
 
 /// The number of scattered places of each family from which a search starts.
 const PROMISING: usize = 2;
