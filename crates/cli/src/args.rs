@@ -217,7 +217,7 @@ pub(crate) struct ForecastArgs {
     #[arg(long, required_unless_present = "list")]
     pub(crate) model: Option<String>,
     /// How many steps to forecast.
-    #[arg(long, value_name = "N", required_unless_present = "list")]
+    #[arg(long, value_name = "N", required_unless_present_any = ["list", "future"])]
     pub(crate) horizon: Option<usize>,
     /// The levels of the intervals in percent; without it those that are usual for the model.
     #[arg(
@@ -234,6 +234,30 @@ pub(crate) struct ForecastArgs {
     /// A parameter of the model, name=value. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// For prophet, another column of the input that explains the series, as `promotion`; behind it
+    /// may stand `:multiplicative` or `:additive`, `:standardize` or `:raw`, `:prior=5`. May be given
+    /// several times; --future has the coming values.
+    #[arg(long = "regressor", value_name = "COLUMN[:...]")]
+    pub(crate) regressors: Vec<String>,
+    /// For prophet, one more season, as `month:30.5:5`; behind it may stand `:multiplicative` or
+    /// `:additive`, `:prior=5`, `:condition=COLUMN` (on where that column of the input is 1). May be
+    /// given several times.
+    #[arg(long = "seasonality", value_name = "NAME:DAYS:PAIRS[:...]")]
+    pub(crate) seasonalities: Vec<String>,
+    /// For prophet, a country whose public holidays count, as KR. May be given several times.
+    #[arg(long = "country", value_name = "CODE")]
+    pub(crate) countries: Vec<String>,
+    /// For prophet, a CSV file of holidays and other events: `ds,holiday`, and where wanted
+    /// `lower_window,upper_window,prior_scale`; one row an occurrence, coming ones too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) holidays: Option<PathBuf>,
+    /// For prophet, a CSV file `timestamp,<column>,...` of the coming moments with the values of the
+    /// regressors and conditions; without --horizon all of its rows are forecast.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) future: Option<PathBuf>,
+    /// Write what the forecast is made of too: trend, seasons, holidays, regressors.
+    #[arg(long)]
+    pub(crate) parts: bool,
     /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
@@ -247,7 +271,7 @@ pub(crate) struct ForecastArgs {
     /// information criteria.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Draw the history and the forecast to this file, .png or .svg.
+    /// Draw the history, the forecast and its parts to this file, .png or .svg.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
     /// List the models with their parameters and stop.

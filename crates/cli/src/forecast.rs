@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
@@ -5,7 +6,7 @@ use std::path::Path;
 use bongsu::engine::registry::forecast::{
     ForecastSpec, TRANSFORM_PARAMETERS, forecast_models, markdown,
 };
-use bongsu::engine::{ForecastTask, Table, TableForecast, forecast as run_model};
+use bongsu::engine::{ForecastTask, Table, TableForecast, forecast as run_model, read_holidays};
 use serde_json::json;
 
 use crate::args::{ForecastArgs, ListFormat};
@@ -18,11 +19,17 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
     }
     let task = ForecastTask {
         model: args.model.clone().unwrap_or_default(),
-        parameters: args.parameters.iter().cloned().collect(),
+        parameters: parameters(args)?,
         channel: args.channel.clone(),
         horizon: args.horizon.unwrap_or_default(),
         levels: args.level.clone(),
         calibrate: args.calibrate,
+        future: args.future.as_deref().map(Table::open).transpose()?,
+        holidays: match &args.holidays {
+            Some(path) => read_holidays(path)?,
+            None => Vec::new(),
+        },
+        parts: args.parts,
     };
     task.validate()?;
     let picture = args.plot.as_deref().map(Picture::of).transpose()?;
@@ -43,6 +50,22 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
         picture.draw(&forecast)?;
     }
     Ok(())
+}
+
+/// The parameters that were set, those of flags of their own among them.
+fn parameters(args: &ForecastArgs) -> Result<BTreeMap<String, String>, Failure> {
+    let mut all: BTreeMap<String, String> = args.parameters.iter().cloned().collect();
+    for (name, flag, values) in [
+        ("regressors", "--regressor", &args.regressors),
+        ("seasonalities", "--seasonality", &args.seasonalities),
+        ("countries", "--country", &args.countries),
+    ] {
+        if !values.is_empty() && all.insert(name.to_owned(), values.join(",")).is_some() {
+            let message = format!("{flag} and --set {name}=... say the same: use one of them");
+            return Err(Failure::Usage(message));
+        }
+    }
+    Ok(all)
 }
 
 fn describe(table: &Table, forecast: &TableForecast, args: &ForecastArgs) {
@@ -95,14 +118,17 @@ impl<'a> Picture<'a> {
     }
 
     fn draw(&self, forecast: &TableForecast) -> Result<(), Failure> {
-        let plot = forecast.plot()?;
+        let (plot, panels) = (forecast.plot()?, forecast.panels()?);
         let (path, bytes) = match self {
             Self::Png(path) => {
-                let drawn = plot.to_png();
+                let drawn = panels.map_or_else(|| plot.to_png(), |panels| panels.to_png());
                 let failed = |e: bongsu::report::Error| Failure::Incomplete(e.to_string());
                 (path, drawn.map_err(failed)?)
             }
-            Self::Svg(path) => (path, plot.to_svg().into_bytes()),
+            Self::Svg(path) => {
+                let drawn = panels.map_or_else(|| plot.to_svg(), |panels| panels.to_svg());
+                (path, drawn.into_bytes())
+            }
         };
         std::fs::write(path, bytes)
             .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;

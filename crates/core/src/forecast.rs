@@ -67,6 +67,48 @@ pub struct PredictionInterval {
     pub upper: Vec<f64>,
 }
 
+/// What a part of a forecast is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PartKind {
+    /// What is left when everything else is taken away.
+    Trend,
+    /// What comes back after a period.
+    Season,
+    /// All holidays and other events.
+    Holidays,
+    /// What another series explains.
+    Regressor,
+}
+
+/// One turn of what comes back after a period.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// Evenly spaced moments, from the first of a turn to the first of the next.
+    pub timestamps: Vec<Timestamp>,
+    /// One a moment.
+    pub values: Vec<f64>,
+}
+
+/// A part of a forecast: its mean is `trend (1 + m) + a`, with the sum `m` of the parts that are
+/// fractions of the trend and the sum `a` of the other ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForecastPart {
+    /// Its name, another one for each part.
+    pub name: String,
+    /// What it is.
+    pub kind: PartKind,
+    /// Whether its values are fractions of the trend.
+    pub multiplicative: bool,
+    /// One a moment.
+    pub values: Vec<f64>,
+    /// Its bounds, one a requested level, where the model knows them.
+    pub intervals: Vec<PredictionInterval>,
+    /// One turn of a season.
+    pub cycle: Option<Cycle>,
+}
+
 /// A forecasting model's configuration.
 pub trait Forecaster: Debug + Send + Sync {
     /// Fits the model to `y`.
@@ -99,6 +141,16 @@ pub trait FittedForecaster: Debug + Send + Sync {
         Err(Error::unsupported(
             "this model has to be fitted again to take new points into account",
         ))
+    }
+
+    /// What the forecast of `request` is made of, the trend first. Provided: nothing, for models that
+    /// do not take a series apart.
+    ///
+    /// # Errors
+    /// As [`FittedForecaster::forecast`].
+    fn parts(&self, request: &ForecastRequest<'_>) -> Result<Vec<ForecastPart>> {
+        let _ = request;
+        Ok(Vec::new())
     }
 
     /// What the model left unexplained at each fitted point.

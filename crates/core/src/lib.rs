@@ -48,7 +48,8 @@ pub use drift::{Drift, DriftDetector};
 pub use duration::{format_duration, parse_duration};
 pub use error::{Error, ErrorKind};
 pub use forecast::{
-    FittedForecaster, Forecast, ForecastRequest, Forecaster, Horizon, PredictionInterval,
+    Cycle, FittedForecaster, Forecast, ForecastPart, ForecastRequest, Forecaster, Horizon,
+    PartKind, PredictionInterval,
 };
 pub use frame::{Fill, Frame};
 pub use labels::{Labels, METRIC_NAME};

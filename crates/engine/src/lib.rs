@@ -52,7 +52,7 @@ pub use detect::{DetectRequest, DetectedRow, are_limits_wrong, detect, tell_outs
 pub use drift::{DriftRequest, find_drift};
 pub use engine::{End, Engine, Options, Totals};
 pub use error::{Error, ErrorKind};
-pub use forecast::{ForecastTask, ModelSummary, TableForecast, forecast};
+pub use forecast::{ForecastTask, ModelSummary, TableForecast, forecast, read_holidays};
 pub use journal::{VERDICT_HEADER, verdict_row};
 pub use observe::{Observer, Unobserved};
 pub use report::run_report;

@@ -56,6 +56,7 @@ mod model;
 pub mod mstl;
 pub mod naive;
 mod nelder_mead;
+mod parts;
 pub mod prophet;
 pub mod theta;
 mod timeline;

@@ -1,7 +1,8 @@
 //! Any of the plain models, as data: what ensembles and transforms are made of.
 
 use bongsu_core::{
-    FittedForecaster, Forecast, ForecastRequest, Forecaster, Result, SeriesView, Snapshot,
+    FittedForecaster, Forecast, ForecastPart, ForecastRequest, Forecaster, Result, SeriesView,
+    Snapshot,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,10 @@ impl FittedForecaster for FittedMember {
 
     fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
         self.as_mut_forecaster().update(y)
+    }
+
+    fn parts(&self, request: &ForecastRequest<'_>) -> Result<Vec<ForecastPart>> {
+        self.as_forecaster().parts(request)
     }
 
     fn residuals(&self) -> &[f64] {

@@ -1,7 +1,8 @@
 //! Any model of this crate without regressors, as data: what detectors and conformal bands hold.
 
 use bongsu_core::{
-    FittedForecaster, Forecast, ForecastRequest, Forecaster, Result, SeriesView, Snapshot,
+    FittedForecaster, Forecast, ForecastPart, ForecastRequest, Forecaster, Result, SeriesView,
+    Snapshot,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +125,10 @@ impl FittedForecaster for FittedModel {
             Self::Transformed(model) => model.update(y),
             Self::Mstl(model) => model.update(y),
         }
+    }
+
+    fn parts(&self, request: &ForecastRequest<'_>) -> Result<Vec<ForecastPart>> {
+        self.inner().parts(request)
     }
 
     fn residuals(&self) -> &[f64] {

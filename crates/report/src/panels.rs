@@ -101,9 +101,17 @@ impl Panels {
     #[must_use]
     pub fn to_svg(&self) -> String {
         let panel_height = self.panel_height.clamp(LEAST_HEIGHT, MAX_SIDE - AROUND);
-        let fits = usize::try_from((MAX_SIDE - AROUND) / panel_height).unwrap_or(usize::MAX);
-        let panels: Vec<&TimeSeriesPlot> = self.plots.iter().take(fits).collect();
-        let count = u32::try_from(panels.len()).unwrap_or(u32::MAX);
+        let of_plot = |plot: &TimeSeriesPlot| (f64::from(panel_height) * plot.share) as u32;
+        let mut height = 0_u32;
+        let mut panels: Vec<&TimeSeriesPlot> = Vec::new();
+        for plot in &self.plots {
+            let next = height.saturating_add(of_plot(plot));
+            if next > MAX_SIDE - AROUND && !panels.is_empty() {
+                break;
+            }
+            height = next;
+            panels.push(plot);
+        }
         // First, because the end of a long subtitle is not shown.
         let subtitle = match (self.plots.len() - panels.len(), self.subtitle.as_str()) {
             (0, subtitle) => subtitle.to_owned(),
@@ -116,9 +124,7 @@ impl Panels {
             panels: &panels,
             titled_panels: true,
             width: self.width,
-            height: panel_height
-                .saturating_mul(count.max(1))
-                .saturating_add(AROUND),
+            height: height.max(LEAST_HEIGHT).saturating_add(AROUND),
             font: 16.0,
             theme: Some(self.theme),
             time_zone: &self.time_zone,

@@ -128,6 +128,10 @@ pub struct TimeSeriesPlot {
     pub(crate) marks: Vec<Mark>,
     pub(crate) spans: Vec<Span>,
     pub(crate) range: Option<(Timestamp, Timestamp)>,
+    /// Whether it shows one turn of what comes back, on a time axis of its own.
+    pub(crate) turn: bool,
+    /// The room that it takes among panels, of which 1 is usual.
+    pub(crate) share: f64,
     time_zone: TimeZone,
     theme: Theme,
     width: u32,
@@ -171,6 +175,8 @@ impl TimeSeriesPlot {
             marks: Vec::new(),
             spans: Vec::new(),
             range: None,
+            turn: false,
+            share: 1.0,
             time_zone: TimeZone::UTC,
             theme: Theme::Light,
             width: 1_600,
@@ -333,6 +339,35 @@ impl TimeSeriesPlot {
     #[must_use]
     pub fn range(mut self, from: Timestamp, to: Timestamp) -> Self {
         self.range = Some((from.min(to), to.max(from)));
+        self
+    }
+
+    /// It shows one turn of something that comes back, such as a week: its time axis is its own and
+    /// names hours, weekdays or months, or how much time has passed (default: off).
+    ///
+    /// ```
+    /// use bongsu_core::Timestamp;
+    /// use bongsu_report::TimeSeriesPlot;
+    /// let times: Vec<_> = (0..=7).map(|day| Timestamp::from_secs(86_400 * (day + 4))).collect();
+    /// let svg = TimeSeriesPlot::new("Week", times, vec![1.0; 8])?.turn().to_svg();
+    /// assert!(svg.contains(">Mon<"));
+    /// # Ok::<(), bongsu_report::Error>(())
+    /// ```
+    #[must_use]
+    pub fn turn(mut self) -> Self {
+        self.turn = true;
+        self
+    }
+
+    /// The room that it takes among [`Panels`](crate::Panels): a usual one is 1 (the default), one
+    /// twice as high 2; held within 0.25 to 10.
+    #[must_use]
+    pub fn share(mut self, share: f64) -> Self {
+        self.share = if share.is_nan() {
+            1.0
+        } else {
+            share.clamp(0.25, 10.0)
+        };
         self
     }
 

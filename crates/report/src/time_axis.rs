@@ -135,6 +135,59 @@ pub(crate) fn ticks(from: Timestamp, to: Timestamp, zone: &TimeZone, width: f64)
     ticks
 }
 
+/// The ticks of one turn of what comes back, `from..=to`: hours of a day, weekdays of a week, months
+/// of a year, else the time since its start.
+pub(crate) fn turn_ticks(
+    from: Timestamp,
+    to: Timestamp,
+    zone: &TimeZone,
+    width: f64,
+) -> Vec<TimeTick> {
+    let span = to.millis_since(from);
+    let near = |length: i64| (span - length).abs() <= length / 200;
+    let calendar = near(DAY) || near(7 * DAY) || near(365 * DAY);
+    let plain = |tick: TimeTick| TimeTick {
+        label: match tick.label.split_once(' ') {
+            // The weekday without the day of the month.
+            Some((weekday, _)) => weekday.to_owned(),
+            None => tick.label,
+        },
+        context: None,
+        ..tick
+    };
+    if calendar {
+        // A week has weekdays however much room there is.
+        let width = if near(7 * DAY) {
+            width.min(45.0)
+        } else {
+            width
+        };
+        return ticks(from, to, zone, width)
+            .into_iter()
+            .map(plain)
+            .collect();
+    }
+    let (unit, name) = match span {
+        _ if span > 3 * DAY => (DAY, "d"),
+        _ if span > 3 * HOUR => (HOUR, "h"),
+        _ if span > 3 * MINUTE => (MINUTE, "min"),
+        _ => (SECOND, "s"),
+    };
+    let most = (width / 5.5).max(1.0);
+    let sizes = (0..12).flat_map(|power| [1, 2, 5].map(|x| x * 10_i64.pow(power)));
+    let mut sizes = sizes.filter_map(|size| size.checked_mul(unit));
+    let Some(step) = sizes.find(|&step| span as f64 / step as f64 <= most) else {
+        return Vec::new();
+    };
+    (0..=span.max(0) / step)
+        .map(|i| TimeTick {
+            at: from.add_millis(i * step),
+            label: format!("{} {name}", i * step / unit),
+            context: None,
+        })
+        .collect()
+}
+
 /// The moment in the zone, where the calendar covers it.
 pub(crate) fn zoned(at: Timestamp, zone: &TimeZone) -> Option<Zoned> {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
@@ -296,6 +349,25 @@ mod tests {
             assert!((2..=14).contains(&n), "{n} ticks in {span} ms");
             span = span * 3 / 2;
         }
+    }
+
+    #[test]
+    fn a_turn_names_no_date() {
+        let turn = |length: i64| -> Vec<String> {
+            let from = at("2024-01-01T00:00:00Z");
+            let ticks = turn_ticks(from, from.add_millis(length), &TimeZone::UTC, 100.0);
+            assert!(ticks.iter().all(|tick| tick.context.is_none()));
+            ticks.into_iter().map(|tick| tick.label).collect()
+        };
+        assert_eq!(turn(DAY)[..3], ["00:00", "02:00", "04:00"]);
+        let week = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Mon"];
+        assert_eq!(turn(7 * DAY), week);
+        assert_eq!(turn(1461 * DAY / 4)[..2], ["Jan", "Feb"]);
+        assert_eq!(
+            turn(61 * DAY / 2),
+            ["0 d", "5 d", "10 d", "15 d", "20 d", "25 d", "30 d"]
+        );
+        assert_eq!(turn(30), ["0 s"]);
     }
 
     #[test]

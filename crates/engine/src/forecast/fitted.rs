@@ -2,6 +2,7 @@
 
 use bongsu_core::{FittedForecaster, Result as CoreResult, SeriesView};
 use bongsu_forecast::ces::CesSeason;
+use bongsu_forecast::prophet::Columns;
 use bongsu_forecast::theta::ThetaModel;
 use bongsu_forecast::{
     FittedArima, FittedCes, FittedCroston, FittedEts, FittedMember, FittedNaive, FittedProphet,
@@ -35,11 +36,12 @@ pub struct ModelSummary {
     pub failures: Vec<String>,
 }
 
-/// Fits `model`, which is called `name`, to `series`.
+/// Fits `model`, which is called `name`, to `series`, beside which there are `columns`.
 pub(super) fn fit(
     name: &str,
     model: &ForecastModel,
     series: &SeriesView<'_>,
+    columns: &Columns<'_>,
 ) -> CoreResult<(Box<dyn FittedForecaster>, ModelSummary)> {
     Ok(match model {
         ForecastModel::Plain(model) => {
@@ -91,11 +93,17 @@ pub(super) fn fit(
             (Box::new(fitted), summary)
         }
         ForecastModel::Prophet(model) => {
-            let fitted = model.fit(series)?;
+            let fitted = model.fit_with(series, columns)?;
             let summary = prophet(&fitted);
             (Box::new(fitted), summary)
         }
     })
+}
+
+/// `1 bend`, `2 bends`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn prophet(fitted: &FittedProphet) -> ModelSummary {
@@ -112,7 +120,11 @@ fn prophet(fitted: &FittedProphet) -> ModelSummary {
     parameters.extend(many("delta", &p.delta));
     parameters.extend(many("beta", &p.beta));
     ModelSummary {
-        description: format!("Prophet with {bends} bends and {seasons} seasons"),
+        description: format!(
+            "Prophet with {} and {}",
+            counted(bends, "bend"),
+            counted(seasons, "season")
+        ),
         parameters,
         converged: fitted.converged(),
         ..ModelSummary::default()

@@ -1,15 +1,21 @@
 //! Forecasts of a table: the library side of `bongsu forecast`.
 
 mod calibrated;
+mod beside;
 mod fitted;
 mod output;
 
 use std::collections::BTreeMap;
 
 use bongsu_core::{
-    Error as CoreError, Forecast, ForecastRequest, Labels, METRIC_NAME, SeriesView, Timestamp,
+    Error as CoreError, Forecast, ForecastPart, ForecastRequest, Horizon, Labels, METRIC_NAME,
+    SeriesView, Timestamp,
 };
 use bongsu_forecast::Timeline;
+use bongsu_forecast::prophet::Holiday;
+
+use self::beside::Beside;
+pub use self::beside::read_holidays;
 
 use self::calibrated::{calibrated, forecast_calibrated};
 pub use self::fitted::ModelSummary;
@@ -33,7 +39,7 @@ pub struct ForecastTask {
     pub parameters: BTreeMap<String, String>,
     /// The channel that is forecast; without it the first.
     pub channel: Option<String>,
-    /// The steps ahead. Domain: [1, 1048576].
+    /// The steps ahead. Domain: [1, 1048576]; 0 with [`ForecastTask::future`] is all of its rows.
     pub horizon: usize,
     /// The levels of the intervals in percent, each in (0, 100) and another; without them those
     /// that are usual for the model: 80 and 95, or the one that its parameters say.
@@ -41,6 +47,13 @@ pub struct ForecastTask {
     /// Whether the intervals are calibrated on the model's own errors in the past (split conformal),
     /// so that they hold what they state; then models without intervals have some as well.
     pub calibrate: bool,
+    /// The coming moments and the values of the regressors and conditions there, for a model that
+    /// has some (`prophet`): those of its rows that are after the last one of the table.
+    pub future: Option<Table>,
+    /// Holidays and other events beside those of the parameters, for `prophet`.
+    pub holidays: Vec<Holiday>,
+    /// Whether CSV and JSON have the parts of the forecast.
+    pub parts: bool,
 }
 
 impl ForecastTask {
@@ -55,9 +68,22 @@ impl ForecastTask {
 
     fn plan(&self) -> Result<ForecastPlan<'_>, Error> {
         let plan = ForecastPlan::new(&self.model, &self.parameters)?;
-        if !(1..=MAX_HORIZON).contains(&self.horizon) {
+        let least = usize::from(self.future.is_none());
+        if !(least..=MAX_HORIZON).contains(&self.horizon) {
             let domain = format!("in [1, {MAX_HORIZON}]");
             return Err(CoreError::parameter("horizon", self.horizon, domain).into());
+        }
+        let knows_events = plan.spec().knows_events();
+        for (given, what) in [
+            (self.future.is_some(), "values of the future"),
+            (!self.holidays.is_empty(), "holidays"),
+        ] {
+            if given && !knows_events {
+                return Err(Error::config(format!(
+                    "forecast model `{}` takes no {what}; `prophet` does",
+                    self.model
+                )));
+            }
         }
         Ok(plan)
     }
@@ -143,6 +169,11 @@ pub struct TableForecast {
     pub fitted: Vec<f64>,
     /// What is to be said of calibrated intervals.
     pub notes: Vec<String>,
+    /// What the forecast is made of, the trend first; of `prophet` with as much of the history before
+    /// it as a plot shows. Empty for models that do not take a series apart.
+    pub parts: Vec<ForecastPart>,
+    /// Whether CSV and JSON have the parts.
+    list_parts: bool,
     format: TimeFormat,
 }
 
@@ -184,8 +215,10 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
     let observed = table.values.column(column).to_vec();
     let series = SeriesView::new(&labels, &table.timestamps, &observed)?;
     let (timestamps, values, seasons, model) =
-        if let Ok(model @ ForecastModel::Prophet(_)) = plan.model(&[2]) {
+        if let Ok(ForecastModel::Prophet(mut model)) = plan.model(&[2]) {
             // Its seasons are of the calendar, and its times may be irregular.
+            *model = model.add_holidays(task.holidays.iter().cloned())?;
+            let model = ForecastModel::Prophet(model);
             (table.timestamps.clone(), observed.clone(), vec![1], model)
         } else {
             let (timeline, values) = Timeline::of(&series)?;
@@ -194,13 +227,22 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
             let times = (0..values.len()).map(|i| timeline.at(i));
             (times.collect::<Result<_, _>>()?, values, seasons, model)
         };
-    let (fitted, summary) = fit(plan.spec().name, &model, &series)?;
+    let beside = Beside::new(&model, table, task)?;
+    let (fitted, summary) = fit(plan.spec().name, &model, &series, &beside.columns())?;
     let levels: Vec<f64> = percents.iter().map(|percent| percent / 100.0).collect();
-    let request = ForecastRequest::steps(task.horizon).levels(&levels);
+    let coming = beside.coming();
+    let request = ForecastRequest {
+        horizon: beside
+            .times()
+            .map_or(Horizon::Steps(task.horizon), Horizon::At),
+        regressors: coming.as_ref().map(|values| values.view()),
+        levels: &levels,
+    };
     let mut notes = Vec::new();
     let forecast = if task.calibrate && !levels.is_empty() {
         let relative = plan.spec().intervals && plan.usual_level()? != Some(0.0);
-        let band = calibrated(&model, task.horizon, relative, &series);
+        let steps = beside.times().map_or(task.horizon, <[Timestamp]>::len);
+        let band = calibrated(&model, steps, relative, &series);
         forecast_calibrated(band, fitted.as_ref(), &request, relative, &mut notes)?
     } else {
         fitted.forecast(&request)?
@@ -212,13 +254,29 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
             at + 1
         )));
     }
+    let period = seasons.first().copied().unwrap_or(1);
+    let shown = output::shown(&forecast, period, &values);
+    let parts = if let ForecastModel::Prophet(_) = &model {
+        let past = timestamps.iter().skip(timestamps.len() - shown).copied();
+        let times: Vec<Timestamp> = past.chain(forecast.timestamps.iter().copied()).collect();
+        let all = beside.past_and_coming(shown);
+        fitted.parts(&ForecastRequest {
+            horizon: Horizon::At(&times),
+            levels: &levels,
+            regressors: all.as_ref().map(|values| values.view()),
+        })?
+    } else {
+        fitted.parts(&request)?
+    };
     let residuals = fitted.residuals().iter();
     let pairs = values.iter().zip(residuals);
     let text = table.timestamp_texts.last().map_or("", String::as_str);
     Ok(TableForecast {
         model: plan.spec().name.to_owned(),
         channel,
-        period: seasons.first().copied().unwrap_or(1),
+        period,
+        parts,
+        list_parts: task.parts,
         summary,
         levels: percents,
         forecast,

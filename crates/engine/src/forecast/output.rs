@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use bongsu_report::TimeSeriesPlot;
+use bongsu_core::{Forecast, ForecastPart, PartKind};
+use bongsu_report::{Panels, TimeSeriesPlot, Unit};
 use serde_json::{Map, Number, Value, json};
 
 use super::TableForecast;
@@ -14,13 +15,29 @@ const SCHEMA: u32 = 1;
 /// The least points of the history that a plot shows, where there are as many.
 const SHOWN: usize = 60;
 
+/// How many of the last points of the history a plot shows.
+pub(super) fn shown(forecast: &Forecast, period: usize, values: &[f64]) -> usize {
+    let horizon = forecast.mean.len();
+    let wanted = horizon.max(period).saturating_mul(3).max(SHOWN);
+    // All of it, where that is not much more.
+    if values.len() <= wanted.saturating_mul(4) {
+        values.len()
+    } else {
+        wanted
+    }
+}
+
 impl TableForecast {
-    /// CSV `timestamp,mean,lower_80,upper_80,...`, the times written as those of the table.
+    /// CSV `timestamp,mean,lower_80,upper_80,...`, the times written as those of the table; with the
+    /// parts where they were asked for, each under its name.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let mut out = String::from("timestamp,mean");
         for level in &self.levels {
             let _ = write!(out, ",lower_{level},upper_{level}");
+        }
+        for part in self.listed() {
+            let _ = write!(out, ",{}", field(&part.name));
         }
         out.push('\n');
         for (i, (&time, mean)) in self.moments().enumerate() {
@@ -30,9 +47,23 @@ impl TableForecast {
                     let _ = write!(out, ",{}", bound.get(i).copied().unwrap_or(f64::NAN));
                 }
             }
+            for part in self.listed() {
+                let _ = write!(out, ",{}", self.coming(part).nth(i).unwrap_or(f64::NAN));
+            }
             out.push('\n');
         }
         out
+    }
+
+    /// The parts that are written.
+    fn listed(&self) -> &[ForecastPart] {
+        if self.list_parts { &self.parts } else { &[] }
+    }
+
+    /// The values of a part at the moments of the forecast.
+    fn coming<'a>(&self, part: &'a ForecastPart) -> impl Iterator<Item = f64> + use<'a> {
+        let past = part.values.len() - self.forecast.mean.len().min(part.values.len());
+        part.values.iter().skip(past).copied()
     }
 
     fn moments(&self) -> impl Iterator<Item = (&bongsu_core::Timestamp, &f64)> {
@@ -46,7 +77,8 @@ impl TableForecast {
     /// (null where there is no likelihood), `converged`, `members` and `failures` for an ensemble,
     /// `notes` where there is something to say of calibrated intervals,
     /// and `forecast`: objects of `timestamp`, `mean`, `lower_80`, `upper_80` and so on, each time
-    /// a number where the table's are, else a text.
+    /// a number where the table's are, else a text, and where they were asked for `parts`, an object
+    /// of their values.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let summary = &self.summary;
@@ -105,6 +137,13 @@ impl TableForecast {
                 row.insert(lower.clone(), json!(interval.lower.get(i)));
                 row.insert(upper.clone(), json!(interval.upper.get(i)));
             }
+            if !self.listed().is_empty() {
+                let value = |part: &ForecastPart| json!(self.coming(part).nth(i));
+                let parts = self.listed().iter();
+                let parts: Map<String, Value> =
+                    parts.map(|part| (part.name.clone(), value(part))).collect();
+                row.insert("parts".to_owned(), Value::Object(parts));
+            }
             Value::Object(row)
         };
         Value::Array(self.moments().enumerate().map(row).collect())
@@ -116,16 +155,17 @@ impl TableForecast {
     /// # Errors
     /// When the parts do not fit together, which would be a defect of this crate.
     pub fn plot(&self) -> Result<TimeSeriesPlot, Error> {
+        self.plot_called(&self.channel)
+    }
+
+    fn plot_called(&self, title: &str) -> Result<TimeSeriesPlot, Error> {
         let horizon = self.forecast.mean.len();
-        let shown = (3 * horizon)
-            .max(3 * self.period)
-            .max(SHOWN)
-            .min(self.values.len());
+        let shown = shown(&self.forecast, self.period, &self.values);
         let from = self.values.len() - shown;
         let tail = |values: &[f64]| values.iter().skip(from).copied().collect::<Vec<_>>();
         let timestamps = self.timestamps.iter().skip(from).copied().collect();
         let subtitle = format!("{}, {horizon} steps ahead", self.summary.description);
-        let mut plot = TimeSeriesPlot::new(&self.channel, timestamps, tail(&self.values))
+        let mut plot = TimeSeriesPlot::new(title, timestamps, tail(&self.values))
             .and_then(|plot| plot.fitted(tail(&self.fitted)))
             .and_then(|plot| {
                 let forecast = &self.forecast;
@@ -139,5 +179,82 @@ impl TableForecast {
                 .map_err(Error::report)?;
         }
         Ok(plot.subtitle(subtitle).time_zone(self.format.time_zone()))
+    }
+
+    /// As [`TableForecast::plot`], with a panel below it for each part of the forecast: the trend, one
+    /// turn of each season, holidays and regressors. `None` where it has no parts.
+    ///
+    /// # Errors
+    /// As [`TableForecast::plot`].
+    pub fn panels(&self) -> Result<Option<Panels>, Error> {
+        if self.parts.len() < 2 {
+            return Ok(None);
+        }
+        let main = self.plot_called("forecast")?;
+        let subtitle = format!(
+            "{}, {} steps ahead",
+            self.summary.description,
+            self.forecast.mean.len()
+        );
+        let mut plots = vec![main.subtitle("").share(1.8)];
+        // First those over the time of the forecast, which share an axis.
+        let turns = |part: &&ForecastPart| part.kind == PartKind::Season && part.cycle.is_some();
+        for part in self.parts.iter().filter(|part| !turns(part)) {
+            plots.push(self.over_time(part)?);
+        }
+        for part in self.parts.iter().filter(turns) {
+            plots.extend(self.turn(part)?);
+        }
+        let panels = Panels::new(plots).title(&self.channel).subtitle(subtitle);
+        let zone = self.format.time_zone();
+        Ok(Some(panels.panel_height(250).time_zone(zone)))
+    }
+
+    /// A part over the shown history, where it is known, and the time of the forecast.
+    fn over_time(&self, part: &ForecastPart) -> Result<TimeSeriesPlot, Error> {
+        let horizon = self.forecast.mean.len();
+        let past = part.values.len().saturating_sub(horizon);
+        let skipped = self.timestamps.len() - past.min(self.timestamps.len());
+        let times = self.timestamps.iter().skip(skipped).copied().collect();
+        let known = part.values.iter().take(past).copied().collect();
+        let coming = self.coming(part).collect();
+        let mut plot = TimeSeriesPlot::new(&part.name, times, known)
+            .and_then(|plot| plot.forecast(self.forecast.timestamps.clone(), coming))
+            .map_err(Error::report)?;
+        for (level, interval) in self.levels.iter().zip(&part.intervals) {
+            let [lower, upper] = [&interval.lower, &interval.upper]
+                .map(|bound| bound.iter().skip(past).copied().collect());
+            plot = plot
+                .interval(format!("{level} %"), lower, upper)
+                .map_err(Error::report)?;
+        }
+        Ok(plot.unit(unit(part)))
+    }
+
+    fn turn(&self, part: &ForecastPart) -> Result<Option<TimeSeriesPlot>, Error> {
+        let Some(cycle) = &part.cycle else {
+            return Ok(None);
+        };
+        let (times, values) = (cycle.timestamps.clone(), cycle.values.clone());
+        let plot = TimeSeriesPlot::new(&part.name, times, values).map_err(Error::report)?;
+        Ok(Some(plot.unit(unit(part)).turn()))
+    }
+}
+
+/// A fraction of the trend is written as a percentage.
+fn unit(part: &ForecastPart) -> Unit {
+    if part.multiplicative {
+        Unit::Ratio
+    } else {
+        Unit::Plain
+    }
+}
+
+/// A name as a field of CSV.
+fn field(name: &str) -> String {
+    if name.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
     }
 }

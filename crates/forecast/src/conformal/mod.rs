@@ -4,7 +4,8 @@ mod adaptive;
 mod band;
 
 use bongsu_core::{
-    Error, FittedForecaster, Forecast, ForecastRequest, Forecaster, Result, SeriesView, Snapshot,
+    Error, FittedForecaster, Forecast, ForecastPart, ForecastRequest, Forecaster, Result,
+    SeriesView, Snapshot,
 };
 use serde::{Deserialize, Serialize};
 
@@ -232,6 +233,10 @@ impl FittedForecaster for FittedConformal {
 
     fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
         self.model.update(y)
+    }
+
+    fn parts(&self, request: &ForecastRequest<'_>) -> Result<Vec<ForecastPart>> {
+        self.model.parts(request)
     }
 
     fn residuals(&self) -> &[f64] {

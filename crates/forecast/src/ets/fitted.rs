@@ -1,5 +1,5 @@
 use bongsu_core::{
-    Error, FittedForecaster, Forecast, ForecastRequest, Result, SeriesView, Snapshot,
+    Error, FittedForecaster, Forecast, ForecastPart, ForecastRequest, Result, SeriesView, Snapshot,
 };
 use bongsu_stats::robust::quantile_sorted;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::recursion::{Smoothing, State, run};
 use super::variance::{Origin, deviations};
 use super::{Ets, simulate};
 use crate::history::History;
-use crate::{Information, Timeline, check, interval};
+use crate::{Information, Timeline, check, interval, parts};
 
 /// The most simulated values that are kept at once, 8 bytes each: longer requests use fewer paths.
 const MAX_SIMULATED: usize = 1 << 24;
@@ -209,21 +209,25 @@ impl FittedEts {
         }
     }
 
-    fn means(&self, steps: usize) -> Vec<f64> {
+    /// Level and slope that many steps ahead, without the season.
+    fn trend(&self, steps: usize) -> impl Iterator<Item = f64> {
         let damping = self.parameters.phi.unwrap_or(1.0);
-        let mut seasons = self.last.season.iter().cycle();
         let (mut power, mut sum) = (1.0, 0.0);
-        let mean = |_| {
+        (0..steps).map(move |_| {
             power *= damping;
             sum += power;
-            let base = self.last.level + sum * self.last.slope;
-            match (self.model.season, seasons.next()) {
-                (SeasonType::Additive, Some(season)) => base + season,
-                (SeasonType::Multiplicative, Some(season)) => base * season,
-                _ => base,
-            }
+            self.last.level + sum * self.last.slope
+        })
+    }
+
+    fn means(&self, steps: usize) -> Vec<f64> {
+        let mut seasons = self.last.season.iter().cycle();
+        let mean = |base| match (self.model.season, seasons.next()) {
+            (SeasonType::Additive, Some(season)) => base + season,
+            (SeasonType::Multiplicative, Some(season)) => base * season,
+            _ => base,
         };
-        (0..steps).map(mean).collect()
+        self.trend(steps).map(mean).collect()
     }
 }
 
@@ -289,6 +293,23 @@ impl FittedForecaster for FittedEts {
         }
         self.timeline = timeline;
         Ok(())
+    }
+
+    fn parts(&self, request: &ForecastRequest<'_>) -> Result<Vec<ForecastPart>> {
+        check::no_regressors(request)?;
+        let targets = self.timeline.targets(request.horizon)?;
+        let trend: Vec<f64> = self.trend(targets.last()).collect();
+        let mut all = vec![parts::trend(targets.pick(&trend))];
+        if self.model.has_season() {
+            let multiplicative = self.model.season == SeasonType::Multiplicative;
+            // A factor is the fraction of the trend that it adds.
+            let one = if multiplicative { 1.0 } else { 0.0 };
+            let season: Vec<f64> = self.last.season.iter().map(|s| s - one).collect();
+            let name = "season".to_owned();
+            let part = parts::season(name, &season, multiplicative, &targets, &self.timeline)?;
+            all.push(part);
+        }
+        Ok(all)
     }
 
     fn residuals(&self) -> &[f64] {

@@ -1,15 +1,15 @@
 //! Several seasons, taken out before any plain model forecasts the rest.
 
 use bongsu_core::{
-    Error, FittedForecaster, Forecast, ForecastRequest, Forecaster, Result, Series, SeriesView,
-    Snapshot,
+    Error, FittedForecaster, Forecast, ForecastPart, ForecastRequest, Forecaster, Result, Series,
+    SeriesView, Snapshot,
 };
 use bongsu_stats::decompose::Mstl as Decomposition;
 use serde::{Deserialize, Serialize};
 
 use crate::ets::Family;
 use crate::history::History;
-use crate::{Ets, FittedMember, Member, Timeline, check};
+use crate::{Ets, FittedMember, Member, Timeline, check, parts};
 
 /// The longest season.
 const MAX_PERIOD: usize = 1 << 16;
@@ -218,6 +218,21 @@ impl FittedForecaster for FittedMstl {
         }
         self.timeline = timeline;
         Ok(())
+    }
+
+    fn parts(&self, request: &ForecastRequest<'_>) -> Result<Vec<ForecastPart>> {
+        let rest = self.model.forecast(request)?;
+        let targets = self.timeline.targets(request.horizon)?;
+        let mut all = vec![ForecastPart {
+            intervals: rest.intervals,
+            ..parts::trend(rest.mean)
+        }];
+        for season in &self.seasons {
+            let name = format!("season of {} points", season.len());
+            let part = parts::season(name, season, false, &targets, &self.timeline)?;
+            all.push(part);
+        }
+        Ok(all)
     }
 
     fn residuals(&self) -> &[f64] {

@@ -7,7 +7,7 @@ use bongsu_stats::calendar::Clock;
 use serde::{Deserialize, Serialize};
 
 use super::parts::scale;
-use super::{Fourier, Growth, Holiday, Mode, Prophet, Regressor, Scaling, Seasonality};
+use super::{Country, Fourier, Growth, Holiday, Mode, Prophet, Regressor, Scaling, Seasonality};
 use crate::check;
 
 /// The most changepoints.
@@ -34,6 +34,7 @@ pub(super) struct Settings {
     pub(super) seasonality_mode: Mode,
     pub(super) seasonality_prior_scale: f64,
     pub(super) holidays: Vec<Holiday>,
+    pub(super) countries: Vec<Country>,
     pub(super) holidays_mode: Option<Mode>,
     pub(super) holidays_prior_scale: f64,
     pub(super) regressors: Vec<Regressor>,
@@ -61,6 +62,7 @@ impl Default for Settings {
             seasonality_mode: Mode::Additive,
             seasonality_prior_scale: 10.0,
             holidays: Vec::new(),
+            countries: Vec::new(),
             holidays_mode: None,
             holidays_prior_scale: 10.0,
             regressors: Vec::new(),
@@ -212,6 +214,33 @@ impl Prophet {
         Ok(self)
     }
 
+    /// The public holidays of a country, without windows; of several countries those of one name are
+    /// one holiday. History and forecast must lie in the years that are known.
+    ///
+    /// # Errors
+    /// When a name is taken by a component that is no holiday.
+    pub fn add_country(mut self, country: Country) -> Result<Self> {
+        if !self.0.countries.contains(&country) {
+            self.0.countries.push(country);
+        }
+        self.names()?;
+        Ok(self)
+    }
+
+    /// The columns that a fit needs beside the series: regressors, then conditions.
+    #[must_use]
+    pub fn columns(&self) -> Vec<&str> {
+        let regressors = self.0.regressors.iter().map(|r| r.name.as_str());
+        let mut names: Vec<&str> = regressors.collect();
+        let conditions = self.0.seasonalities.iter();
+        for name in conditions.filter_map(|s| s.condition.as_deref()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// How holidays act. Default: as seasonalities.
     #[must_use]
     pub const fn holidays_mode(mut self, mode: Mode) -> Self {
@@ -328,7 +357,10 @@ impl Prophet {
     fn names(&self) -> Result<()> {
         let s = &self.0;
         let mut seen = BTreeSet::new();
-        let holidays: BTreeSet<&str> = s.holidays.iter().map(|h| h.name.as_str()).collect();
+        let mut holidays: BTreeSet<&str> = s.holidays.iter().map(|h| h.name.as_str()).collect();
+        for name in s.countries.iter().flat_map(Country::names) {
+            holidays.insert(name);
+        }
         let seasonalities = s.seasonalities.iter().map(|x| x.name.as_str());
         let regressors = s.regressors.iter().map(|x| x.name.as_str());
         for name in seasonalities.chain(holidays).chain(regressors) {

@@ -1,17 +1,19 @@
 //! The design matrix: what seasonalities, holidays and regressors are at each moment.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{Error, Result, Timestamp};
 use bongsu_stats::calendar::Clock;
+use jiff::ToSpan as _;
 use serde::{Deserialize, Serialize};
 
 use super::config::Settings;
-use super::{Columns, Mode, Seasonality};
+use super::{Columns, Country, Mode, Seasonality};
 
-const DAY_MILLIS: i64 = 86_400_000;
+pub(super) const DAY_MILLIS: i64 = 86_400_000;
 
 /// The most columns of a design matrix.
 const MAX_FEATURES: usize = 4096;
@@ -60,6 +62,8 @@ pub(super) struct Design<'a> {
     pub(super) features: Vec<Feature>,
     /// For each day of a holiday's window: the column.
     days: BTreeMap<i32, Vec<usize>>,
+    /// The columns of the public holidays of countries, by name.
+    public: BTreeMap<&'static str, usize>,
     clock: Option<Clock>,
 }
 
@@ -77,6 +81,7 @@ impl<'a> Design<'a> {
             parts: Vec::new(),
             features: Vec::new(),
             days: BTreeMap::new(),
+            public: BTreeMap::new(),
             clock,
         };
         design.add_seasonalities();
@@ -140,7 +145,22 @@ impl<'a> Design<'a> {
                 column.2.extend(days);
             }
         }
+        let mut public = BTreeMap::new();
+        for name in s.countries.iter().flat_map(Country::names) {
+            let part = match parts.get(name) {
+                Some(&part) => part,
+                None => self.add_part(name, ComponentKind::Holiday, mode),
+            };
+            parts.insert(name, part);
+            let column = format!("{name}_+0");
+            let new = (part, s.holidays_prior_scale, Vec::new());
+            columns.entry(column.clone()).or_insert(new);
+            public.insert(column, name);
+        }
         for (name, (part, prior, mut days)) in columns {
+            if let Some(&public) = public.get(&name) {
+                self.public.insert(public, self.features.len());
+            }
             days.sort_unstable();
             days.dedup();
             for day in days {
@@ -232,6 +252,27 @@ impl<'a> Design<'a> {
         }
     }
 
+    /// The columns of every holiday of the years of `times`.
+    fn days_at(&self, times: &[Timestamp]) -> Result<Cow<'_, BTreeMap<i32, Vec<usize>>>> {
+        let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
+            return Ok(Cow::Borrowed(&self.days));
+        };
+        if self.public.is_empty() {
+            return Ok(Cow::Borrowed(&self.days));
+        }
+        let mut days = self.days.clone();
+        for year in year_of(self.local(first)?)?..=year_of(self.local(last)?)? {
+            for country in &self.settings.countries {
+                for (day, name) in country.holidays(year)? {
+                    if let Some(&column) = self.public.get(name) {
+                        days.entry(day).or_default().push(column);
+                    }
+                }
+            }
+        }
+        Ok(Cow::Owned(days))
+    }
+
     /// The matrix at `times`, one row each; `columns` have as many values.
     pub(super) fn matrix(
         &self,
@@ -255,6 +296,7 @@ impl<'a> Design<'a> {
         if width == 0 {
             return Ok(x);
         }
+        let holidays = self.days_at(times)?;
         let rows = x.as_slice_mut().unwrap_or_default().chunks_exact_mut(width);
         for (row, (out, &time)) in rows.zip(times).enumerate() {
             let local = self.local(time)?;
@@ -281,9 +323,9 @@ impl<'a> Design<'a> {
                 let value = values.get(row).copied().unwrap_or(f64::NAN);
                 *out = (value - mean) / deviation;
             }
-            if !self.days.is_empty() {
-                let day = i32::try_from(local.div_euclid(DAY_MILLIS)).unwrap_or(i32::MAX);
-                for &column in self.days.get(&day).map_or(&[][..], Vec::as_slice) {
+            if !holidays.is_empty() {
+                let day = day_of(local);
+                for &column in holidays.get(&day).map_or(&[][..], Vec::as_slice) {
                     if let Some(out) = out.get_mut(column) {
                         *out = 1.0;
                     }
@@ -292,6 +334,19 @@ impl<'a> Design<'a> {
         }
         Ok(x)
     }
+}
+
+/// Days since 1970-01-01 of a moment of a local clock.
+fn day_of(local: i64) -> i32 {
+    i32::try_from(local.div_euclid(DAY_MILLIS)).unwrap_or(i32::MAX)
+}
+
+/// The year of a moment of a local clock.
+fn year_of(local: i64) -> Result<i16> {
+    let start = jiff::civil::date(1970, 1, 1);
+    let day = start.checked_add(day_of(local).days());
+    let beyond = |_| Error::input("a moment is beyond the calendar that holidays follow");
+    day.map(jiff::civil::Date::year).map_err(beyond)
 }
 
 /// The values of a regressor, all finite.

@@ -25,6 +25,11 @@ impl Scale {
     pub(super) fn time(&self, at: Timestamp) -> f64 {
         at.millis_since(self.start) as f64 / self.span
     }
+
+    /// The last present point.
+    pub(super) fn end(&self) -> Timestamp {
+        self.start.add_millis(self.span as i64)
+    }
 }
 
 /// The present points of a series.

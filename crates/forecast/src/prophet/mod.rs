@@ -2,9 +2,11 @@
 
 mod columns;
 mod config;
+mod country;
 mod design;
 mod fit;
 mod fitted;
+mod forecaster;
 mod history;
 mod lasso;
 mod options;
@@ -14,12 +16,14 @@ mod problem;
 mod quantiles;
 mod simulate;
 mod trend;
+mod written;
 
 use bongsu_core::{Error, FittedForecaster, Forecaster, Result, SeriesView};
 use nalgebra::DVector;
 use serde::{Deserialize, Serialize};
 
 pub use columns::Columns;
+pub use country::Country;
 pub use design::ComponentKind;
 pub use fitted::{FittedProphet, ProphetParameters};
 pub use options::{Fourier, Growth, Mode, Scaling};

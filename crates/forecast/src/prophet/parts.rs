@@ -1,10 +1,11 @@
 //! The components that a model can be given: seasonalities, holidays, regressors.
 
 use bongsu_core::{Error, Result};
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Mode;
+use super::country::since_1970;
 
 /// The most pairs of sine and cosine of one seasonality.
 const MAX_ORDER: u32 = 1000;
@@ -195,13 +196,11 @@ impl Holiday {
 
 /// Days since 1970-01-01 of a date as `2026-12-25`.
 fn day_of(text: &str) -> Result<i32> {
+    let refused = |domain| Error::parameter("dates", format!("`{text}`"), domain);
     let parsed: Date = text
         .parse()
-        .map_err(|_| Error::parameter("dates", format!("`{text}`"), "a date such as 2026-12-25"))?;
-    date(1970, 1, 1)
-        .until(parsed)
-        .map(|span| span.get_days())
-        .map_err(|_| Error::parameter("dates", format!("`{text}`"), "within the calendar"))
+        .map_err(|_| refused("a date such as 2026-12-25"))?;
+    since_1970(parsed).ok_or_else(|| refused("within the calendar"))
 }
 
 /// Another series that explains this one, known for the future too.

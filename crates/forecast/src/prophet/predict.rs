@@ -1,10 +1,6 @@
 //! Forecasts, their intervals and their components.
 
-use bongsu_core::ndarray::ArrayView2;
-use bongsu_core::{
-    Error, FittedForecaster, Forecast, ForecastRequest, Horizon, PredictionInterval, Result,
-    Timestamp,
-};
+use bongsu_core::{Error, PredictionInterval, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::design::Design;
@@ -92,7 +88,7 @@ impl FittedProphet {
         self.predict_parts(times, columns, levels, true)
     }
 
-    fn predict_parts(
+    pub(super) fn predict_parts(
         &self,
         times: &[Timestamp],
         columns: &Columns<'_>,
@@ -283,51 +279,5 @@ impl FittedProphet {
         } else {
             Err(beyond())
         }
-    }
-
-    /// The columns of a request by name, as vectors.
-    fn named(&self, regressors: Option<&ArrayView2<'_, f64>>) -> Result<Vec<(&str, Vec<f64>)>> {
-        let names = self.columns()?;
-        let given = regressors.map_or(0, ArrayView2::ncols);
-        if let Some(missing) = names.get(given) {
-            return Err(Error::input(format!(
-                "the future values of `{missing}` are missing: the model needs the columns {}",
-                names.join(", ")
-            )));
-        }
-        if given > names.len() {
-            return Err(Error::shape("the number of regressors", given, names.len()));
-        }
-        let column = |(i, name)| {
-            let values = regressors.map(|x| x.column(i).to_vec());
-            (name, values.unwrap_or_default())
-        };
-        Ok(names.into_iter().enumerate().map(column).collect())
-    }
-}
-
-impl FittedForecaster for FittedProphet {
-    fn forecast(&self, request: &ForecastRequest<'_>) -> Result<Forecast> {
-        let named = self.named(request.regressors.as_ref())?;
-        let columns = named
-            .iter()
-            .fold(Columns::new(), |all, (name, values)| all.with(name, values));
-        let prediction = match request.horizon {
-            Horizon::At(times) => self.predict_parts(times, &columns, request.levels, false)?,
-            horizon => {
-                let times = self.timeline.targets(horizon)?.timestamps;
-                self.predict_parts(&times, &columns, request.levels, false)?
-            }
-        };
-        Ok(Forecast {
-            timestamps: prediction.timestamps,
-            mean: prediction.mean,
-            intervals: prediction.intervals,
-        })
-    }
-
-    /// One a point of the fitted series; NaN where it is missing.
-    fn residuals(&self) -> &[f64] {
-        &self.residuals
     }
 }

@@ -10,13 +10,17 @@ use crate::{TimeSeriesPlot, text};
 pub(super) fn grid(
     svg: &mut Svg,
     figure: &Figure<'_>,
+    plot: &TimeSeriesPlot,
     time: &TimeScale,
     axis: Option<&ValueAxis>,
     area: Area,
     look: Look,
 ) -> Vec<TimeTick> {
-    let ticks = if figure.has_time() {
-        time_axis::ticks(time.from, time.to, figure.time_zone, area.width / look.font)
+    let width = area.width / look.font;
+    let ticks = if plot.turn {
+        time_axis::turn_ticks(time.from, time.to, figure.time_zone, width)
+    } else if figure.has_time() {
+        time_axis::ticks(time.from, time.to, figure.time_zone, width)
     } else {
         Vec::new()
     };
@@ -98,6 +102,9 @@ pub(super) fn times(
             svg.text(x, first_line, Anchor::Middle, look.muted, &tick.label);
             free = x + half + look.font * 0.4;
         }
+    }
+    if ticks.iter().all(|tick| tick.context.is_none()) {
+        return;
     }
     let zone = time_axis::zone_name(figure.time_zone, time.from);
     let zone_left = right - text::width(&zone, look.font);

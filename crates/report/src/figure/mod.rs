@@ -109,15 +109,20 @@ impl Figure<'_> {
         let mut svg = Svg::default();
         self.open(&mut svg, width, height);
 
-        let (from, to) = self.time_range();
+        let shared = self.time_range();
         let mut y = header::draw(&mut svg, self, look, width);
 
         // Heights first: what is left after titles and lanes is shared evenly.
-        let footer = look.font * if self.has_time() { 3.3 } else { 1.0 };
+        let ranges: Vec<(Timestamp, Timestamp)> = self
+            .panels
+            .iter()
+            .map(|plot| own_range(plot, shared))
+            .collect();
         let heads: Vec<f64> = self
             .panels
             .iter()
-            .map(|plot| {
+            .zip(&ranges)
+            .map(|(plot, &(from, to))| {
                 let title = if self.titled_panels {
                     look.font * 1.75
                 } else {
@@ -126,21 +131,26 @@ impl Figure<'_> {
                 title + lanes::height(plot, from, to, look)
             })
             .collect();
+        let feet: Vec<f64> = (0..heads.len()).map(|i| self.foot(i, look)).collect();
+        let around = heads.iter().chain(&feet).sum::<f64>();
         let gap = look.font * 1.1;
-        let count = heads.len().max(1) as f64;
-        let spare = height - y - footer - heads.iter().sum::<f64>() - gap * (count - 1.0);
-        let plot_height = (spare / count).max(look.font * 2.0);
+        let gaps = gap * heads.len().saturating_sub(1) as f64;
+        let spare = height - y - around - gaps;
+        let shares: f64 = self.panels.iter().map(|plot| plot.share).sum();
+        let heights: Vec<f64> = self
+            .panels
+            .iter()
+            .map(|plot| (spare * plot.share / shares).max(look.font * 2.0))
+            .collect();
 
         let axes: Vec<Option<ValueAxis>> = self
             .panels
             .iter()
-            .map(|plot| {
+            .zip(ranges.iter().zip(&heights))
+            .map(|(plot, (&(from, to), height))| {
                 let range = data::value_range(plot, from, to)?;
-                Some(ValueAxis::new(
-                    range,
-                    &plot.unit,
-                    plot_height / (look.font * 2.9),
-                ))
+                let ticks = height / (look.font * 2.9);
+                Some(ValueAxis::new(range, &plot.unit, ticks))
             })
             .collect();
         let margin = axes
@@ -150,19 +160,21 @@ impl Figure<'_> {
             .map(|(_, label)| text::width(label, look.font))
             .fold(look.font, f64::max);
         let left = (look.pad + margin + look.font * 0.6).min(width * 0.4);
-        let time = TimeScale {
-            from,
-            to,
-            left,
-            width: width - left - look.pad * 1.2,
-        };
-
-        for (i, ((plot, axis), head)) in self.panels.iter().zip(&axes).zip(heads).enumerate() {
+        let rows = self.panels.iter().zip(&axes).zip(ranges);
+        let sizes = heads.iter().zip(&feet).zip(heights);
+        for (i, (((plot, axis), (from, to)), ((head, foot), height))) in rows.zip(sizes).enumerate()
+        {
+            let time = TimeScale {
+                from,
+                to,
+                left,
+                width: width - left - look.pad * 1.2,
+            };
             let area = Area {
                 left,
                 top: y + head,
                 width: time.width,
-                height: plot_height,
+                height,
             };
             if self.titled_panels {
                 let room = area.width;
@@ -170,7 +182,7 @@ impl Figure<'_> {
                 svg.text(left, y + look.font, Anchor::Start, look.strong, &title);
                 panel_subtitle(&mut svg, plot, look, (left, y + look.font, room));
             }
-            let ticks = axes::grid(&mut svg, self, &time, axis.as_ref(), area, look);
+            let ticks = axes::grid(&mut svg, self, plot, &time, axis.as_ref(), area, look);
             lanes::draw(&mut svg, plot, &time, area, look);
             match axis {
                 Some(axis) => data::draw(&mut svg, plot, &time, axis, area, (self.id, i)),
@@ -183,10 +195,10 @@ impl Figure<'_> {
                 ),
             }
             axes::values(&mut svg, plot, axis.as_ref(), area, look);
-            if i + 1 == self.panels.len() {
+            if *foot > 0.0 {
                 axes::times(&mut svg, self, &ticks, &time, area, look);
             }
-            y = area.bottom() + gap;
+            y = area.bottom() + foot + gap;
         }
         svg.put(format_args!("</svg>"));
         svg.finish()
@@ -218,13 +230,27 @@ impl Figure<'_> {
         }
     }
 
+    /// The room for a time axis below the panel `i`: below the last of those that share one, and
+    /// below each that has its own.
+    fn foot(&self, i: usize, look: Look) -> f64 {
+        let turns = |i: usize| self.panels.get(i).map(|plot| plot.turn);
+        match (turns(i), turns(i + 1)) {
+            (Some(true), _) => look.font * 2.0,
+            (_, Some(false)) => 0.0,
+            _ if self.has_time() => look.font * 3.3,
+            _ => look.font,
+        }
+    }
+
     fn has_time(&self) -> bool {
         self.panels.iter().any(|plot| plot.time_range().is_some())
     }
 
     /// The time shown: all that the panels cover, and never nothing.
     pub(crate) fn time_range(&self) -> (Timestamp, Timestamp) {
-        let ranges = || self.panels.iter().filter_map(|plot| plot.time_range());
+        let turns = self.panels.iter().all(|plot| plot.turn);
+        let shared = self.panels.iter().filter(move |plot| turns || !plot.turn);
+        let ranges = || shared.clone().filter_map(|plot| plot.time_range());
         let from = ranges().map(|(from, _)| from).min().unwrap_or_default();
         let to = ranges().map(|(_, to)| to).max().unwrap_or_default();
         if to > from {
@@ -233,6 +259,14 @@ impl Figure<'_> {
             (from.add_millis(-60_000), from.add_millis(60_000))
         }
     }
+}
+
+/// The time that a panel shows: its own, or the `shared` one.
+fn own_range(plot: &TimeSeriesPlot, shared: (Timestamp, Timestamp)) -> (Timestamp, Timestamp) {
+    let own = plot
+        .time_range()
+        .filter(|(from, to)| plot.turn && from < to);
+    own.unwrap_or(shared)
 }
 
 /// Writes a panel's subtitle behind its title.

@@ -2,7 +2,7 @@
 
 use bongsu_core::{Error as CoreError, Result as CoreResult};
 use bongsu_forecast::ets::{Family, SeasonType};
-use bongsu_forecast::prophet::{Growth, Mode, Scaling};
+use bongsu_forecast::prophet::{Country, Growth, Mode, Regressor, Scaling, Seasonality};
 use bongsu_forecast::{AutoArima, Ces, Ets, Member, Mstl, Naive, Prophet, Theta};
 
 use super::{ForecastSpec, Make};
@@ -88,6 +88,36 @@ pub(super) const DECOMPOSED: &[ForecastSpec] = &[
                 "how far seasons may go",
             ),
             parameter(
+                "seasonalities",
+                "none",
+                "none or name:days:pairs, several divided by commas",
+                "seasons of another period, as `month:30.5:5`; `:multiplicative` or `:additive`, `:prior=5` and `:condition=column` (on where that column of the input is 1) may follow",
+            ),
+            parameter(
+                "regressors",
+                "none",
+                "none or names of columns, divided by commas",
+                "other columns of the input that explain the series, as `promotion`; `:multiplicative` or `:additive`, `:standardize` or `:raw` and `:prior=5` may follow",
+            ),
+            parameter(
+                "countries",
+                "none",
+                "none or codes of countries, divided by commas",
+                "those whose public holidays count, as `KR` or `DE`; one that is not known is told those that are",
+            ),
+            parameter(
+                "holidays_mode",
+                "auto",
+                "auto, additive or multiplicative",
+                "whether holidays are added or are fractions of the trend; `auto` as seasons",
+            ),
+            parameter(
+                "holidays_prior_scale",
+                "10",
+                "finite, above 0",
+                "how far holidays and regressors may go",
+            ),
+            parameter(
                 "scaling",
                 "absmax",
                 "absmax or minmax",
@@ -144,6 +174,12 @@ fn mstl(p: &Parameters<'_>, seasons: &[usize]) -> CoreResult<Mstl> {
     Ok(Mstl::new(seasons)?.trend(rest))
 }
 
+/// Words divided by commas, of which `none` is none; each tells itself what is wrong with it.
+fn words<'a>(p: &'a Parameters<'_>, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let words = p.text(name).split(',').map(str::trim);
+    words.filter(|word| *word != "none")
+}
+
 fn prophet(p: &Parameters<'_>) -> CoreResult<Prophet> {
     let mut model = Prophet::new()
         .growth(p.parse::<Growth>("growth")?)
@@ -160,6 +196,19 @@ fn prophet(p: &Parameters<'_>) -> CoreResult<Prophet> {
         .interval_width(p.number("interval_width")?)?
         .uncertainty_samples(p.integer("uncertainty_samples")?)?
         .seed(p.parse("seed")?);
+    model = model.holidays_prior_scale(p.number("holidays_prior_scale")?)?;
+    if let Some(mode) = p.unless::<Mode>("holidays_mode", "auto")? {
+        model = model.holidays_mode(mode);
+    }
+    for word in words(p, "seasonalities") {
+        model = model.add_seasonality(word.parse::<Seasonality>()?)?;
+    }
+    for word in words(p, "regressors") {
+        model = model.add_regressor(word.parse::<Regressor>()?)?;
+    }
+    for word in words(p, "countries") {
+        model = model.add_country(word.parse::<Country>()?)?;
+    }
     if let Some(cap) = p.unless("cap", "none")? {
         model = model.cap(cap)?;
     }

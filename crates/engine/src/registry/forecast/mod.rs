@@ -151,6 +151,12 @@ impl ForecastSpec {
         matches!(self.make, Make::Plain(_))
     }
 
+    /// Whether it takes regressors and holidays.
+    #[must_use]
+    pub const fn knows_events(&self) -> bool {
+        matches!(self.make, Make::Prophet(_))
+    }
+
     fn model(&self, p: &Parameters<'_>, seasons: &[usize]) -> CoreResult<ForecastModel> {
         let period = seasons.first().copied().unwrap_or(1);
         let model = match self.make {
