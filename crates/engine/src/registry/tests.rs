@@ -49,6 +49,17 @@ fn tuple(domain: &str) -> Option<([&'static str; 5], [&'static str; 3])> {
             ["1", "65537", "0", "24,", "2.5"],
             ["auto", "24,168", "65536"],
         ),
+        "none or name:days:pairs, several divided by commas" => (
+            ["left", "a:7", "a:0:3", "trend:7:3", "a:7:3:loud"],
+            ["none", "month:30.5:5", "a:7:3:prior=5, b:1.5:2:condition=c"],
+        ),
+        "none or names of columns, divided by commas" => (
+            ["trend", "a:loud", "a:prior=0", "a,a", ""],
+            ["none", "a", "a:raw:prior=5, b:multiplicative"],
+        ),
+        "none or codes of countries, divided by commas" => {
+            (["left", "XX", "US,", "1", ""], ["none", "kr", "US, DE"])
+        }
         "a letter each for error (A, M, Z), trend (N, A, Z) and season (N, A, M, Z)" => {
             (["AA", "AMN", "NNN", "AAAA", "aan"], ["ANN", "MAM", "ZZZ"])
         }
