@@ -182,7 +182,7 @@ pub fn read_holidays(path: &Path) -> Result<Vec<Holiday>, Error> {
         };
         let days = |value: f64, name: &str, sign: f64| {
             let days = value * sign;
-            if days >= 0.0 && days <= 366.0 && days.fract() == 0.0 {
+            if (0.0..=366.0).contains(&days) && days.fract() == 0.0 {
                 Ok(days as u32)
             } else {
                 let domain = if sign < 0.0 { "[-366, 0]" } else { "[0, 366]" };

@@ -203,7 +203,7 @@ impl TableForecast {
             plots.push(self.over_time(part)?);
         }
         for part in self.parts.iter().filter(turns) {
-            plots.extend(self.turn(part)?);
+            plots.extend(turn_of(part)?);
         }
         let panels = Panels::new(plots).title(&self.channel).subtitle(subtitle);
         let zone = self.format.time_zone();
@@ -230,15 +230,16 @@ impl TableForecast {
         }
         Ok(plot.unit(unit(part)))
     }
+}
 
-    fn turn(&self, part: &ForecastPart) -> Result<Option<TimeSeriesPlot>, Error> {
-        let Some(cycle) = &part.cycle else {
-            return Ok(None);
-        };
-        let (times, values) = (cycle.timestamps.clone(), cycle.values.clone());
-        let plot = TimeSeriesPlot::new(&part.name, times, values).map_err(Error::report)?;
-        Ok(Some(plot.unit(unit(part)).turn()))
-    }
+/// One turn of a season.
+fn turn_of(part: &ForecastPart) -> Result<Option<TimeSeriesPlot>, Error> {
+    let Some(cycle) = &part.cycle else {
+        return Ok(None);
+    };
+    let (times, values) = (cycle.timestamps.clone(), cycle.values.clone());
+    let plot = TimeSeriesPlot::new(&part.name, times, values).map_err(Error::report)?;
+    Ok(Some(plot.unit(unit(part)).turn()))
 }
 
 /// A fraction of the trend is written as a percentage.
