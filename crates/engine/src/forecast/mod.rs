@@ -1,7 +1,7 @@
 //! Forecasts of a table: the library side of `bongsu forecast`.
 
-mod calibrated;
 mod beside;
+mod calibrated;
 mod fitted;
 mod output;
 
