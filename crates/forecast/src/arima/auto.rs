@@ -1,35 +1,33 @@
 //! The automatic choice of orders.
 
 use bongsu_core::{Error, FittedForecaster, Forecaster, Result, SeriesView};
-use bongsu_stats::decompose::Stl;
-use bongsu_stats::hypothesis::{KpssLags, KpssTrend, kpss};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::candidate::{Rules, Selection, Tried};
+use super::differencing::{SeasonalTest, UnitRootTest, differences, seasonal_differences};
 use super::fit::Table;
 use super::{Diffuse, Orders, Trend};
 use crate::{Criterion, check};
 
-/// A seasonal strength above this asks for a seasonal difference.
-const STRONG: f64 = 0.64;
-
 /// The most models that a stepwise search tries.
 const MOST_MODELS: usize = 94;
 
-/// Roots nearer to the unit circle than this factor are refused.
+/// How much farther from 0 than the unit circle every root has to be.
 const FARTHER: f64 = 1.01;
 
 /// Configuration of the automatic choice of a seasonal ARIMA model.
 ///
-/// One seasonal difference is taken where the season is strong: `1 - Var(r) / Var(r + s) > 0.64` with
-/// the remainder `r` and the season `s` of a decomposition by Loess. Then differences are taken, two
-/// at most, while the test of Kwiatkowski, Phillips, Schmidt and Shin says at 5 % that what is left is
-/// not stationary. The other orders, and whether there is a constant or a drift, come from a search
-/// for the least criterion: from four simple models step by step to better neighbours, or over all of
-/// them. Models with a root within 1 % of the unit circle are refused.
+/// One seasonal difference is taken where the season is strong ([`SeasonalTest`] has other rules).
+/// Then differences are taken, two at most, while the test of Kwiatkowski, Phillips, Schmidt and Shin
+/// says at 5 % that what is left is not stationary ([`UnitRootTest`] has others). The other orders,
+/// and whether there is a constant or a drift, come from a search for the least criterion: from four
+/// simple models step by step to better neighbours, or over all of them.
 ///
-/// The likelihood is that of the differenced series ([`Diffuse::Exact`]).
+/// The coefficients maximise the likelihood of the differenced series ([`Diffuse::Exact`]) where every
+/// root of the polynomials of more than one lag is at least 1 % farther from 0 than the unit circle.
+/// The reference refuses models that have their maximum nearer to it and so ends, where a search for
+/// the maximum ends early or at a lower one, at what that happened to be.
 ///
 /// Cost: a fit for each of 20 to 90 models, one after the other; the full search in parallel. The
 /// result does not depend on the number of threads.
@@ -56,6 +54,11 @@ pub struct AutoArima {
     period: usize,
     diff: Option<usize>,
     seasonal_diff: Option<usize>,
+    unit_root: UnitRootTest,
+    level: f64,
+    seasonal_test: SeasonalTest,
+    max_diff: usize,
+    max_seasonal_diff: usize,
     max_order: usize,
     max_seasonal: usize,
     stepwise: bool,
@@ -69,6 +72,11 @@ impl Default for AutoArima {
             period: 1,
             diff: None,
             seasonal_diff: None,
+            unit_root: UnitRootTest::Kpss,
+            level: 0.05,
+            seasonal_test: SeasonalTest::Strength,
+            max_diff: 2,
+            max_seasonal_diff: 1,
             max_order: 5,
             max_seasonal: 2,
             stepwise: true,
@@ -103,12 +111,55 @@ impl AutoArima {
         Ok(self)
     }
 
-    /// The number of seasonal differences. Domain: [0, 1]. Default: by the strength of the season.
+    /// The number of seasonal differences. Domain: [0, 2]. Default: by the strength of the season.
     ///
     /// # Errors
     /// When outside the domain.
     pub fn seasonal_diff(mut self, count: usize) -> Result<Self> {
-        self.seasonal_diff = Some(check::count("D", count, 0, 1)?);
+        self.seasonal_diff = Some(check::count("D", count, 0, 2)?);
+        Ok(self)
+    }
+
+    /// By which test the number of differences is decided. Default: that of Kwiatkowski, Phillips,
+    /// Schmidt and Shin.
+    #[must_use]
+    pub const fn unit_root(mut self, test: UnitRootTest) -> Self {
+        self.unit_root = test;
+        self
+    }
+
+    /// The level of that test. Domain: [0.01, 0.1]. Default: 0.05.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn level(mut self, level: f64) -> Result<Self> {
+        self.level = level;
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// By what the number of seasonal differences is decided. Default: the strength of the season.
+    #[must_use]
+    pub const fn seasonal_test(mut self, test: SeasonalTest) -> Self {
+        self.seasonal_test = test;
+        self
+    }
+
+    /// The most differences that the test may ask for. Domain: [0, 2]. Default: 2.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn max_diff(mut self, count: usize) -> Result<Self> {
+        self.max_diff = check::count("max_d", count, 0, 2)?;
+        Ok(self)
+    }
+
+    /// The most seasonal differences that the test may ask for. Domain: [0, 2]. Default: 1.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn max_seasonal_diff(mut self, count: usize) -> Result<Self> {
+        self.max_seasonal_diff = check::count("max_D", count, 0, 2)?;
         Ok(self)
     }
 
@@ -159,7 +210,13 @@ impl AutoArima {
     pub fn validate(&self) -> Result<()> {
         check::count("period", self.period, 1, 366)?;
         check::count("d", self.diff.unwrap_or(0), 0, 2)?;
-        check::count("D", self.seasonal_diff.unwrap_or(0), 0, 1)?;
+        check::count("D", self.seasonal_diff.unwrap_or(0), 0, 2)?;
+        check::count("max_d", self.max_diff, 0, 2)?;
+        check::count("max_D", self.max_seasonal_diff, 0, 2)?;
+        // Written so that a NaN is refused too.
+        if !(self.level >= 0.01 && self.level <= 0.1) {
+            return Err(Error::parameter("level", self.level, "in [0.01, 0.1]"));
+        }
         check::count("max_order", self.max_order, 0, 12)?;
         check::count("max_seasonal", self.max_seasonal, 0, 3)?;
         Ok(())
@@ -217,18 +274,20 @@ impl<'a> Search<'a> {
             ));
         }
         let seasonal = config.period > 1;
-        let seasonal_diff = if seasonal {
-            config
-                .seasonal_diff
-                .map_or_else(|| seasonal_difference(values, config.period), Ok)?
-        } else {
-            0
+        let seasonal_diff = match config.seasonal_diff {
+            _ if !seasonal => 0,
+            Some(count) => count,
+            None => {
+                let most = config.max_seasonal_diff;
+                seasonal_differences(values, config.period, config.seasonal_test, most)?
+            }
         };
         let period = if seasonal { config.period } else { 0 };
         let mut base = Orders::new(0, 0, 0).seasonal(0, seasonal_diff, 0, period);
-        base.diff = config
-            .diff
-            .unwrap_or_else(|| differences(&base.difference(values)));
+        base.diff = config.diff.unwrap_or_else(|| {
+            let (test, level) = (config.unit_root, config.level);
+            differences(&base.difference(values), test, level, config.max_diff)
+        });
         let trend = match base.diff + base.seasonal_diff {
             0 if config.constant => Trend::Constant,
             1 if config.constant => Trend::Linear,
@@ -245,7 +304,7 @@ impl<'a> Search<'a> {
             rules: Rules {
                 diffuse: Diffuse::Exact,
                 iterations: 100,
-                farther: Some(FARTHER),
+                farther: FARTHER,
             },
             criterion: config.criterion,
             base,
@@ -386,52 +445,4 @@ impl<'a> Search<'a> {
         let fit = |&(orders, trend): &(Orders, Trend)| rules.fit(table, orders, trend, &[]);
         self.tried = all.par_iter().map(fit).collect();
     }
-}
-
-/// 1 where the season is strong, else 0.
-fn seasonal_difference(values: &[f64], period: usize) -> Result<usize> {
-    if values.len() <= 2 * period {
-        return Ok(0);
-    }
-    let mut filled = values.to_vec();
-    crate::gaps::fill(&mut filled);
-    let largest = filled.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-    let unit = super::design::inverse_power(largest);
-    let scaled: Vec<f64> = filled.iter().map(|x| x * unit).collect();
-    let parts = Stl::new(period)?.seasonal(11)?.decompose(&scaled)?;
-    let both: Vec<f64> = parts
-        .residual
-        .iter()
-        .zip(&parts.seasonal)
-        .map(|(r, s)| r + s)
-        .collect();
-    let strength = 1.0 - variance(&parts.residual) / variance(&both);
-    Ok(usize::from(strength > STRONG))
-}
-
-fn variance(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / (n - 1.0)
-}
-
-/// How often to difference until what is left is stationary by the test, at most twice.
-fn differences(values: &[f64]) -> usize {
-    let mut current: Vec<f64> = values.to_vec();
-    for count in 0..2 {
-        let present: Vec<f64> = current.iter().copied().filter(|x| !x.is_nan()).collect();
-        let lags = (3.0 * (present.len() as f64).sqrt() / 13.0).floor() as usize;
-        // The test refuses what is constant or on a line: nothing is left to difference.
-        let test = kpss(&present, KpssTrend::Constant, KpssLags::Count(lags));
-        if !test.is_ok_and(|test| test.p_value < 0.05) {
-            return count;
-        }
-        current = current
-            .iter()
-            .skip(1)
-            .zip(&current)
-            .map(|(b, a)| b - a)
-            .collect();
-    }
-    2
 }

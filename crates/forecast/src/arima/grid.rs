@@ -130,7 +130,7 @@ impl Grid {
         let rules = Rules {
             diffuse: self.diffuse,
             iterations: self.iterations,
-            farther: None,
+            farther: 1.0,
         };
         let (width, height) = (self.max_ma + 1, self.max_ar + 1);
         let place = |orders: &Orders| (orders.diff * height + orders.ar) * width + orders.ma;

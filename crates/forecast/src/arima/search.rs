@@ -8,9 +8,9 @@ use super::filter::dot;
 use super::fit::{Problem, Solution};
 use super::kalman::Counted;
 use super::likelihood::{FilterLikelihood, Likelihood};
-use super::orders::Orders;
+use super::region::Region;
 use super::start::{scattered_starts, usual_starts};
-use super::transform::{chain, constrain, release};
+use super::transform::{constrain, release};
 
 /// The gain in log-likelihood that is not worth another step of the search.
 const GAIN: f64 = 1e-7;
@@ -49,11 +49,23 @@ const PROMISING: usize = 2;
 const CLOSE: f64 = 12.0;
 
 impl Problem {
-    /// Searches from several starts, first roughly, then on from where that was best, and from the next
-    /// best that are on their way elsewhere. With `starts`, of a related model, the estimates of Hannan and
-    /// Rissanen are the only others.
+    /// Searches all of the stationary and invertible region; see [`Problem::solve_within`].
     pub(crate) fn solve(&self, starts: &[Vec<f64>], iterations: usize) -> Result<Solution> {
+        self.solve_within(starts, iterations, 1.0)
+    }
+
+    /// Searches where the roots are at least `factor` times as far from 0 as the unit circle, from
+    /// several starts, first roughly, then on from where that was best, and from the next best that are
+    /// on their way elsewhere. With `starts`, of a related model, the estimates of Hannan and Rissanen
+    /// are the only others.
+    pub(crate) fn solve_within(
+        &self,
+        starts: &[Vec<f64>],
+        iterations: usize,
+        factor: f64,
+    ) -> Result<Solution> {
         let mut likelihood = self.likelihood();
+        let region = Region::new(&self.orders, factor);
         // A related model's place is near a good maximum: one search goes on to the end.
         let most = if starts.is_empty() { FINE } else { 1 };
         let mut usual = usual_starts(&self.orders, &self.residual);
@@ -65,7 +77,7 @@ impl Problem {
         let mut found: Vec<Solution> = starts
             .iter()
             .chain(&usual)
-            .filter_map(|start| search(&self.orders, &mut likelihood, start, ROUGH, ROUGH_GAIN))
+            .filter_map(|start| search(&region, &mut likelihood, start, ROUGH, ROUGH_GAIN))
             .collect();
         found.sort_by(|a, b| b.value.total_cmp(&a.value));
         let mut fine: Vec<Solution> = Vec::with_capacity(FINE);
@@ -83,13 +95,7 @@ impl Problem {
             }
             last = rough.value;
             let start = &rough.coefficients;
-            fine.extend(search(
-                &self.orders,
-                &mut likelihood,
-                start,
-                iterations,
-                GAIN,
-            ));
+            fine.extend(search(&region, &mut likelihood, start, iterations, GAIN));
         }
         fine.sort_by(|a, b| b.value.total_cmp(&a.value));
         if fine.is_empty() {
@@ -314,23 +320,23 @@ fn is_near(end: &Solution, rough: &Solution) -> bool {
 
 /// Searches for the coefficients that maximise `likelihood`, from those given.
 fn search(
-    orders: &Orders,
+    region: &Region,
     likelihood: &mut Likelihood,
     start: &[f64],
     iterations: usize,
     gain: f64,
 ) -> Option<Solution> {
     let mut coefficients = Vec::new();
-    let mut slopes = vec![0.0; orders.coefficients()];
-    let free = release(orders, start);
+    let mut slopes = vec![0.0; start.len()];
+    let free = region.release(start);
     // A mean, so that the size of the function does not grow with the series.
-    constrain(orders, &free, &mut coefficients);
+    region.constrain(&free, &mut coefficients);
     likelihood.evaluate(&coefficients, None)?;
     let scale = 1.0 / likelihood.count().max(1) as f64;
     let function = |free: &[f64], gradient: &mut [f64]| {
-        constrain(orders, free, &mut coefficients);
+        region.constrain(free, &mut coefficients);
         let value = likelihood.evaluate(&coefficients, Some(&mut slopes))?;
-        chain(orders, free, &slopes, gradient);
+        region.chain(free, &mut slopes, gradient);
         gradient.iter_mut().for_each(|g| *g *= -scale);
         Some(-scale * value)
     };
@@ -339,7 +345,7 @@ fn search(
         gain: gain * scale,
     };
     let found = minimise(function, &free, None, limits)?;
-    constrain(orders, &found.x, &mut coefficients);
+    region.constrain(&found.x, &mut coefficients);
     let value = likelihood.evaluate(&coefficients, None)?;
     Some(Solution {
         effects: likelihood.effects().to_vec(),

@@ -22,13 +22,31 @@ pub enum Trend {
 
 impl Trend {
     /// The number of columns of the regression.
-    const fn columns(self) -> usize {
+    pub(super) const fn columns(self) -> usize {
         match self {
             Self::None => 0,
             Self::Constant => 1,
             Self::Linear => 2,
             Self::Quadratic => 3,
         }
+    }
+
+    /// Those columns, for a regression of `count` observations.
+    pub(super) fn polynomials(self, count: usize) -> impl Iterator<Item = Vec<f64>> {
+        let middle = 0.5 * (count as f64 - 1.0);
+        let place = move |i: usize| (i as f64 - middle) / middle.max(1.0);
+        let power = move |power: i32| (0..count).map(|i| place(i).powi(power)).collect();
+        (0..self.columns() as i32).map(power)
+    }
+
+    /// The p-value of a t-value of the lagged level.
+    pub(super) fn p_value(self, t: f64) -> f64 {
+        self.table().p_value(t)
+    }
+
+    /// What a t-value of so many observations is below with probability 0.01, 0.05 and 0.1.
+    pub(super) fn critical_values(self, observations: usize) -> [f64; 3] {
+        self.table().critical_values(observations)
     }
 
     const fn table(self) -> &'static Table {
@@ -175,13 +193,12 @@ impl Adf {
                 "the augmented Dickey-Fuller test needs values that the regression leaves noise of",
             ));
         }
-        let table = self.trend.table();
         Ok(AdfTest {
             statistic: step.t,
-            p_value: table.p_value(step.t),
+            p_value: self.trend.p_value(step.t),
             lags,
             observations,
-            critical_values: table.critical_values(observations),
+            critical_values: self.trend.critical_values(observations),
             criterion,
         })
     }
@@ -225,10 +242,8 @@ impl Data {
     fn regression(&self, lags: usize) -> Regression {
         let n = self.observations(lags);
         let mut regression = Regression::new(self.lagged(0, n));
-        let middle = 0.5 * (n as f64 - 1.0);
-        for power in 0..self.trend.columns() as i32 {
-            let place = |i: usize| (i as f64 - middle) / middle.max(1.0);
-            regression.add((0..n).map(|i| place(i).powi(power)).collect());
+        for column in self.trend.polynomials(n) {
+            regression.add(column);
         }
         regression
     }

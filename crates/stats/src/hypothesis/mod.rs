@@ -5,6 +5,7 @@
 //! least as extreme where the null hypothesis holds.
 
 mod adf;
+mod canova_hansen;
 mod energy;
 mod jarque_bera;
 mod kolmogorov;
@@ -12,6 +13,8 @@ mod kpss;
 mod ks;
 mod ljung_box;
 mod mann_whitney;
+mod ocsb;
+mod phillips_perron;
 mod regression;
 mod welch;
 
@@ -21,12 +24,15 @@ use serde::{Deserialize, Serialize};
 use crate::check;
 
 pub use adf::{Adf, AdfTest, LagChoice, Trend};
+pub use canova_hansen::{CanovaHansenTest, canova_hansen};
 pub use energy::{EnergyTest, energy_distance, energy_test};
 pub use jarque_bera::{JarqueBera, jarque_bera};
 pub use kpss::{KpssLags, KpssTest, KpssTrend, kpss};
 pub use ks::{KsTest, ks_2samp};
 pub use ljung_box::{LjungBox, ljung_box};
 pub use mann_whitney::{MannWhitney, mann_whitney};
+pub use ocsb::{OcsbLags, OcsbTest, ocsb};
+pub use phillips_perron::{PhillipsPerron, PhillipsPerronTest};
 pub use welch::{WelchTest, welch};
 
 pub(crate) use energy::energy_of_sorted;

@@ -40,6 +40,16 @@ impl Regression {
         }
     }
 
+    /// What the columns so far leave of the response.
+    pub(super) fn residuals(&self) -> &[f64] {
+        &self.response
+    }
+
+    /// The sum of squares of that.
+    pub(super) fn rest(&self) -> f64 {
+        dot(&self.response, &self.response)
+    }
+
     /// Adds a column as long as the response.
     pub(super) fn add(&mut self, mut column: Vec<f64>) -> Step {
         let length = norm(&column);
@@ -62,7 +72,7 @@ impl Regression {
             self.columns.push(column);
         }
         let rank = self.columns.len();
-        let rest = dot(&self.response, &self.response);
+        let rest = self.rest();
         let freedom = self.response.len().saturating_sub(rank) as f64;
         let t = if projection == 0.0 {
             0.0

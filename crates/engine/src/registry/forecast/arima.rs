@@ -2,7 +2,7 @@
 
 use bongsu_core::Result as CoreResult;
 use bongsu_forecast::Member;
-use bongsu_forecast::arima::{Arima, AutoArima, Orders};
+use bongsu_forecast::arima::{Arima, AutoArima, Orders, SeasonalTest, UnitRootTest};
 
 use super::choice::{CRITERION, criterion};
 use super::{ForecastSpec, Make};
@@ -63,13 +63,33 @@ pub(super) const ARIMA: &[ForecastSpec] = &[
                 "d",
                 "auto",
                 "auto or 0 to 2",
-                "the number of differences; `auto` asks the test of Kwiatkowski, Phillips, Schmidt and Shin",
+                "the number of differences; `auto` asks the test named by `unit_root`",
             ),
+            parameter(
+                "unit_root",
+                "kpss",
+                "kpss, adf or pp",
+                "the test that decides on differences: of Kwiatkowski, Phillips, Schmidt and Shin, the augmented one of Dickey and Fuller, or of Phillips and Perron",
+            ),
+            parameter("level", "0.05", "0.01 to 0.1", "the level of that test"),
+            parameter("max_d", "2", "0 to 2", "the most differences that it may ask for"),
             parameter(
                 "seasonal_d",
                 "auto",
-                "auto or 0 to 1",
-                "the number of seasonal differences; `auto` takes one where the season is strong",
+                "auto or 0 to 2",
+                "the number of seasonal differences; `auto` asks what `seasonal_test` names",
+            ),
+            parameter(
+                "seasonal_test",
+                "strength",
+                "strength, ocsb or ch",
+                "what decides on a seasonal difference: the strength of the season, the test of Osborn, Chui, Smith and Birchenhall, or of Canova and Hansen",
+            ),
+            parameter(
+                "max_seasonal_d",
+                "1",
+                "0 to 2",
+                "the most seasonal differences that it may ask for",
             ),
             parameter(
                 "max_order",
@@ -100,6 +120,25 @@ pub(super) const ARIMA: &[ForecastSpec] = &[
                 .max_seasonal(p.integer("max_seasonal")?)?
                 .stepwise(p.choice("search", &[("stepwise", true), ("full", false)])?)
                 .constant(p.flag("constant")?)
+                .unit_root(p.choice(
+                    "unit_root",
+                    &[
+                        ("kpss", UnitRootTest::Kpss),
+                        ("adf", UnitRootTest::Adf),
+                        ("pp", UnitRootTest::PhillipsPerron),
+                    ],
+                )?)
+                .level(p.number("level")?)?
+                .max_diff(p.integer("max_d")?)?
+                .seasonal_test(p.choice(
+                    "seasonal_test",
+                    &[
+                        ("strength", SeasonalTest::Strength),
+                        ("ocsb", SeasonalTest::Ocsb),
+                        ("ch", SeasonalTest::CanovaHansen),
+                    ],
+                )?)
+                .max_seasonal_diff(p.integer("max_seasonal_d")?)?
                 .criterion(criterion(p)?);
             if let Some(count) = p.unless("d", "auto")? {
                 model = model.diff(count)?;
