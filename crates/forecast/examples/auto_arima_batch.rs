@@ -106,12 +106,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(PoisonError::into_inner);
     let mut out = stdout().lock();
     for ((mut note, forecast), horizon) in notes.into_iter().zip(forecasts).zip(horizons) {
-        match forecast {
+        let (name, value) = match forecast {
             Ok(mut forecast) => {
                 forecast.mean.truncate(horizon);
-                note["mean"] = json!(forecast.mean);
+                ("mean", json!(forecast.mean))
             }
-            Err(error) => note["failure"] = json!(error.to_string()),
+            Err(error) => ("failure", json!(error.to_string())),
+        };
+        if let Some(note) = note.as_object_mut() {
+            note.insert(name.to_owned(), value);
         }
         writeln!(out, "{note}")?;
     }

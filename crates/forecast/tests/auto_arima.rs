@@ -7,7 +7,7 @@
     reason = "a failure in a test is a panic"
 )]
 
-use bongsu_core::{ForecastRequest, Forecaster as _, Labels, Series, Timestamp};
+use bongsu_core::{ForecastRequest, Labels, Series, Timestamp};
 use bongsu_forecast::Criterion;
 use bongsu_forecast::arima::{AutoArima, Orders, SeasonalTest, Selection, Trend, UnitRootTest};
 use serde_json::Value;

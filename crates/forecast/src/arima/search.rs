@@ -10,7 +10,7 @@ use super::kalman::Counted;
 use super::likelihood::{FilterLikelihood, Likelihood};
 use super::region::Region;
 use super::start::{scattered_starts, usual_starts};
-use super::transform::{constrain, release};
+use super::transform::{chain, constrain, release};
 
 /// The gain in log-likelihood that is not worth another step of the search.
 const GAIN: f64 = 1e-7;

@@ -72,7 +72,12 @@ pub(super) const ARIMA: &[ForecastSpec] = &[
                 "the test that decides on differences: of Kwiatkowski, Phillips, Schmidt and Shin, the augmented one of Dickey and Fuller, or of Phillips and Perron",
             ),
             parameter("level", "0.05", "0.01 to 0.1", "the level of that test"),
-            parameter("max_d", "2", "0 to 2", "the most differences that it may ask for"),
+            parameter(
+                "max_d",
+                "2",
+                "0 to 2",
+                "the most differences that it may ask for",
+            ),
             parameter(
                 "seasonal_d",
                 "auto",
