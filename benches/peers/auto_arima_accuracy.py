@@ -24,6 +24,8 @@ and `n` is the number of values less those that differencing takes.
 """
 
 import argparse
+import csv
+import gzip
 import json
 import math
 import os
@@ -31,6 +33,7 @@ import subprocess
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -38,9 +41,32 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 
 import numpy as np
 
-from smoothing_accuracy import ROOT, SETS
-
+ROOT = Path(__file__).resolve().parents[2]
 CLOSE = 0.01
+
+
+def m4_weekly(data):
+    def rows(part):
+        path = data / "m4_weekly" / f"Weekly-{part}.csv.gz"
+        with gzip.open(path, "rt", newline="") as file:
+            return [[float(v) for v in row[1:] if v] for row in list(csv.reader(file))[1:]]
+
+    return [(x, xx, 1) for x, xx in zip(rows("train"), rows("test"))]
+
+
+def m3(kind, period, data):
+    with gzip.open(data / "m1_m3" / "m3_data.json.gz", "rt") as file:
+        series = json.load(file)
+    series = list(series.values()) if isinstance(series, dict) else series
+    return [(s["x"], s["xx"], period) for s in series if s["period"][0].lower() == kind]
+
+
+SETS = {
+    "m4-weekly": m4_weekly,
+    "m3-yearly": partial(m3, "yearly", 1),
+    "m3-quarterly": partial(m3, "quarterly", 4),
+    "m3-monthly": partial(m3, "monthly", 12),
+}
 
 
 def exact_aicc(fit, x):
