@@ -25,6 +25,7 @@
 mod backtest;
 mod collect;
 pub mod config;
+mod connection;
 mod consecutive;
 mod courier;
 pub mod demo;
@@ -36,15 +37,19 @@ mod fitted;
 mod forecast;
 mod journal;
 mod judge;
+mod metrics;
 mod observe;
+mod process;
 mod query;
 pub mod registry;
 mod report;
+mod server;
 mod sinks;
 mod source;
 mod state;
 pub mod stream;
 mod table;
+mod write_back;
 
 pub use backtest::{BacktestTask, Length, ModelBacktest, Scores, TableBacktest, backtest};
 pub use collect::{Collector, Point, Track};

@@ -8,6 +8,7 @@ use bongsu_core::{Alert, Labels, Timestamp, format_duration};
 
 use crate::config::QueryConfig;
 use crate::judge::{Judge, Judged};
+use crate::server::QueryView;
 use crate::state::{EngineState, QueryState};
 use crate::{Error, Observer, sinks};
 
@@ -81,6 +82,20 @@ impl Query {
         }
         let problem = (!problems.is_empty()).then(|| problems.join("; "));
         self.report(problem, observer);
+    }
+
+    /// What the outside may see of it.
+    pub(crate) fn view(&self, state: &QueryState) -> QueryView {
+        QueryView {
+            name: self.config.name.clone(),
+            expr: self.config.expr.clone(),
+            detector: self.config.detector.clone(),
+            step: format_duration(self.config.step.duration()),
+            series: state.series.len(),
+            judged_until: state.cursor,
+            failures: self.failures,
+            problem: self.last_problem.clone(),
+        }
     }
 
     /// How long to wait after one more failure: it doubles with each.

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use bongsu_core::{METRIC_NAME, Series, Timestamp};
 use bongsu_prometheus::replay::{Recording, ReplayClock, ReplayServer};
-use bongsu_prometheus::{Answer, Auth, Client, ClientConfig, Quality, Range, Tls};
+use bongsu_prometheus::{Answer, Client, ClientConfig, Quality, Range};
 
-use crate::config::{AuthConfig, SourceConfig, TlsConfig};
+use crate::config::SourceConfig;
+use crate::connection::Connection;
 use crate::{Error, Table};
 
 /// A source of series with its own idea of the time.
@@ -169,66 +170,56 @@ pub(crate) fn wall_clock() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// The connection of a server, and what is its own.
+fn connection(config: &SourceConfig) -> Option<Connection<'_>> {
+    match config {
+        SourceConfig::Prometheus {
+            url,
+            auth,
+            tls,
+            timeout,
+            headers,
+            ..
+        } => Some(Connection {
+            url,
+            auth,
+            tls,
+            timeout: *timeout,
+            headers,
+        }),
+        SourceConfig::Csv { .. } | SourceConfig::Replay { .. } => None,
+    }
+}
+
 fn client(config: &SourceConfig) -> Result<Client, Error> {
-    let SourceConfig::Prometheus {
-        url,
-        auth,
-        tls,
-        timeout,
-        retries,
-        headers,
-        params,
-        max_concurrency,
-    } = config
+    let (
+        SourceConfig::Prometheus {
+            retries,
+            params,
+            max_concurrency,
+            ..
+        },
+        Some(connection),
+    ) = (config, connection(config))
     else {
         return Err(Error::config("the source is not a server"));
     };
     let wrong = |e: bongsu_prometheus::Error| Error::config(format!("source: {e}"));
-    let mut client = ClientConfig::new(url.as_str())
-        .and_then(|c| c.timeout(timeout.duration()))
-        .and_then(|c| c.max_concurrency(*max_concurrency))
+    let mut client = connection
+        .client_config("source")?
+        .max_concurrency(*max_concurrency)
         .and_then(|c| c.retries(*retries))
-        .and_then(|c| c.auth(auth_of(auth)))
-        .map_err(wrong)?
-        .tls(tls_of(tls));
-    for (name, value) in headers {
-        client = client
-            .header(name, value.secret().expose())
-            .map_err(wrong)?;
-    }
+        .map_err(wrong)?;
     for (name, value) in params {
         client = client.param(name, value.secret().expose()).map_err(wrong)?;
     }
     Client::new(client).map_err(wrong)
 }
 
-fn auth_of(config: &AuthConfig) -> Auth {
-    match config {
-        AuthConfig::None => Auth::None,
-        AuthConfig::Basic { username, password } => Auth::Basic {
-            username: username.clone(),
-            password: password.secret().clone(),
-        },
-        AuthConfig::Bearer { token } => Auth::Bearer(token.secret().clone()),
-        AuthConfig::Headers { headers } => {
-            let pairs = headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.secret().clone()));
-            Auth::Headers(pairs.collect())
-        }
-    }
-}
-
-fn tls_of(config: &TlsConfig) -> Tls {
-    Tls {
-        ca: config.ca.clone(),
-        client_certificate: config.client_certificate.clone(),
-        client_key: config.client_key.clone(),
-        insecure_skip_verify: config.insecure_skip_verify,
-    }
-}
-
-/// Whether a client of the server can be made: what opening the source would refuse.
+/// What opening a server as the source would refuse.
 pub(crate) fn check(config: &SourceConfig) -> Result<(), Error> {
+    if let Some(connection) = connection(config) {
+        connection.check("source")?;
+    }
     client(config).map(|_| ())
 }

@@ -4,6 +4,7 @@
 //! variable, secrets may be `file:` references, and a profile overlays the base.
 
 mod load;
+mod outputs;
 mod reference;
 mod scalars;
 mod types;
@@ -11,9 +12,10 @@ mod validate;
 
 pub(crate) use load::nearest;
 pub use load::{load, parse};
+pub use outputs::{OutputConfig, RemoteWriteConfig, RemoteWriteVersion, ServerConfig};
 pub use reference::{reference_markdown, schema_json};
 pub use scalars::{SecretText, Span};
 pub use types::{
-    AlertPolicy, AuthConfig, Config, EngineSettings, OutputConfig, ParameterValue, QueryConfig,
-    SinkConfig, SourceConfig, StateConfig, TlsConfig,
+    AlertPolicy, AuthConfig, Config, EngineSettings, ParameterValue, QueryConfig, SinkConfig,
+    SourceConfig, StateConfig, TlsConfig,
 };

@@ -5,7 +5,7 @@ use bongsu_core::{Direction, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SecretText, Span};
+use super::{OutputConfig, SecretText, ServerConfig, Span};
 use crate::Error;
 
 /// The whole configuration of a service.
@@ -28,6 +28,9 @@ pub struct Config {
     /// How the loop runs.
     #[serde(default)]
     pub engine: EngineSettings,
+    /// The service's own HTTP server; without this section there is none.
+    #[serde(default)]
+    pub server: Option<ServerConfig>,
 }
 
 /// Where the data come from.
@@ -269,18 +272,6 @@ pub struct StateConfig {
     pub directory: Option<PathBuf>,
     /// The least time between two saves; `0s` saves after every tick.
     pub save_every: Span,
-}
-
-/// What is written besides alerts.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct OutputConfig {
-    /// A CSV file to which every verdict is appended.
-    pub verdicts: Option<PathBuf>,
-    /// Append only anomalous verdicts.
-    pub anomalous_only: bool,
-    /// An HTML report of the run, written at its end.
-    pub report: Option<PathBuf>,
 }
 
 /// How the loop runs.

@@ -1,4 +1,4 @@
-use super::{AlertPolicy, Config, QueryConfig, SinkConfig, SourceConfig, Span, TlsConfig};
+use super::{AlertPolicy, Config, QueryConfig, SinkConfig, SourceConfig, Span};
 use crate::{Error, registry, sinks, source};
 
 impl Config {
@@ -29,6 +29,12 @@ impl Config {
             check_sink(sink).map_err(|e| Error::config(format!("sinks[{i}].{e}")))?;
         }
         sinks::build(&self.sinks)?;
+        if let Some(write) = &self.output.remote_write {
+            write.validate()?;
+            for name in write.labels.keys() {
+                check_label("output.remote_write.labels", name)?;
+            }
+        }
         if self.engine.max_series == 0 {
             return Err(Error::config(
                 "engine.max_series is 0, but must be at least 1",
@@ -73,19 +79,7 @@ impl QueryConfig {
 
 fn check_source(source: &SourceConfig) -> Result<(), Error> {
     match source {
-        SourceConfig::Prometheus {
-            url, timeout, tls, ..
-        } => {
-            if has_userinfo(url) {
-                return Err(Error::config(
-                    "source.url holds a user name or password; write them under source.auth, \
-                     for example {type: basic, username: ..., password: ...}",
-                ));
-            }
-            positive("source.timeout", *timeout)?;
-            check_files(tls)?;
-            source::check(source)
-        }
+        SourceConfig::Prometheus { .. } => source::check(source),
         SourceConfig::Replay { speed, .. } if !(speed.is_finite() && *speed > 0.0) => {
             Err(Error::config(format!(
                 "source.speed is {speed}, but must be finite and above 0"
@@ -93,31 +87,6 @@ fn check_source(source: &SourceConfig) -> Result<(), Error> {
         }
         SourceConfig::Replay { .. } | SourceConfig::Csv { .. } => Ok(()),
     }
-}
-
-/// The files must be there even while the address is one of plain HTTP, which does not use them.
-fn check_files(tls: &TlsConfig) -> Result<(), Error> {
-    for (key, path) in [
-        ("ca", &tls.ca),
-        ("client_certificate", &tls.client_certificate),
-        ("client_key", &tls.client_key),
-    ] {
-        if let Some(path) = path {
-            std::fs::read(path)
-                .map_err(|e| Error::config(format!("source.tls.{key}: {}: {e}", path.display())))?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether something stands before an `@` in the address's host.
-fn has_userinfo(url: &str) -> bool {
-    let after_scheme = url.split_once(':').map_or(url, |(_, rest)| rest);
-    let authority = after_scheme.trim_start_matches(['/', '\\']);
-    let end = authority.find(['/', '\\', '?', '#']);
-    authority
-        .get(..end.unwrap_or(authority.len()))
-        .is_some_and(|host| host.contains('@'))
 }
 
 fn positive(path: &str, span: Span) -> Result<(), Error> {

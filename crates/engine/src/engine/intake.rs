@@ -1,6 +1,6 @@
 //! Judging what was fetched, and passing on what was found.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bongsu_alert::Transition;
 use bongsu_core::{Alert, format_duration};
@@ -12,6 +12,7 @@ use super::jobs::{Fetched, Job};
 use crate::Error;
 use crate::journal::verdict_row;
 use crate::judge::Judged;
+use crate::metrics::Stage;
 use crate::observe::Observer as _;
 
 /// So many moments the missing part of an answer is waited for, while the others go on.
@@ -62,6 +63,7 @@ impl Engine {
             self.observer.problem(&query.config.name, &message);
         }
         let judge = query.judge.clone();
+        let begun = Instant::now();
         let mut known = std::mem::take(&mut state.series);
         let quality = answer.quality;
         let (complete, in_history) = (!quality.partial, job.history_until.is_some());
@@ -74,6 +76,10 @@ impl Engine {
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         state.series = known;
+        let name = &query.config.name;
+        self.metrics.took(name, Stage::Judge, begun.elapsed());
+        self.metrics
+            .succeeded(name, &quality, &judged, state.series.len());
         query.succeeded(&quality, &judged, &mut self.observer);
         if complete {
             state.cursor = Some(job.grid.to);
@@ -83,6 +89,9 @@ impl Engine {
             state.cursor = Some(state.cursor.map_or(waited_for, |c| c.max(waited_for)));
             let pause = Duration::from_millis(query.judge.step.unsigned_abs());
             query.came_in_part(self.source.real_time(pause));
+        }
+        if let Some(cursor) = state.cursor {
+            self.metrics.judged_until(&query.config.name, cursor);
         }
         let history_ends = job.history_until.is_some_and(|until| job.grid.to >= until);
         state.history_until = job.history_until.filter(|_| !history_ends);
@@ -125,6 +134,19 @@ impl Engine {
             transitions.extend(lasting.map(Transition::Fired));
         }
         self.observer.verdicts(&query.config, &verdicts);
+        let name = query.config.name.clone();
+        // The receiver holds what came before the start already, or refuses it as too old.
+        if let Some(write_back) = &self.write_back
+            && job.history_until.is_none()
+        {
+            write_back.send(&name, &verdicts);
+        }
+        if self.server.is_some() {
+            verdicts.retain(|verdict| verdict.timestamp == job.grid.to);
+            self.view.renew(|view| {
+                view.verdicts.insert(name, verdicts.into());
+            });
+        }
         self.tell(transitions);
     }
 
@@ -158,8 +180,14 @@ impl Engine {
         for transition in transitions {
             self.observer.transition(&transition);
             match &transition {
-                Transition::Fired(_) => self.totals.fired += 1,
-                Transition::Resolved(_) => self.totals.resolved += 1,
+                Transition::Fired(_) => {
+                    self.totals.fired += 1;
+                    self.metrics.fired();
+                }
+                Transition::Resolved(_) => {
+                    self.totals.resolved += 1;
+                    self.metrics.resolved();
+                }
                 _ => {}
             }
             news.extend(transition.into_notification());
@@ -170,6 +198,7 @@ impl Engine {
     fn query_failed(&mut self, index: usize, error: &Error) {
         self.totals.failures += 1;
         if let Some(query) = self.queries.get_mut(index) {
+            self.metrics.failed(&query.config.name);
             let wait = self.source.real_time(query.next_wait());
             query.failed(error, wait, &mut self.observer);
         }

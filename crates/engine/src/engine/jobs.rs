@@ -9,6 +9,7 @@ use bongsu_prometheus::{Answer, Range};
 use super::Engine;
 use crate::Error;
 use crate::judge::Grid;
+use crate::metrics::Stage;
 use crate::query::Query;
 use crate::source::Source;
 use crate::state::QueryState;
@@ -59,8 +60,13 @@ impl Engine {
                 end: job.grid.to,
                 step_ms: query.judge.step,
             };
-            self.fetching
-                .spawn(async move { (job, source.fetch(&expr, &range).await) });
+            let (metrics, name) = (self.metrics.clone(), query.config.name.clone());
+            self.fetching.spawn(async move {
+                let begun = Instant::now();
+                let answer = source.fetch(&expr, &range).await;
+                metrics.took(&name, Stage::Fetch, begun.elapsed());
+                (job, answer)
+            });
         }
     }
 

@@ -8,15 +8,19 @@ use std::time::{Duration, Instant};
 
 use bongsu_alert::{Delivery, Dispatcher};
 use bongsu_core::{Alert, Timestamp};
+use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, ServerConfig};
 use crate::courier::Courier;
 use crate::journal::Journal;
+use crate::metrics::Metrics;
 use crate::observe::Watch;
 use crate::query::{Query, adopt};
+use crate::server::{Server, Shared};
 use crate::source::{Source, wall_clock};
 use crate::state::{EngineState, Store};
+use crate::write_back::WriteBack;
 
 use crate::{Collector, Error, Observer, report, sinks};
 use jobs::{Fetched, check_span};
@@ -44,7 +48,7 @@ pub enum End {
 }
 
 /// What an engine did since it was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Totals {
     /// Points judged.
     pub verdicts: u64,
@@ -75,6 +79,10 @@ pub struct Engine {
     settings: Settings,
     totals: Totals,
     last_save: Option<Instant>,
+    metrics: Metrics,
+    view: Shared,
+    server: Option<Server>,
+    write_back: Option<WriteBack>,
 }
 
 #[derive(Debug)]
@@ -157,6 +165,18 @@ impl Engine {
         for query in &queries {
             check_span(&source, query)?;
         }
+        let write_back = config
+            .output
+            .remote_write
+            .as_ref()
+            .filter(|_| !options.dry_run);
+        let write_back = write_back.map(WriteBack::start).transpose()?;
+        let (metrics, registry) = Metrics::new();
+        let view = Shared::new();
+        let serve = |server: ServerConfig| {
+            Server::start(server.listen, view.clone(), metrics.clone(), registry)
+        };
+        let server = config.server.map(serve).transpose()?;
         let mut news = std::mem::take(&mut state.news);
         news.extend(adopt(&mut state, &queries));
         let mut engine = Self {
@@ -180,6 +200,10 @@ impl Engine {
             },
             totals: Totals::default(),
             last_save: None,
+            metrics,
+            view,
+            server,
+            write_back,
         };
         if !resumed {
             // From here on a crash is followed by a restart that knows where the journal began.
@@ -198,6 +222,13 @@ impl Engine {
     #[must_use]
     pub fn replay_url(&self) -> Option<String> {
         self.source.url()
+    }
+
+    /// The address of the service's own HTTP server, when there is one.
+    #[must_use]
+    pub fn server_url(&self) -> Option<String> {
+        let server = self.server.as_ref()?;
+        Some(format!("http://{}", server.addr()))
     }
 
     /// The alerts that fire now.
@@ -236,6 +267,7 @@ impl Engine {
                 break (End::NoMoreData, ONCE_PATIENCE);
             }
             self.courier.leave(self.alert_time(), &self.state.lifecycle);
+            self.show();
             let pause = self.until_next();
             tokio::select! {
                 biased;
@@ -265,14 +297,39 @@ impl Engine {
             .settle(now, &self.state.lifecycle, patience)
             .await;
         self.report_deliveries(&deliveries);
+        if let Some(write_back) = &self.write_back {
+            write_back.flush(patience).await;
+        }
+        self.show();
         self.write_journal();
         self.save()?;
         self.write_report()
     }
 
-    /// Stops the replay server, if there is one.
+    /// Shows the outside where things stand.
+    fn show(&self) {
+        let written = self.write_back.as_ref().map(WriteBack::status);
+        let firing: Vec<Alert> = self.active().cloned().collect();
+        self.metrics
+            .set_levels(firing.len(), self.unwritten.len(), written.as_ref());
+        if self.server.is_none() {
+            return;
+        }
+        let states = self.queries.iter().zip(&self.state.queries);
+        let queries = states.map(|(query, state)| query.view(state)).collect();
+        self.view.renew(|view| {
+            view.queries = queries;
+            view.alerts = firing;
+            view.totals = self.totals;
+        });
+    }
+
+    /// Stops the servers, if there are any.
     pub async fn close(mut self) {
         self.fetching.shutdown().await;
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
         if let Some(source) = Arc::into_inner(self.source) {
             source.close().await;
         }
@@ -315,7 +372,9 @@ impl Engine {
         }
         self.state.journal = self.journal.as_ref().map(Journal::mark);
         (self.state.pending, self.state.news) = self.courier.undelivered();
-        store.save(&self.state)?;
+        let saved = store.save(&self.state);
+        self.metrics.saved(saved.is_ok());
+        saved?;
         self.last_save = Some(Instant::now());
         Ok(())
     }
@@ -331,6 +390,7 @@ impl Engine {
 
     fn report_deliveries(&mut self, deliveries: &[Delivery]) {
         for delivery in deliveries {
+            self.metrics.delivered(delivery);
             for warning in &delivery.warnings {
                 tracing::warn!(sink = %delivery.sink, %warning, "delivered with a warning");
             }

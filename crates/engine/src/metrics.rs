@@ -1,0 +1,335 @@
+//! The service's own metrics.
+
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime};
+
+use bongsu_core::Timestamp;
+use bongsu_prometheus::{Quality, WriteStatus};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::judge::Judged;
+use crate::process;
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// From a millisecond to a minute.
+const STAGE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 3.0, 10.0, 30.0, 60.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByQuery {
+    query: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByStage {
+    query: String,
+    stage: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    query: String,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BySink {
+    sink: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+/// A part of the work on a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Asking for data, until they are decoded.
+    Fetch,
+    /// Judging them.
+    Judge,
+}
+
+/// Everything that `/metrics` shows. Clones share the values.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    stages: Family<ByStage, Histogram>,
+    verdicts: Family<ByQuery, Counter>,
+    anomalies: Family<ByQuery, Counter>,
+    failures: Family<ByQuery, Counter>,
+    last_success: Family<ByQuery, Seconds>,
+    judged_until: Family<ByQuery, Seconds>,
+    series: Family<ByQuery, Gauge>,
+    data_problems: Family<ByKind, Counter>,
+    fired: Counter,
+    resolved: Counter,
+    firing: Gauge,
+    deliveries_failed: Family<BySink, Counter>,
+    alerts_lost: Family<BySink, Counter>,
+    alerts_waiting: Family<BySink, Gauge>,
+    saves: Family<ByOutcome, Counter>,
+    unwritten: Gauge,
+    written: Family<ByOutcome, Gauge>,
+    write_queue: Gauge,
+    resident: Gauge,
+    cpu: Counter<f64, AtomicU64>,
+}
+
+fn now_in_seconds() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}
+
+impl Metrics {
+    /// All metrics at 0, and the registry that shows them.
+    pub(crate) fn new() -> (Self, Registry) {
+        let metrics = Self {
+            stages: Family::new_with_constructor(|| Histogram::new(STAGE_BUCKETS)),
+            verdicts: Family::default(),
+            anomalies: Family::default(),
+            failures: Family::default(),
+            last_success: Family::default(),
+            judged_until: Family::default(),
+            series: Family::default(),
+            data_problems: Family::default(),
+            fired: Counter::default(),
+            resolved: Counter::default(),
+            firing: Gauge::default(),
+            deliveries_failed: Family::default(),
+            alerts_lost: Family::default(),
+            alerts_waiting: Family::default(),
+            saves: Family::default(),
+            unwritten: Gauge::default(),
+            written: Family::default(),
+            write_queue: Gauge::default(),
+            resident: Gauge::default(),
+            cpu: Counter::default(),
+        };
+        let registry = metrics.registry();
+        (metrics, registry)
+    }
+
+    fn registry(&self) -> Registry {
+        let mut all = Registry::with_prefix("bongsu");
+        all.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        all.register_with_unit(
+            "stage_duration",
+            "How long fetching and judging the data of a query took",
+            Unit::Seconds,
+            self.stages.clone(),
+        );
+        all.register("verdicts", "Points judged", self.verdicts.clone());
+        all.register(
+            "anomalies",
+            "Points found anomalous",
+            self.anomalies.clone(),
+        );
+        all.register(
+            "query_failures",
+            "Queries that failed",
+            self.failures.clone(),
+        );
+        all.register(
+            "query_last_success_timestamp_seconds",
+            "When a query last succeeded",
+            self.last_success.clone(),
+        );
+        all.register(
+            "query_judged_until_timestamp_seconds",
+            "The newest moment up to which a query is judged",
+            self.judged_until.clone(),
+        );
+        all.register(
+            "query_series",
+            "Series that a query judges",
+            self.series.clone(),
+        );
+        all.register(
+            "data_problems",
+            "What was wrong with data, by kind",
+            self.data_problems.clone(),
+        );
+        all.register("alerts_fired", "Alerts that fired", self.fired.clone());
+        all.register(
+            "alerts_resolved",
+            "Alerts that were resolved",
+            self.resolved.clone(),
+        );
+        all.register("alerts_firing", "Alerts that fire now", self.firing.clone());
+        all.register(
+            "sink_failures",
+            "Deliveries that failed and are tried again",
+            self.deliveries_failed.clone(),
+        );
+        all.register(
+            "sink_alerts_lost",
+            "Alerts that were given up",
+            self.alerts_lost.clone(),
+        );
+        all.register(
+            "sink_queue",
+            "Alerts that wait for a sink, as of its last delivery",
+            self.alerts_waiting.clone(),
+        );
+        all.register(
+            "state_saves",
+            "Saves of the state, by outcome",
+            self.saves.clone(),
+        );
+        all.register(
+            "journal_unwritten_bytes",
+            "Verdicts that could not be appended to their file yet",
+            self.unwritten.clone(),
+        );
+        all.register(
+            "remote_write_samples",
+            "Samples of remote write since the start, by outcome",
+            self.written.clone(),
+        );
+        all.register(
+            "remote_write_queue",
+            "Samples that wait for the server of remote write",
+            self.write_queue.clone(),
+        );
+        let process = all.sub_registry_with_prefix("process");
+        process.register(
+            "resident_memory_bytes",
+            "Memory that the process holds",
+            self.resident.clone(),
+        );
+        process.register(
+            "cpu_seconds",
+            "Time that the process has used",
+            self.cpu.clone(),
+        );
+        let start: Seconds = Gauge::default();
+        start.set(now_in_seconds());
+        process.register("start_timestamp_seconds", "When the service started", start);
+        all
+    }
+
+    pub(crate) fn took(&self, query: &str, stage: Stage, time: Duration) {
+        let query = query.to_owned();
+        let stage = match stage {
+            Stage::Fetch => "fetch",
+            Stage::Judge => "judge",
+        };
+        let stages = self.stages.get_or_create(&ByStage { query, stage });
+        stages.observe(time.as_secs_f64());
+    }
+
+    pub(crate) fn succeeded(&self, query: &str, quality: &Quality, judged: &Judged, series: usize) {
+        let by = ByQuery {
+            query: query.to_owned(),
+        };
+        self.last_success.get_or_create(&by).set(now_in_seconds());
+        let series = i64::try_from(series).unwrap_or(i64::MAX);
+        self.series.get_or_create(&by).set(series);
+        self.verdicts
+            .get_or_create(&by)
+            .inc_by(judged.verdicts.len() as u64);
+        let anomalies = judged.verdicts.iter().filter(|(_, v)| v.anomalous).count();
+        self.anomalies.get_or_create(&by).inc_by(anomalies as u64);
+        for (kind, count) in [
+            ("warning", quality.warnings.len()),
+            ("partial", usize::from(quality.partial)),
+            ("histogram", quality.histogram_series),
+            ("duplicate", quality.duplicate_points),
+            ("unordered", quality.unordered_points),
+            ("refused_series", judged.refused_series),
+            ("missing_value", judged.missing_values),
+        ] {
+            if count > 0 {
+                let query = query.to_owned();
+                self.data_problems
+                    .get_or_create(&ByKind { query, kind })
+                    .inc_by(count as u64);
+            }
+        }
+    }
+
+    pub(crate) fn judged_until(&self, query: &str, cursor: Timestamp) {
+        let by = ByQuery {
+            query: query.to_owned(),
+        };
+        self.judged_until
+            .get_or_create(&by)
+            .set(cursor.as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self, query: &str) {
+        let query = query.to_owned();
+        self.failures.get_or_create(&ByQuery { query }).inc();
+    }
+
+    pub(crate) fn fired(&self) {
+        self.fired.inc();
+    }
+
+    pub(crate) fn resolved(&self) {
+        self.resolved.inc();
+    }
+
+    pub(crate) fn delivered(&self, delivery: &bongsu_alert::Delivery) {
+        let by = BySink {
+            sink: delivery.sink.clone(),
+        };
+        let failed = u64::from(delivery.result.is_err());
+        self.deliveries_failed.get_or_create(&by).inc_by(failed);
+        self.alerts_lost.get_or_create(&by).inc_by(delivery.lost);
+        let waiting = i64::try_from(delivery.queued).unwrap_or(i64::MAX);
+        self.alerts_waiting.get_or_create(&by).set(waiting);
+    }
+
+    pub(crate) fn saved(&self, ok: bool) {
+        let outcome = if ok { "ok" } else { "failed" };
+        self.saves.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    /// What is looked up rather than counted.
+    pub(crate) fn set_levels(
+        &self,
+        firing: usize,
+        unwritten: usize,
+        written: Option<&WriteStatus>,
+    ) {
+        let level = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.firing.set(level(firing));
+        self.unwritten.set(level(unwritten));
+        let Some(status) = written else {
+            return;
+        };
+        self.write_queue.set(level(status.queued));
+        for (outcome, count) in [
+            ("written", status.written),
+            ("refused", status.refused),
+            ("dropped", status.dropped),
+        ] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.written
+                .get_or_create(&ByOutcome { outcome })
+                .set(count);
+        }
+    }
+
+    /// Looks at the process itself.
+    pub(crate) fn look_at_process(&self) {
+        if let Some(bytes) = process::resident_bytes() {
+            self.resident.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+        if let Some(used) = process::cpu_seconds() {
+            self.cpu.inc_by((used - self.cpu.get()).max(0.0));
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What the server answers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bongsu_core::{Alert, Verdict};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde::{Deserialize, Serialize};
+
+use super::view::{QueryView, Shared, View};
+use crate::Totals;
+use crate::metrics::Metrics;
+
+/// The version of the JSON answers.
+const SCHEMA: u32 = 1;
+
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) view: Shared,
+    pub(super) metrics: Metrics,
+    pub(super) registry: Arc<Registry>,
+}
+
+pub(super) fn router(served: Served) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/queries", get(queries))
+        .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/verdicts", get(verdicts))
+        .fallback(unknown)
+        .with_state(served)
+}
+
+async fn metrics(State(served): State<Served>) -> Response {
+    served.metrics.look_at_process();
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _ = encode(&mut text, &served.registry);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+async fn healthy(State(served): State<Served>) -> Response {
+    well(served.view.read(View::sickness), "healthy")
+}
+
+async fn ready(State(served): State<Served>) -> Response {
+    well(served.view.read(View::unreadiness), "ready")
+}
+
+fn well(problem: Option<String>, otherwise: &'static str) -> Response {
+    match problem {
+        None => format!("Bongsu is {otherwise}.\n").into_response(),
+        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response(),
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    schema: u32,
+    #[serde(flatten)]
+    data: T,
+}
+
+/// The answer to a request for JSON.
+fn json<T: Serialize>(data: T) -> Response {
+    axum::Json(Envelope {
+        schema: SCHEMA,
+        data,
+    })
+    .into_response()
+}
+
+fn refused(status: StatusCode, message: String) -> Response {
+    #[derive(Serialize)]
+    struct Refusal {
+        error: String,
+    }
+    (status, json(Refusal { error: message })).into_response()
+}
+
+async fn unknown() -> Response {
+    let known = "/metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/queries, /api/v1/alerts, \
+                 /api/v1/verdicts";
+    refused(
+        StatusCode::NOT_FOUND,
+        format!("there is no such page; there are: {known}"),
+    )
+}
+
+async fn status(State(served): State<Served>) -> Response {
+    #[derive(Serialize)]
+    struct Status {
+        version: &'static str,
+        uptime_seconds: f64,
+        queries: usize,
+        series: usize,
+        alerts_firing: usize,
+        totals: Totals,
+        problems: Vec<Problem>,
+    }
+    #[derive(Serialize)]
+    struct Problem {
+        query: String,
+        problem: String,
+    }
+    json(served.view.read(|view| {
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: view.uptime().as_secs_f64(),
+            queries: view.queries.len(),
+            series: view.queries.iter().map(|query| query.series).sum(),
+            alerts_firing: view.alerts.len(),
+            totals: view.totals,
+            problems: view
+                .queries
+                .iter()
+                .filter_map(|query| {
+                    Some(Problem {
+                        query: query.name.clone(),
+                        problem: query.problem.clone()?,
+                    })
+                })
+                .collect(),
+        }
+    }))
+}
+
+async fn queries(State(served): State<Served>) -> Response {
+    #[derive(Serialize)]
+    struct Queries {
+        queries: Vec<QueryView>,
+    }
+    json(Queries {
+        queries: served.view.read(|view| view.queries.clone()),
+    })
+}
+
+async fn alerts(State(served): State<Served>) -> Response {
+    #[derive(Serialize)]
+    struct Alerts {
+        alerts: Vec<Alert>,
+    }
+    json(Alerts {
+        alerts: served.view.read(|view| view.alerts.clone()),
+    })
+}
+
+#[derive(Deserialize)]
+struct Which {
+    query: Option<String>,
+    #[serde(default)]
+    anomalous: bool,
+}
+
+/// The newest verdicts, of one query or all; only anomalous ones with `anomalous=true`.
+async fn verdicts(State(served): State<Served>, which: Query<Which>) -> Response {
+    #[derive(Serialize)]
+    struct Verdicts {
+        verdicts: Vec<OfQuery>,
+    }
+    #[derive(Serialize)]
+    struct OfQuery {
+        query: String,
+        #[serde(flatten)]
+        verdict: Verdict,
+    }
+    let found = served.view.read(|view| {
+        if let Some(name) = &which.query
+            && !view.queries.iter().any(|query| query.name == *name)
+        {
+            return Err(name.clone());
+        }
+        let wanted = |name: &String| which.query.as_ref().is_none_or(|query| query == name);
+        let chosen = view.verdicts.iter().filter(|(name, _)| wanted(name));
+        Ok(chosen
+            .map(|(name, verdicts)| (name.clone(), Arc::clone(verdicts)))
+            .collect::<Vec<_>>())
+    });
+    let found = match found {
+        Ok(found) => found,
+        Err(name) => {
+            return refused(StatusCode::NOT_FOUND, format!("there is no query `{name}`"));
+        }
+    };
+    let verdicts = found
+        .iter()
+        .flat_map(|(name, verdicts)| verdicts.iter().map(move |verdict| (name, verdict)))
+        .filter(|(_, verdict)| verdict.anomalous || !which.anomalous)
+        .map(|(name, verdict)| OfQuery {
+            query: name.clone(),
+            verdict: verdict.clone(),
+        })
+        .collect();
+    json(Verdicts { verdicts })
+}

@@ -1,0 +1,94 @@
+//! What the loop shows to the outside.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bongsu_core::{Alert, Timestamp, Verdict};
+use serde::Serialize;
+
+/// Without a sign of life for so long, the loop counts as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(120);
+
+/// A view that the loop renews and the server reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared(Arc<RwLock<View>>);
+
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) queries: Vec<QueryView>,
+    pub(crate) alerts: Vec<Alert>,
+    /// The verdicts on the newest moment of each query.
+    pub(crate) verdicts: BTreeMap<String, Arc<[Verdict]>>,
+    pub(crate) totals: crate::Totals,
+    started: Instant,
+    alive: Instant,
+}
+
+/// A query at work.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct QueryView {
+    pub(crate) name: String,
+    pub(crate) expr: String,
+    pub(crate) detector: String,
+    pub(crate) step: String,
+    /// Series judged at present.
+    pub(crate) series: usize,
+    /// The newest moment up to which all is judged, in milliseconds; `null` before the first.
+    pub(crate) judged_until: Option<Timestamp>,
+    /// Failures since the last success.
+    pub(crate) failures: u32,
+    /// What is wrong, when something is.
+    pub(crate) problem: Option<String>,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self(Arc::new(RwLock::new(View {
+            queries: Vec::new(),
+            alerts: Vec::new(),
+            verdicts: BTreeMap::new(),
+            totals: crate::Totals::default(),
+            started: now,
+            alive: now,
+        })))
+    }
+
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&View) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn renew(&self, change: impl FnOnce(&mut View)) {
+        let mut view = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut view);
+        view.alive = Instant::now();
+    }
+}
+
+impl View {
+    pub(super) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Why the service cannot be trusted to go on, when that is so.
+    pub(super) fn sickness(&self) -> Option<String> {
+        let silent = self.alive.elapsed();
+        (silent > STUCK_AFTER).then(|| format!("the loop has not moved for {} s", silent.as_secs()))
+    }
+
+    /// Why the service does not judge everything yet, when that is so.
+    pub(super) fn unreadiness(&self) -> Option<String> {
+        let waiting: Vec<&str> = self
+            .queries
+            .iter()
+            .filter(|query| query.judged_until.is_none())
+            .map(|query| query.name.as_str())
+            .collect();
+        match self.queries.len() {
+            0 => Some("the service is starting".to_owned()),
+            _ if waiting.is_empty() => None,
+            _ => Some(format!("not judged yet: {}", waiting.join(", "))),
+        }
+    }
+}
