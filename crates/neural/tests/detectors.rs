@@ -14,7 +14,7 @@ use bongsu_core::{
 };
 use bongsu_neural::{
     Activation, Autoencoder, Cell, Combine, FittedNetwork, LiveNetwork, Loss, LstmAutoencoder,
-    LstmForecaster, Scaling, Stop, Training, Vae,
+    LstmForecaster, Scaling, Scratch, Stop, Training, Vae,
 };
 
 fn wave(rows: usize, columns: usize) -> Array2<f64> {
@@ -344,8 +344,7 @@ fn contributions_name_the_feature() {
     let mut spiked = x.clone();
     spiked[[100, 1]] += 60.0;
     for (fitted, _) in all(&x) {
-        let rows = fitted.window()
-            + usize::from(fitted.networks()[0].1.output().steps == 1 && fitted.window() > 1);
+        let rows = fitted.piece();
         let part = spiked.slice_axis(Axis(0), Slice::from(101 - rows..101));
         let shares = fitted.contributions_of_last(&part).unwrap();
         assert!(shares[1] > 4.0 * shares[0].max(shares[2]), "{shares:?}");
@@ -474,4 +473,84 @@ fn contradictory_states_are_refused() {
     let forecast =
         FittedNetwork::forecast(network.clone(), fitted.scaler().clone(), Loss::Mse, 1.0);
     assert!(forecast.is_err());
+}
+
+#[test]
+fn forecasts_come_with_bands_where_a_score_of_one_lies() {
+    let x = wave(120, 1);
+    for loss in [Loss::Mse, Loss::Mae, Loss::Huber { delta: 0.3 }] {
+        let training = short(3).loss(loss).unwrap();
+        let fitted = small_forecaster().training(training).fit(x.view()).unwrap();
+        let bands = fitted
+            .expectations(&Rows::untimed(x.view()))
+            .unwrap()
+            .unwrap();
+        assert!(bands[..10].iter().all(|band| band.expected.is_nan()));
+        let mut live = fitted.clone().live();
+        assert_eq!(live.expectation(), None);
+        for i in 0..50 {
+            live.learn(&[x[[i, 0]]]).unwrap();
+        }
+        let band = bands[50];
+        assert_eq!(live.expectation(), Some(band));
+        let score = |value: f64| live.score(&[value]).unwrap().ready().unwrap();
+        assert!(
+            (score(band.upper) - 1.0).abs() < 1e-4,
+            "{}",
+            score(band.upper)
+        );
+        assert!(
+            (score(band.lower) - 1.0).abs() < 1e-4,
+            "{}",
+            score(band.lower)
+        );
+        assert!(score(band.expected) < 1e-6);
+    }
+    assert!(
+        small_lstm()
+            .fit(x.view())
+            .unwrap()
+            .live()
+            .expectation()
+            .is_none()
+    );
+}
+
+#[test]
+fn pieces_of_many_series_score_as_each_alone() {
+    let x = wave(90, 2);
+    for (fitted, _) in all(&x) {
+        let rows = fitted.piece();
+        let starts = [0, 3, 17, 80 - rows];
+        let mut pieces = Vec::new();
+        let mut expected = Vec::new();
+        for start in starts {
+            let mut live = fitted.clone().live();
+            for i in start..start + rows {
+                let row = x.row(i).to_vec();
+                expected.extend(live.score_then_learn(&row).unwrap().ready());
+                pieces.extend(row);
+            }
+        }
+        let mut scores = [0.0; 4];
+        let mut scratch = Scratch::default();
+        fitted
+            .score_pieces(&pieces, &mut scores, &mut scratch)
+            .unwrap();
+        for (score, expected) in scores.iter().zip(&expected) {
+            assert!((score / expected - 1.0).abs() < 1e-4, "{score} {expected}");
+        }
+        assert_eq!(expected.len(), 4);
+        assert!(
+            fitted
+                .score_pieces(&pieces[1..], &mut scores, &mut scratch)
+                .is_err()
+        );
+        pieces[1] = f64::NAN;
+        assert!(
+            fitted
+                .score_pieces(&pieces, &mut scores, &mut scratch)
+                .is_err()
+        );
+    }
 }

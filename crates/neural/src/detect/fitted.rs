@@ -1,5 +1,5 @@
 use bongsu_core::ndarray::ArrayView2;
-use bongsu_core::{Detector, Error, Result, Snapshot};
+use bongsu_core::{Detector, Error, Expectation, Result, Rows, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use super::errors::{Errors, Model};
@@ -128,9 +128,68 @@ impl FittedNetwork {
         LiveNetwork::new(std::sync::Arc::new(self))
     }
 
+    /// The scores of the last rows of many pieces, for example of as many series: piece after piece
+    /// in `pieces`, each of [`FittedNetwork::piece`] consecutive rows, which follow one another too.
+    /// Each is judged by its own piece alone. Allocates 4 bytes a number; the rest is in `scratch`.
+    ///
+    /// ```
+    /// use bongsu_core::{FitDetector as _, ndarray::Array2};
+    /// use bongsu_neural::{LstmAutoencoder, Scratch, Training};
+    /// let wave = Array2::from_shape_fn((200, 1), |(i, _)| (i as f64 * 0.5).sin());
+    /// let training = Training::new().epochs(2)?;
+    /// let config = LstmAutoencoder::new().sequence(4)?.units(vec![8])?.training(training);
+    /// let fitted = config.fit(wave.view())?;
+    /// let pieces = [0.1, 0.5, 0.8, 1.0, /* another series */ 0.1, 0.5, 0.8, 9.0];
+    /// let mut scores = [0.0; 2];
+    /// fitted.score_pieces(&pieces, &mut scores, &mut Scratch::default())?;
+    /// assert!(scores[1] > scores[0]);
+    /// # Ok::<(), bongsu_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `pieces` does not hold as many pieces as `scores` has places, or a value is not finite.
+    pub fn score_pieces(
+        &self,
+        pieces: &[f64],
+        scores: &mut [f64],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (rows, features) = (self.piece(), self.n_features());
+        let needed = scores.len().saturating_mul(rows * features);
+        if pieces.len() != needed {
+            return Err(Error::shape("length of the pieces", pieces.len(), needed));
+        }
+        if let Some(&bad) = pieces.iter().find(|value| !value.is_finite()) {
+            return Err(Error::non_finite("a value of the pieces", bad));
+        }
+        let lines = pieces.chunks_exact(features);
+        let table = lines.flat_map(|line| self.scaler.scaled(line.iter().copied()));
+        let table: Vec<f32> = table.collect();
+        let mut sums = vec![(0.0, 0_u32); scores.len()];
+        self.model
+            .judge(&table, rows, scratch, &mut |row, expected, found| {
+                if let Some((sum, count)) =
+                    sums.get_mut(row / rows).filter(|_| row % rows == rows - 1)
+                {
+                    *sum += self.loss.of_row(expected, found);
+                    *count += 1;
+                }
+            });
+        for (score, (sum, count)) in scores.iter_mut().zip(sums) {
+            *score = sum / f64::from(count) / self.causal_bound;
+        }
+        Ok(())
+    }
+
+    /// The consecutive rows that one judgement needs: those of a window, and one more where the
+    /// network foretells.
+    #[must_use]
+    pub const fn piece(&self) -> usize {
+        self.model.rows()
+    }
+
     /// How much each feature of the last row of `rows` contributes to its error: as many numbers of
-    /// at least 0 as features. `rows` are as many consecutive rows as one judgement needs: those of
-    /// a window, and one more where the network foretells.
+    /// at least 0 as features. `rows` are [`FittedNetwork::piece`] consecutive rows.
     ///
     /// # Errors
     /// When `rows` has another shape, or a value is not finite.
@@ -218,6 +277,21 @@ impl Detector for FittedNetwork {
 
     fn threshold(&self) -> Option<f64> {
         Some(1.0)
+    }
+
+    /// Of networks that foretell a single column; not a number for the first rows, before which
+    /// there is no window.
+    fn expectations(&self, rows: &Rows<'_>) -> Result<Option<Vec<Expectation>>> {
+        let x = rows.values();
+        if !self.has_bands() {
+            return Ok(None);
+        }
+        if x.ncols() != 1 {
+            return Err(Error::shape("number of features", x.ncols(), 1));
+        }
+        check::finite(&x)?;
+        let table = self.scaler.table(&x);
+        Ok(Some(self.bands(&table, &mut Scratch::default())))
     }
 
     /// Of networks that judge each row by itself; for sequences see

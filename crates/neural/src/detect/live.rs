@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bongsu_core::{Detector as _, Error, Result, Score, Snapshot, StreamDetector};
+use bongsu_core::{Detector as _, Error, Expectation, Result, Score, Snapshot, StreamDetector};
 use serde::{Deserialize, Serialize};
 
 use super::FittedNetwork;
@@ -148,6 +148,18 @@ impl StreamDetector for LiveNetwork {
         }
         self.seen = self.seen.saturating_add(1);
         Ok(())
+    }
+
+    /// What the network foretells of a single column, once a window is full.
+    fn expectation(&self) -> Option<Expectation> {
+        if !self.network.has_bands() || self.remaining() > 0 {
+            return None;
+        }
+        let mut work = self.work.borrow_mut();
+        // The place of the next value, whatever it will be.
+        self.fill(&[0.0], &mut work.window);
+        let Work { window, scratch } = &mut *work;
+        self.network.bands(window, scratch).last().copied()
     }
 
     fn threshold(&self) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! Networks as detectors of rows and of sequences.
 
 mod autoencoder;
+mod bands;
 mod errors;
 mod fit;
 mod fitted;
