@@ -86,6 +86,15 @@ fn scores_of_the_fit_are_those_of_the_same_rows() {
 }
 
 #[test]
+fn the_last_row_is_judged_whatever_the_stride() {
+    let mut x = wave(203, 1);
+    let fitted = small_lstm().stride(9).unwrap().fit(x.view()).unwrap();
+    x[[202, 0]] += 40.0;
+    let scores = fitted.score(x.view()).unwrap();
+    assert!((0..202).all(|i| scores[i] < scores[202]), "{}", scores[202]);
+}
+
+#[test]
 fn snapshots_continue_bit_by_bit() {
     let x = wave(80, 2);
     for (fitted, scores) in all(&x) {

@@ -1,4 +1,4 @@
-use super::{LANE, Work, padded, widest};
+use super::{Work, padded, widest};
 use crate::Activation;
 use crate::real::Real;
 
@@ -19,29 +19,23 @@ impl<T: Real> Work for Activate<'_, T> {
 
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
-        let (lanes, _) = self.values.as_chunks_mut::<LANE>();
-        // One loop each: a closure for the function would not become vector instructions.
+        // Plain loops over all numbers: of a loop over lanes, or with a closure for the function, the
+        // compiler makes gathers and scatters, or no vector instructions at all.
         match self.activation {
             Activation::Linear => {}
             Activation::Relu => {
-                for lane in lanes {
-                    for value in lane {
-                        *value = value.largest(T::ZERO);
-                    }
+                for value in self.values {
+                    *value = value.largest(T::ZERO);
                 }
             }
             Activation::Sigmoid => {
-                for lane in lanes {
-                    for value in lane {
-                        *value = value.sigmoid::<FUSED>();
-                    }
+                for value in self.values {
+                    *value = value.sigmoid::<FUSED>();
                 }
             }
             Activation::Tanh => {
-                for lane in lanes {
-                    for value in lane {
-                        *value = value.tanh::<FUSED>();
-                    }
+                for value in self.values {
+                    *value = value.tanh::<FUSED>();
                 }
             }
         }
@@ -92,39 +86,27 @@ impl<T: Real> Work for LstmStep<'_, T> {
     #[inline(always)]
     #[allow(
         clippy::indexing_slicing,
-        reason = "all are arrays of the loop's length"
+        clippy::many_single_char_names,
+        reason = "slices are cut to the loop's length, and named as in the formula"
     )]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
         let (stride, width, units) = (self.factors.len(), padded(self.units), self.units);
-        let (factors, _) = self.factors.as_chunks::<LANE>();
         let rows = self.gates.chunks_exact_mut(stride);
         let cells = self.cells.chunks_exact_mut(width);
         let squashed = self.squashed.chunks_exact_mut(width);
         let hidden = self.hidden.chunks_exact_mut(width);
-        for (((gates, cells), squashed), hidden) in rows.zip(cells).zip(squashed).zip(hidden) {
-            let (lanes, _) = gates.as_chunks_mut::<LANE>();
-            for (lane, factors) in lanes.iter_mut().zip(factors) {
-                for (x, &m) in lane.iter_mut().zip(factors) {
-                    *x = m * (m * *x).sigmoid::<FUSED>() - (m - T::ONE);
-                }
+        for (((gates, c), s), h) in rows.zip(cells).zip(squashed).zip(hidden) {
+            for (x, &m) in gates.iter_mut().zip(self.factors) {
+                *x = m * (m * *x).sigmoid::<FUSED>() - (m - T::ONE);
             }
-            let lanes = |gate: usize| {
-                let from = gate * units;
-                let gate = gates.get(from..from + width).unwrap_or_default();
-                gate.as_chunks::<LANE>().0
-            };
-            let (input, forget, new, output) = (lanes(0), lanes(1), lanes(2), lanes(3));
-            let cells = cells.as_chunks_mut::<LANE>().0;
-            let squashed = squashed.as_chunks_mut::<LANE>().0;
-            let hidden = hidden.as_chunks_mut::<LANE>().0;
-            let gates = input.iter().zip(forget).zip(new).zip(output);
-            let states = cells.iter_mut().zip(squashed).zip(hidden);
-            for ((((i, f), g), o), ((c, s), h)) in gates.zip(states) {
-                for j in 0..LANE {
-                    c[j] = f[j].times_plus::<FUSED>(c[j], i[j] * g[j]);
-                    s[j] = c[j].tanh::<FUSED>();
-                    h[j] = o[j] * s[j];
-                }
+            // Whole lanes of each gate; what is behind the last unit is of no use.
+            let gate = |gate: usize| &gates[gate * units..gate * units + width];
+            let (i, f, g, o) = (gate(0), gate(1), gate(2), gate(3));
+            let (c, s, h) = (&mut c[..width], &mut s[..width], &mut h[..width]);
+            for j in 0..width {
+                c[j] = f[j].times_plus::<FUSED>(c[j], i[j] * g[j]);
+                s[j] = c[j].tanh::<FUSED>();
+                h[j] = o[j] * s[j];
             }
         }
     }
@@ -137,12 +119,14 @@ pub(crate) fn gru_factors<T: Real>(units: usize) -> impl Iterator<Item = T> {
 }
 
 /// One step of a GRU for several rows, in place: `gates` holds `W x + b` and then the gates,
-/// `recurrent` holds `U h + d`, `hidden` the hidden state before and then after.
+/// `recurrent` holds `U h + d`, `hidden` the hidden state before and then after; `new` gets the gate
+/// `n` once more.
 pub(crate) struct GruStep<'a, T> {
     pub(crate) units: usize,
     pub(crate) factors: &'a [T],
     pub(crate) gates: &'a mut [T],
     pub(crate) recurrent: &'a [T],
+    pub(crate) new: &'a mut [T],
     pub(crate) hidden: &'a mut [T],
 }
 
@@ -158,29 +142,29 @@ impl<T: Real> Work for GruStep<'_, T> {
     #[inline(always)]
     #[allow(
         clippy::indexing_slicing,
-        reason = "rows are cut to the stride, which has room for every lane that is read"
+        clippy::many_single_char_names,
+        reason = "slices are cut to the loop's length, and named as in the formula"
     )]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
         let (stride, width, units) = (self.factors.len(), padded(self.units), self.units);
         let rows = self.gates.chunks_exact_mut(stride);
         let recurrent = self.recurrent.chunks_exact(stride);
+        let new = self.new.chunks_exact_mut(width);
         let hidden = self.hidden.chunks_exact_mut(width);
-        for ((gates, recurrent), hidden) in rows.zip(recurrent).zip(hidden) {
+        for (((gates, recurrent), n), h) in rows.zip(recurrent).zip(new).zip(hidden) {
             for ((x, &u), &m) in gates.iter_mut().zip(recurrent).zip(self.factors) {
                 *x = m * (*x + u).sigmoid::<FUSED>() + (T::ONE - m) * *x;
             }
-            // What lies behind the last unit in a lane is of no use, and may be overwritten by it.
-            for from in (0..width).step_by(LANE) {
-                for j in from..from + LANE {
-                    let n = (gates[2 * units + j] + gates[j] * recurrent[2 * units + j])
-                        .tanh::<FUSED>();
-                    let z = gates[units + j];
-                    hidden[j] = n + z * (hidden[j] - n);
-                    if j < units {
-                        gates[2 * units + j] = n;
-                    }
-                }
+            // Whole lanes of each gate; what is behind the last unit is of no use.
+            let gate = |gate: usize| &gates[gate * units..gate * units + width];
+            let (r, z, x) = (gate(0), gate(1), gate(2));
+            let u = &recurrent[2 * units..2 * units + width];
+            let (n, h) = (&mut n[..width], &mut h[..width]);
+            for j in 0..width {
+                n[j] = r[j].times_plus::<FUSED>(u[j], x[j]).tanh::<FUSED>();
+                h[j] = z[j].times_plus::<FUSED>(h[j] - n[j], n[j]);
             }
+            gates[2 * units..3 * units].copy_from_slice(&n[..units]);
         }
     }
 }

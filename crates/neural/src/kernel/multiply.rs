@@ -1,6 +1,40 @@
 use super::{LANE, Packed, Work, widest};
 use crate::real::Real;
 
+/// A body for each row `m` below `M` and each panel `p` below `P`, at most 8 of either, written out:
+/// a loop that the compiler may or may not unroll would keep the sums in memory, not in registers.
+macro_rules! unrolled {
+    ($M:ident, $P:ident, |$m:ident, $p:ident| $body:expr) => {{
+        unrolled!(@panel $M, $P, $m, $p, $body, 0);
+        unrolled!(@panel $M, $P, $m, $p, $body, 1);
+        unrolled!(@panel $M, $P, $m, $p, $body, 2);
+        unrolled!(@panel $M, $P, $m, $p, $body, 3);
+        unrolled!(@panel $M, $P, $m, $p, $body, 4);
+        unrolled!(@panel $M, $P, $m, $p, $body, 5);
+        unrolled!(@panel $M, $P, $m, $p, $body, 6);
+        unrolled!(@panel $M, $P, $m, $p, $body, 7);
+    }};
+    (@panel $M:ident, $P:ident, $m:ident, $p:ident, $body:expr, $panel:literal) => {
+        if $panel < $P {
+            let $p = $panel;
+            unrolled!(@row $M, $m, $body, 0);
+            unrolled!(@row $M, $m, $body, 1);
+            unrolled!(@row $M, $m, $body, 2);
+            unrolled!(@row $M, $m, $body, 3);
+            unrolled!(@row $M, $m, $body, 4);
+            unrolled!(@row $M, $m, $body, 5);
+            unrolled!(@row $M, $m, $body, 6);
+            unrolled!(@row $M, $m, $body, 7);
+        }
+    };
+    (@row $M:ident, $m:ident, $body:expr, $row:literal) => {
+        if $row < $M {
+            let $m = $row;
+            $body;
+        }
+    };
+}
+
 /// The left side of a product.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Left<'a, T> {
@@ -129,43 +163,60 @@ impl<T: Real> Multiply<'_, T> {
     }
 
     #[inline(always)]
-    #[allow(
-        clippy::indexing_slicing,
-        clippy::needless_range_loop,
-        reason = "slices are cut to their length before the loop, so that its checks vanish"
-    )]
     fn tile<const FUSED: bool, const TRANSPOSED: bool, const M: usize, const P: usize>(
         &mut self,
         row: usize,
         panel: usize,
     ) {
-        let depth = self.right.rows();
+        if (panel + P) * LANE <= self.stride {
+            self.sums::<FUSED, TRANSPOSED, true, M, P>(row, panel);
+        } else {
+            self.sums::<FUSED, TRANSPOSED, false, M, P>(row, panel);
+        }
+    }
+
+    /// `WHOLE`: every lane of the output is there; otherwise the last one is cut off.
+    #[inline(always)]
+    #[allow(
+        clippy::indexing_slicing,
+        clippy::needless_range_loop,
+        reason = "slices are cut to their length before the loop, so that its checks vanish"
+    )]
+    fn sums<
+        const FUSED: bool,
+        const TRANSPOSED: bool,
+        const WHOLE: bool,
+        const M: usize,
+        const P: usize,
+    >(
+        &mut self,
+        row: usize,
+        panel: usize,
+    ) {
+        let (depth, stride) = (self.right.rows(), self.stride);
         let lanes = self.right.panels();
         let sides: [&[[T; LANE]]; P] =
             std::array::from_fn(|p| &lanes[(panel + p) * depth..(panel + p + 1) * depth]);
+        // The columns of the output that are there, of the last panel.
+        let width = LANE.min(stride.saturating_sub((panel + P - 1) * LANE));
+        let from = row * stride + panel * LANE;
+        let to = from + (M - 1) * stride + (P - 1) * LANE + width;
+        let out = &mut self.out[from..to];
         let mut sums = [[[T::ZERO; LANE]; P]; M];
         match self.start {
             Start::Zero => {}
             Start::Row(values) => {
-                let values = &values[panel * LANE..(panel + P) * LANE];
-                for line in &mut sums {
-                    for (sum, lane) in line.iter_mut().zip(values.as_chunks().0) {
-                        *sum = *lane;
-                    }
-                }
+                let values = values[panel * LANE..(panel + P) * LANE].as_chunks().0;
+                unrolled!(M, P, |m, p| sums[m][p] = values[p]);
             }
-            Start::Output => {
-                for (m, line) in sums.iter_mut().enumerate() {
-                    for (p, sum) in line.iter_mut().enumerate() {
-                        let (from, width) = self.place(row + m, panel + p);
-                        if width == LANE {
-                            sum.copy_from_slice(&self.out[from..from + LANE]);
-                        } else {
-                            sum[..width].copy_from_slice(&self.out[from..from + width]);
-                        }
-                    }
+            Start::Output => unrolled!(M, P, |m, p| {
+                let at = m * stride + p * LANE;
+                if WHOLE || p + 1 < P {
+                    sums[m][p].copy_from_slice(&out[at..at + LANE]);
+                } else {
+                    sums[m][p][..width].copy_from_slice(&out[at..at + width]);
                 }
-            }
+            }),
         }
         match self.left {
             Left::Rows(values, stride) => {
@@ -187,23 +238,14 @@ impl<T: Real> Multiply<'_, T> {
                 }
             }
         }
-        for (m, line) in sums.iter().enumerate() {
-            for (p, sum) in line.iter().enumerate() {
-                let (from, width) = self.place(row + m, panel + p);
-                if width == LANE {
-                    self.out[from..from + LANE].copy_from_slice(sum);
-                } else {
-                    self.out[from..from + width].copy_from_slice(&sum[..width]);
-                }
+        unrolled!(M, P, |m, p| {
+            let at = m * stride + p * LANE;
+            if WHOLE || p + 1 < P {
+                out[at..at + LANE].copy_from_slice(&sums[m][p]);
+            } else {
+                out[at..at + width].copy_from_slice(&sums[m][p][..width]);
             }
-        }
-    }
-
-    /// Where a lane of the output starts, and how much of it there is.
-    #[inline(always)]
-    fn place(&self, row: usize, panel: usize) -> (usize, usize) {
-        let width = LANE.min(self.stride.saturating_sub(panel * LANE));
-        (row * self.stride + panel * LANE, width)
+        });
     }
 }
 
@@ -218,23 +260,10 @@ fn step<T: Real, const FUSED: bool, const M: usize, const P: usize>(
     k: usize,
     sums: &mut [[[T; LANE]; P]; M],
 ) {
-    // Loops over constants that the compiler is not left to unroll: only then do the sums stay in
-    // registers.
-    macro_rules! unrolled {
-        (panels $($p:literal)*) => {
-            $(if $p < P {
-                let side = sides[$p % P][k];
-                unrolled!(rows $p, side, 0 1 2 3 4 5 6 7);
-            })*
-        };
-        (rows $p:literal, $side:ident, $($m:literal)*) => {
-            $(if $m < M {
-                let (factor, sum) = (factors[$m % M], &mut sums[$m % M][$p % P]);
-                for j in 0..LANE {
-                    sum[j] = factor.times_plus::<FUSED>($side[j], sum[j]);
-                }
-            })*
-        };
-    }
-    unrolled!(panels 0 1 2 3 4 5 6 7);
+    unrolled!(M, P, |m, p| {
+        let (side, factor, sum) = (&sides[p][k], factors[m], &mut sums[m][p]);
+        for j in 0..LANE {
+            sum[j] = factor.times_plus::<FUSED>(side[j], sum[j]);
+        }
+    });
 }

@@ -290,6 +290,7 @@ impl Weighted {
                     factors,
                     gates,
                     recurrent: first(other, of_step),
+                    new: squashed,
                     hidden,
                 };
                 step.take();

@@ -22,6 +22,8 @@ pub(super) struct Gru<T: Real> {
     /// Step after step: the gates, and what the hidden state adds to their weighted sums.
     gates: Buffer<T>,
     added: Buffer<T>,
+    /// The gate `n` of the latest step.
+    new: Buffer<T>,
     /// The state before the first step, and after each.
     hidden: Buffer<T>,
     hidden_slope: Buffer<T>,
@@ -44,6 +46,7 @@ impl<T: Real> Gru<T> {
             recurrent_bias: Buffer::default(),
             gates: Buffer::default(),
             added: Buffer::default(),
+            new: Buffer::default(),
             hidden: Buffer::default(),
             hidden_slope: Buffer::default(),
             out: (0, 0),
@@ -67,6 +70,7 @@ impl<T: Real> Gru<T> {
         let (of_step, of_state) = (count * stride, count * width);
         self.gates.grow(shape.steps * of_step);
         self.added.grow(shape.steps * of_step);
+        self.new.grow(of_state);
         self.hidden.grow(of_state * (shape.steps + 1));
         let end = (shape.steps + 1) * of_state;
         self.out = (
@@ -93,6 +97,7 @@ impl<T: Real> Gru<T> {
                 factors: &self.factors,
                 gates: part(&mut self.gates, step * of_step, of_step),
                 recurrent: added,
+                new: &mut self.new,
                 hidden,
             };
             step.take();
