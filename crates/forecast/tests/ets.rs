@@ -74,7 +74,14 @@ fn fits_equal_the_reference() {
         let period = case["period"].as_u64().unwrap() as usize;
         let config =
             model(case["model"].as_str().unwrap(), period).damped(case["damped"].as_bool());
-        let fitted = fit(&config, &values);
+        let polished = fit(&config, &values);
+        let fitted = fit(&config.polish(false), &values);
+        assert!(polished.converged(), "{case}");
+        assert!(
+            polished.log_likelihood() >= fitted.log_likelihood(),
+            "{case}"
+        );
+        assert_eq!(polished.model(), fitted.model());
         let chosen = fitted.model().to_string();
         let what = format!("{case} fitted as {chosen}");
         let expected = number(&case["log_likelihood"]);

@@ -60,7 +60,7 @@ fn tuple(domain: &str) -> Option<([&'static str; 5], [&'static str; 3])> {
         "none or codes of countries, divided by commas" => {
             (["left", "XX", "US,", "1", ""], ["none", "kr", "US, DE"])
         }
-        "a letter each for error (A, M, Z), trend (N, A, Z) and season (N, A, M, Z)" => {
+        "a letter each for error (A, M, Z), trend (N, A, M, Z) and season (N, A, M, Z)" => {
             (["AA", "AMN", "NNN", "AAAA", "aan"], ["ANN", "MAM", "ZZZ"])
         }
         _ => return None,

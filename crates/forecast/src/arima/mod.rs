@@ -1,7 +1,7 @@
 //! ARIMA and seasonal ARIMA with regressors, by exact maximum likelihood.
 
 mod auto;
-mod bfgs;
+pub(crate) mod bfgs;
 mod candidate;
 mod covariance;
 mod dense;

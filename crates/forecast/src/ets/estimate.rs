@@ -3,6 +3,7 @@
 use bongsu_core::Result;
 
 use super::model::{ErrorType, EtsModel, SeasonType, TrendType};
+use super::polish::{Faces, Point, polish};
 use super::recursion::{Smoothing, State, run};
 use super::region::Region;
 use super::start::Start;
@@ -29,6 +30,8 @@ pub(super) struct Estimate {
     pub(super) information: Information,
     pub(super) iterations: usize,
     pub(super) converged: bool,
+    /// The lower and the upper bounds of the smoothing parameters that the model has.
+    faces: [Vec<f64>; 2],
 }
 
 impl Estimate {
@@ -59,6 +62,7 @@ impl Estimate {
             information: Information::new(log_likelihood, parameters, n),
             iterations: 0,
             converged: true,
+            faces: [Vec::new(), Vec::new()],
         }
     }
 }
@@ -120,7 +124,42 @@ pub(super) fn estimate(
         information: Information::new(log_likelihood, parameters, values.len()),
         iterations: found.iterations,
         converged: found.converged,
+        faces: [start.lower, start.upper].map(|mut faces| {
+            faces.truncate(model.smoothing_count());
+            faces
+        }),
     }))
+}
+
+/// Goes on along the gradient where the simplex has not come to an end, and where the trend
+/// multiplies: there the simplex stops early.
+pub(super) fn finish(estimate: &mut Estimate, values: &[f64], period: usize, search: Search) {
+    if estimate.converged && !estimate.model.trend_multiplies() {
+        return;
+    }
+    let start = Point {
+        smoothing: estimate.smoothing,
+        state: estimate.state,
+        season: std::mem::take(&mut estimate.season),
+        deviance: -2.0 * estimate.log_likelihood,
+    };
+    let [lower, upper] = &estimate.faces;
+    let model = estimate.model;
+    let mut scratch = Vec::new();
+    let allowed = |p: &Smoothing| search.region.contains(model, period, p, &mut scratch);
+    let faces = Faces { lower, upper };
+    let found = polish(model, values, &start, faces, search.iterations, allowed);
+    estimate.converged |= found.is_some();
+    let Point {
+        smoothing,
+        state,
+        season,
+        deviance,
+    } = found.unwrap_or(start);
+    estimate.log_likelihood = -0.5 * deviance;
+    (estimate.smoothing, estimate.state, estimate.season) = (smoothing, state, season);
+    let n = values.len();
+    estimate.information = Information::new(estimate.log_likelihood, estimate.parameters, n);
 }
 
 /// The likelihood of a model, as a function of the point of the search.
@@ -162,7 +201,7 @@ impl<'a> Likelihood<'a> {
             level: next(true, 0.0),
             slope: next(model.has_slope(), 0.0),
             season: next(model.has_season(), 0.0),
-            damping: next(model.trend == TrendType::Damped, 1.0),
+            damping: next(model.is_damped(), 1.0),
         };
         let state = State {
             level: next(true, 0.0),

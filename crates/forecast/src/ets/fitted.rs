@@ -5,7 +5,7 @@ use bongsu_stats::robust::quantile_sorted;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
-use super::model::{ErrorType, EtsModel, SeasonType, TrendType};
+use super::model::{ErrorType, EtsModel, SeasonType};
 use super::recursion::{Smoothing, State, run};
 use super::variance::{Origin, deviations};
 use super::{Ets, simulate};
@@ -33,7 +33,7 @@ pub struct EtsParameters {
 pub struct EtsStates {
     /// The level.
     pub level: f64,
-    /// The slope, 0 where there is none.
+    /// The slope, 0 where there is none; where it multiplies the factor of a step, without a unit.
     pub slope: f64,
     /// The seasons of the coming steps, the first for the next one; empty where there is none.
     pub season: Vec<f64>,
@@ -76,7 +76,12 @@ impl FittedEts {
         } else {
             unit
         };
-        let first = states(state, &season, unit, factor);
+        let units = [
+            unit,
+            if model.trend_multiplies() { 1.0 } else { unit },
+            factor,
+        ];
+        let first = states(state, &season, units);
         let mut fitted = Vec::with_capacity(values.len());
         let pass = run(
             model,
@@ -99,10 +104,10 @@ impl FittedEts {
                 alpha: smoothing.level,
                 beta: model.has_slope().then_some(smoothing.slope),
                 gamma: model.has_season().then_some(smoothing.season),
-                phi: (model.trend == TrendType::Damped).then_some(smoothing.damping),
+                phi: model.is_damped().then_some(smoothing.damping),
             },
             first,
-            last: states(state, &season, unit, factor),
+            last: states(state, &season, units),
             deviation: match model.error {
                 ErrorType::Additive => deviation * unit,
                 ErrorType::Multiplicative => deviation,
@@ -216,7 +221,11 @@ impl FittedEts {
         (0..steps).map(move |_| {
             power *= damping;
             sum += power;
-            self.last.level + sum * self.last.slope
+            if self.model.trend_multiplies() {
+                self.last.level * self.last.slope.powf(sum)
+            } else {
+                self.last.level + sum * self.last.slope
+            }
         })
     }
 
@@ -231,10 +240,11 @@ impl FittedEts {
     }
 }
 
-fn states(state: State, season: &[f64], unit: f64, factor: f64) -> EtsStates {
+/// In the units of level, slope and season.
+fn states(state: State, season: &[f64], [level, slope, factor]: [f64; 3]) -> EtsStates {
     EtsStates {
-        level: state.level * unit,
-        slope: state.slope * unit,
+        level: state.level * level,
+        slope: state.slope * slope,
         season: season.iter().map(|s| s * factor).collect(),
     }
 }
@@ -335,7 +345,7 @@ impl Snapshot for FittedEts {
         self.timeline.validate()?;
         let refuse = |what: &str| Err(Error::snapshot(what));
         let p = self.parameters;
-        let damped = self.model.trend == TrendType::Damped;
+        let damped = self.model.is_damped();
         let parts = p.beta.is_some() == self.model.has_slope()
             && p.gamma.is_some() == self.model.has_season()
             && p.phi.is_some() == damped;
@@ -353,6 +363,10 @@ impl Snapshot for FittedEts {
             if !finite || states.season.is_empty() == self.model.has_season() {
                 return refuse("the states are not finite or do not fit the model");
             }
+        }
+        if self.model.trend_multiplies() && [&self.first, &self.last].iter().any(|s| s.slope <= 0.0)
+        {
+            return refuse("the factor of a step is not above 0");
         }
         if self.first.season.len() != self.last.season.len() {
             return refuse("the season has two lengths");

@@ -2,7 +2,10 @@
 
 mod estimate;
 mod fitted;
+mod gradient;
+mod growth;
 mod model;
+mod polish;
 mod recursion;
 mod region;
 mod simulate;
@@ -16,10 +19,10 @@ use crate::history::History;
 use crate::{Criterion, check};
 
 pub use fitted::{EtsParameters, EtsStates, FittedEts};
-pub use model::{ErrorType, EtsModel, Family, SeasonType, TrendType};
+pub use model::{ErrorType, EtsModel, Family, SeasonType, SlopeType, TrendType};
 pub use region::Region;
 
-use estimate::{Estimate, Search, estimate, needed};
+use estimate::{Estimate, Search, estimate, finish, needed};
 
 /// The longest season.
 const MAX_PERIOD: usize = 1 << 16;
@@ -34,18 +37,25 @@ const MAX_PERIOD: usize = 1 << 16;
 /// among several models the criterion chooses. Damped models forecast
 /// `l_n + (phi + ... + phi^h) b_n`.
 ///
-/// Models that multiply (error or season) are for values above 0; models that add an error and
-/// multiply a season are unstable and are fitted only when both letters are given. A constant series
+/// A multiplicative trend is a factor `b` a step: `f_t = l_(t-1) b_(t-1)^phi` before the season,
+/// `b_t = b_(t-1)^phi + beta e_t / l_(t-1)`.
+///
+/// Models that multiply (error, trend or season) are for values above 0; models that add an error and
+/// multiply anything are unstable, as are those that multiply error and trend and add a season: they
+/// are fitted only when all letters are given. A constant series
 /// is its level. Missing values are filled on straight lines before the fit and have no residual.
 ///
 /// Intervals are normal with the exact variance, or quantiles of simulated paths for the unstable
-/// models.
+/// models and for multiplicative trends.
+///
+/// The simplex of the search stops at its limit where a season has many first states; the chosen
+/// model then goes on along the exact gradient (BFGS), so that it is never less likely.
 ///
 /// Cost: the search evaluates the likelihood some 1,000 times for a model, at 2 to 8 ns a value; a
 /// series of 720 points with a season of 24 takes some 30 ms for all 15 models. O(n + m²) memory.
 ///
 /// Source: Hyndman, Koehler, Snyder & Grose 2002, <https://doi.org/10.1016/S0169-2070(01)00110-8>;
-/// likelihood, starts, search and choice as in `AutoETS` of statsforecast 2.1, except that a damped
+/// likelihood, starts, first search and choice as in `AutoETS` of statsforecast 2.1, except that a damped
 /// trend is summed as in the paper. As there, the box of the slope's parameter never grows again from
 /// one model of a choice to the next: after a seasonal model slopes stay slow.
 ///
@@ -68,6 +78,8 @@ pub struct Ets {
     period: usize,
     criterion: Criterion,
     region: Region,
+    allow_multiplicative_trend: bool,
+    polish: bool,
     iterations: usize,
     paths: usize,
     seed: u64,
@@ -81,6 +93,8 @@ impl Default for Ets {
             period: 1,
             criterion: Criterion::Aicc,
             region: Region::Box,
+            allow_multiplicative_trend: false,
+            polish: true,
             iterations: 1000,
             paths: 5000,
             seed: 0,
@@ -143,6 +157,23 @@ impl Ets {
         self
     }
 
+    /// Whether trends that multiply the level (`M` and `Md`) are among those that are tried where the
+    /// family leaves the trend open; one that names `M` has them anyway. Default: false, since their
+    /// forecasts can explode.
+    #[must_use]
+    pub const fn allow_multiplicative_trend(mut self, allow: bool) -> Self {
+        self.allow_multiplicative_trend = allow;
+        self
+    }
+
+    /// Whether the search of the chosen model goes on along the gradient where the simplex has not
+    /// come to an end, as with long seasons. Default: true; statsforecast and R leave it there.
+    #[must_use]
+    pub const fn polish(mut self, polish: bool) -> Self {
+        self.polish = polish;
+        self
+    }
+
     /// The most iterations of the search for each model. Domain: [1, 1048576]. Default: 1000.
     ///
     /// # Errors
@@ -177,7 +208,7 @@ impl Ets {
         check::count("period", self.period, 1, MAX_PERIOD)?;
         check::count("iterations", self.iterations, 1, 1 << 20)?;
         check::count("paths", self.paths, 2, 1 << 20)?;
-        if self.damped == Some(true) && self.model.slope == Some(false) {
+        if self.damped == Some(true) && self.model.slope == Some(SlopeType::None) {
             return Err(Error::parameter(
                 "damped",
                 true,
@@ -214,7 +245,7 @@ impl Ets {
     /// The best of the models for values in a middle range of floats, `present` of which were seen.
     fn choose(&self, values: &[f64], present: usize) -> Result<Estimate> {
         let positive = values.iter().all(|&value| value > 0.0);
-        let models = self.model.models(self.damped);
+        let models = (self.model).models(self.damped, self.allow_multiplicative_trend);
         let mut least_needed = usize::MAX;
         let mut best: Option<Estimate> = None;
         let search = Search {
@@ -244,6 +275,11 @@ impl Ets {
             if best.as_ref().is_none_or(|best| by(&estimate) < by(best)) {
                 best = Some(estimate);
             }
+        }
+        if self.polish
+            && let Some(best) = &mut best
+        {
+            finish(best, values, self.period, search);
         }
         best.ok_or_else(|| match refused {
             _ if least_needed < usize::MAX => Error::not_enough_data(

@@ -24,6 +24,33 @@ pub enum TrendType {
     Additive,
     /// A slope that shrinks with every step.
     Damped,
+    /// A factor multiplies the level at every step; for values above 0.
+    Multiplicative,
+    /// A factor that nears 1 with every step; for values above 0.
+    MultiplicativeDamped,
+}
+
+impl TrendType {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 5] = [
+        Self::None,
+        Self::Additive,
+        Self::Damped,
+        Self::Multiplicative,
+        Self::MultiplicativeDamped,
+    ];
+}
+
+/// Whether and how a model has a slope, damped or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlopeType {
+    /// A level alone.
+    None,
+    /// A slope is added at every step.
+    Additive,
+    /// A factor multiplies the level at every step; for values above 0.
+    Multiplicative,
 }
 
 /// The season of an exponential smoothing model.
@@ -36,6 +63,10 @@ pub enum SeasonType {
     Additive,
     /// It multiplies the level; for values above 0.
     Multiplicative,
+}
+
+impl SeasonType {
+    pub(super) const ALL: [Self; 3] = [Self::None, Self::Additive, Self::Multiplicative];
 }
 
 /// One exponential smoothing model, written as in `ETS(A,Ad,N)`.
@@ -60,26 +91,54 @@ impl EtsModel {
         !matches!(self.season, SeasonType::None)
     }
 
-    /// Whether it divides by what it forecasts.
+    /// Whether its slope is a factor.
+    pub(super) const fn trend_multiplies(self) -> bool {
+        use TrendType as T;
+        matches!(self.trend, T::Multiplicative | T::MultiplicativeDamped)
+    }
+
+    /// Whether its slope fades.
+    pub(super) const fn is_damped(self) -> bool {
+        use TrendType as T;
+        matches!(self.trend, T::Damped | T::MultiplicativeDamped)
+    }
+
+    /// What is left of `slope` after a step.
+    pub(super) fn damp(self, slope: f64, damping: f64) -> f64 {
+        match self.trend {
+            TrendType::None => 0.0,
+            TrendType::Additive | TrendType::Multiplicative => slope,
+            TrendType::Damped => damping * slope,
+            TrendType::MultiplicativeDamped => slope.powf(damping),
+        }
+    }
+
+    /// The next level without an error, from the level and the damped slope.
+    pub(super) fn join(self, level: f64, trend: f64) -> f64 {
+        if self.trend_multiplies() {
+            level * trend
+        } else {
+            level + trend
+        }
+    }
+
+    /// Whether it divides by what it forecasts, or multiplies by it.
     pub(super) const fn needs_positive(self) -> bool {
-        matches!(self.error, ErrorType::Multiplicative)
+        self.trend_multiplies()
+            || matches!(self.error, ErrorType::Multiplicative)
             || matches!(self.season, SeasonType::Multiplicative)
     }
 
     /// Whether the variance of its forecasts has a closed form.
     pub(super) const fn has_analytic_variance(self) -> bool {
-        matches!(self.error, ErrorType::Multiplicative)
-            || !matches!(self.season, SeasonType::Multiplicative)
+        !self.trend_multiplies()
+            && (matches!(self.error, ErrorType::Multiplicative)
+                || !matches!(self.season, SeasonType::Multiplicative))
     }
 
     /// The number of smoothing parameters.
     pub(super) const fn smoothing_count(self) -> usize {
-        let trend = match self.trend {
-            TrendType::None => 0,
-            TrendType::Additive => 1,
-            TrendType::Damped => 2,
-        };
-        1 + trend + self.has_season() as usize
+        1 + self.has_slope() as usize + self.is_damped() as usize + self.has_season() as usize
     }
 
     /// The number of free states at the start, for a season of `period` points.
@@ -99,6 +158,8 @@ impl Display for EtsModel {
             TrendType::None => "N",
             TrendType::Additive => "A",
             TrendType::Damped => "Ad",
+            TrendType::Multiplicative => "M",
+            TrendType::MultiplicativeDamped => "Md",
         };
         let season = match self.season {
             SeasonType::None => "N",
@@ -111,14 +172,16 @@ impl Display for EtsModel {
 
 /// Which exponential smoothing models are tried: each part is one type, or any.
 ///
-/// Parsed from three letters for error, trend and season: `A` additive, `M` multiplicative (not for
-/// the trend), `N` none, `Z` any; for example `AAN` or `ZZZ`.
+/// Parsed from three letters for error, trend and season: `A` additive, `M` multiplicative, `N`
+/// none, `Z` any; for example `AAN` or `ZZZ`. A trend of any kind is one that multiplies only where
+/// [`Ets::allow_multiplicative_trend`](super::Ets::allow_multiplicative_trend) says so.
 ///
 /// ```
-/// use bongsu_forecast::ets::{ErrorType, Family};
+/// use bongsu_forecast::ets::{ErrorType, Family, SlopeType};
 /// let family: Family = "AZN".parse()?;
 /// assert_eq!((family.error, family.slope), (Some(ErrorType::Additive), None));
-/// assert!("AMN".parse::<Family>().is_err());
+/// assert_eq!("MMN".parse::<Family>()?.slope, Some(SlopeType::Multiplicative));
+/// assert!("AXN".parse::<Family>().is_err());
 /// # Ok::<(), bongsu_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -126,52 +189,63 @@ impl Display for EtsModel {
 pub struct Family {
     /// How the error enters; `None` for any.
     pub error: Option<ErrorType>,
-    /// Whether there is a slope; `None` for either.
-    pub slope: Option<bool>,
+    /// The slope; `None` for any.
+    pub slope: Option<SlopeType>,
     /// The season; `None` for any.
     pub season: Option<SeasonType>,
 }
 
 impl Family {
-    /// Its models in the order in which they are tried. Those that multiply a season and add an
-    /// error are unstable: they are tried only where the family names both.
-    pub(super) fn models(self, damped: Option<bool>) -> Vec<EtsModel> {
+    /// Its models in the order in which they are tried. Those that multiply a season or a slope and
+    /// add an error are unstable, and so are those that multiply error and slope and add a season:
+    /// they are tried only where the family names all of these. A slope that multiplies is tried
+    /// where it is named, or where `growth` allows it.
+    pub(super) fn models(self, damped: Option<bool>, growth: bool) -> Vec<EtsModel> {
+        use {ErrorType as E, SeasonType as S, SlopeType as T};
         let mut models = Vec::with_capacity(15);
-        let trends = |slope: bool| match slope {
-            false => &[TrendType::None][..],
-            true => &[TrendType::Damped, TrendType::Additive],
-        };
-        let seasons = [
-            SeasonType::None,
-            SeasonType::Additive,
-            SeasonType::Multiplicative,
-        ];
-        for error in [ErrorType::Additive, ErrorType::Multiplicative] {
-            for slope in [false, true] {
-                for season in seasons {
-                    let unstable = error == ErrorType::Additive
-                        && season == SeasonType::Multiplicative
-                        && (self.error.is_none() || self.season.is_none());
+        for error in [E::Additive, E::Multiplicative] {
+            for slope in [T::None, T::Additive, T::Multiplicative] {
+                for season in S::ALL {
+                    let multiplies = slope == T::Multiplicative;
+                    let named = self.error.is_some()
+                        && self.season.is_some()
+                        && (self.slope.is_some() || !multiplies);
+                    let unstable = match error {
+                        E::Additive => season == S::Multiplicative || multiplies,
+                        E::Multiplicative => multiplies && season == S::Additive,
+                    };
                     let wanted = self.error.is_none_or(|wanted| wanted == error)
                         && self.slope.is_none_or(|wanted| wanted == slope)
-                        && self.season.is_none_or(|wanted| wanted == season);
-                    if !wanted || unstable {
-                        continue;
-                    }
-                    models.extend(trends(slope).iter().filter_map(|&trend| {
-                        let is_damped = trend == TrendType::Damped;
-                        let wanted = !slope || damped.is_none_or(|wanted| wanted == is_damped);
-                        wanted.then_some(EtsModel {
+                        && self.season.is_none_or(|wanted| wanted == season)
+                        && (!multiplies || growth || self.slope.is_some());
+                    if wanted && (named || !unstable) {
+                        let trends = trends(slope, damped);
+                        models.extend(trends.map(|trend| EtsModel {
                             error,
                             trend,
                             season,
-                        })
-                    }));
+                        }));
+                    }
                 }
             }
         }
         models
     }
+}
+
+/// The trends of a slope, damped ones first.
+fn trends(slope: SlopeType, damped: Option<bool>) -> impl Iterator<Item = TrendType> {
+    use TrendType as T;
+    let both: &[(T, bool)] = match slope {
+        SlopeType::None => &[(T::None, false)],
+        SlopeType::Additive => &[(T::Damped, true), (T::Additive, false)],
+        SlopeType::Multiplicative => &[(T::MultiplicativeDamped, true), (T::Multiplicative, false)],
+    };
+    let wanted = move |(trend, is_damped): &(T, bool)| {
+        let wanted = slope == SlopeType::None || damped.is_none_or(|wanted| wanted == *is_damped);
+        wanted.then_some(*trend)
+    };
+    both.iter().filter_map(wanted)
 }
 
 impl FromStr for Family {
@@ -182,7 +256,7 @@ impl FromStr for Family {
             Error::parameter(
                 "model",
                 text,
-                "three letters: error A, M or Z, trend N, A or Z, season N, A, M or Z",
+                "three letters: error A, M or Z, trend N, A, M or Z, season N, A, M or Z",
             )
         };
         let mut letters = text.chars();
@@ -202,8 +276,9 @@ impl FromStr for Family {
                 _ => return Err(refused()),
             },
             slope: match trend {
-                'N' => Some(false),
-                'A' => Some(true),
+                'N' => Some(SlopeType::None),
+                'A' => Some(SlopeType::Additive),
+                'M' => Some(SlopeType::Multiplicative),
                 'Z' => None,
                 _ => return Err(refused()),
             },
@@ -226,8 +301,9 @@ impl Display for Family {
             None => 'Z',
         };
         let trend = match self.slope {
-            Some(false) => 'N',
-            Some(true) => 'A',
+            Some(SlopeType::None) => 'N',
+            Some(SlopeType::Additive) => 'A',
+            Some(SlopeType::Multiplicative) => 'M',
             None => 'Z',
         };
         let season = match self.season {

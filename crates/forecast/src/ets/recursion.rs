@@ -1,5 +1,6 @@
 //! The recursion of exponential smoothing, compiled once for every kind of model.
 
+use super::growth;
 use super::model::{ErrorType, EtsModel, SeasonType, TrendType};
 
 /// The smoothing parameters; those that a model does not have are 0, and the damping 1.
@@ -55,6 +56,9 @@ pub(super) fn run(
         ($error:ident, $slope:literal, $season:ident) => {
             pass::<$error, $slope, $season>(values, smoothing, state, season, seen)
         };
+    }
+    if model.trend_multiplies() {
+        return growth::run(model, values, smoothing, state, season, seen);
     }
     match (model.error, model.trend, model.season) {
         (E::Additive, T::None, S::None) => run!(ADDITIVE, false, NONE),

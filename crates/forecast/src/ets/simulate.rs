@@ -18,8 +18,8 @@ fn path(origin: &Origin<'_>, generator: &mut Pcg64, season: &mut Vec<f64>, out: 
     for out in out {
         let normal: f64 = StandardNormal.sample(generator);
         let error = deviation * normal;
-        let trend = p.damping * slope;
-        let base = level + trend;
+        let trend = origin.model.damp(slope, p.damping);
+        let base = origin.model.join(level, trend);
         let factor = season.get(phase).copied();
         let forecast = match (origin.model.season, factor) {
             (SeasonType::Additive, Some(season)) => base + season,
@@ -34,8 +34,13 @@ fn path(origin: &Origin<'_>, generator: &mut Pcg64, season: &mut Vec<f64>, out: 
             (SeasonType::Multiplicative, Some(season)) => (*out - forecast) / season,
             _ => *out - forecast,
         };
+        slope = if origin.model.trend_multiplies() {
+            // A path whose factor falls to 0 stays there.
+            (trend + p.slope * surprise / level).max(f64::MIN_POSITIVE)
+        } else {
+            trend + p.slope * surprise
+        };
         level = base + p.level * surprise;
-        slope = trend + p.slope * surprise;
         if let Some(season) = season.get_mut(phase) {
             *season += p.season
                 * match origin.model.season {

@@ -3,13 +3,15 @@
 use bongsu_core::Result;
 use bongsu_stats::decompose::{Classical, Model};
 
-use super::model::{EtsModel, SeasonType, TrendType};
+use super::model::{EtsModel, SeasonType};
 use crate::line::{line, line_beside_wave};
 
 /// The least and the largest smoothing parameter.
 pub(super) const SMOOTHING: [f64; 2] = [0.0001, 0.9999];
 /// The least and the largest damping.
 const DAMPING: [f64; 2] = [0.8, 0.98];
+/// The largest first factor of a slope.
+const FAR: f64 = 1e10;
 /// The least seasonal factor.
 const LEAST_FACTOR: f64 = 0.01;
 
@@ -64,7 +66,7 @@ impl Start {
             let most = most.min(1.0 - level);
             self.push(between(least, most, 0.05), least, most);
         }
-        if model.trend == TrendType::Damped {
+        if model.is_damped() {
             let [least, most] = DAMPING;
             self.push(between(least, most, 0.99), least, most);
         }
@@ -103,8 +105,11 @@ fn states(model: EtsModel, values: &[f64], period: usize) -> Result<Vec<f64>> {
     let mut states = Vec::with_capacity(seasons.len() + 2);
     if model.has_slope() {
         let [mut level, mut slope] = line(head);
+        if model.trend_multiplies() {
+            [level, slope] = growth(head, level, slope);
+        }
         // A first forecast of 0 would divide by 0 where the error is multiplicative.
-        if (level + slope).abs() < 1e-8 {
+        if !model.trend_multiplies() && (level + slope).abs() < 1e-8 {
             level *= 1.001;
             slope *= 0.999;
         }
@@ -114,6 +119,18 @@ fn states(model: EtsModel, values: &[f64], period: usize) -> Result<Vec<f64>> {
     }
     states.extend(seasons);
     Ok(states)
+}
+
+/// The first level and its factor a step, from the line through the first values, as R's `ets` has it.
+fn growth(head: &[f64], level: f64, slope: f64) -> [f64; 2] {
+    let first = level + slope;
+    let first = if first.abs() < 1e-8 { 1e-7 } else { first };
+    let factor = ((level + 2.0 * slope) / first).clamp(-FAR, FAR);
+    if first / factor >= 1e-8 && factor >= 1e-8 {
+        return [first / factor, factor];
+    }
+    let at = |i: usize| head.get(i).copied().unwrap_or(1.0);
+    [at(0).max(1e-3), (at(1) / at(0)).max(1e-3)]
 }
 
 /// The season of every value: from a classical decomposition where there are three cycles, else what
