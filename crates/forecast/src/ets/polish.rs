@@ -60,7 +60,7 @@ pub(super) fn polish(
         iterations,
         gain: GAIN,
     };
-    let found = minimise(function, &frame.start(), limits)?;
+    let found = minimise(function, &frame.start(), None, limits)?;
     if !found.converged {
         return None;
     }
