@@ -361,6 +361,16 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         profile: Option<String>,
     },
+    /// Print rules for a Prometheus server: alerts on the scores that are written back to it, and
+    /// on the service itself.
+    Rules {
+        /// The configuration, in YAML or JSON.
+        #[arg(long, short)]
+        config: PathBuf,
+        /// The profile that overlays it.
+        #[arg(long)]
+        profile: Option<String>,
+    },
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Print the reference of the configuration in Markdown.

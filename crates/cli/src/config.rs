@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use bongsu::engine::config::{load, reference_markdown, schema_json};
+use bongsu::engine::rules_yaml;
 
 use crate::Failure;
 use crate::args::ConfigCommand;
@@ -19,6 +20,10 @@ pub(crate) fn config(command: &ConfigCommand, quiet: bool) -> Result<(), Failure
                     checked.sinks.len()
                 ));
             }
+        }
+        ConfigCommand::Rules { config, profile } => {
+            let rules = rules_yaml(&load(config, profile.as_deref())?)?;
+            out.write_all(rules.as_bytes())?;
         }
         ConfigCommand::Schema => writeln!(out, "{:#}", schema_json())?,
         ConfigCommand::Reference => out.write_all(reference_markdown().as_bytes())?,

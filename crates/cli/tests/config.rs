@@ -140,3 +140,39 @@ fn a_full_disk_is_an_error_and_no_panic() {
         assert_eq!(status.code(), Some(1), "{args:?}");
     }
 }
+
+#[test]
+fn rules_pass_promtool() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = with_config(dir.path(), VALID, &["config", "rules"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("output.remote_write"));
+    let text = VALID.replace(
+        "step: 30s}",
+        "step: 30s, alert: {for: 90s, keep_firing_for: 5m, severity: major, labels: {team: a}}}\n  - {name: 'a \\\"b', expr: up}",
+    );
+    let text =
+        format!("{text}output: {{remote_write: {{url: 'http://localhost:9090/api/v1/write'}}}}\n");
+    let output = with_config(dir.path(), &text, &["config", "rules"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let rules = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "bongsu_anomaly_score{query=",
+        "for: 1m30s",
+        "keep_firing_for: 5m",
+        "severity: major",
+        "team: a",
+    ] {
+        assert!(rules.contains(part), "{part}\n{rules}");
+    }
+    let path = dir.path().join("rules.yaml");
+    fs::write(&path, &rules).unwrap();
+    let check = Command::new("promtool")
+        .args(["check", "rules"])
+        .arg(&path)
+        .output()
+        .expect("promtool, of Debian's package prometheus");
+    let told = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(check.status.success(), "{told}\n{}\n{rules}", said(&check));
+    assert!(told.contains("11 rules found"), "{told}");
+}

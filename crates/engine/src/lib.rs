@@ -43,6 +43,7 @@ mod process;
 mod query;
 pub mod registry;
 mod report;
+mod rules;
 mod server;
 mod sinks;
 mod source;
@@ -61,4 +62,5 @@ pub use forecast::{ForecastTask, ModelSummary, TableForecast, forecast, read_hol
 pub use journal::{VERDICT_HEADER, verdict_row};
 pub use observe::{Observer, Unobserved};
 pub use report::run_report;
+pub use rules::rules_yaml;
 pub use table::{Table, TimeFormat, TimeUnit, open as open_input, parse_time};

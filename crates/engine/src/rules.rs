@@ -1,0 +1,158 @@
+//! Rules for a Prometheus server: to alert on scores that are written back, and on the service
+//! itself.
+
+use std::collections::BTreeMap;
+
+use bongsu_core::format_duration;
+use serde::Serialize;
+
+use crate::Error;
+use crate::config::{Config, QueryConfig};
+
+#[derive(Serialize)]
+struct File {
+    groups: Vec<Group>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    name: &'static str,
+    rules: Vec<Rule>,
+}
+
+#[derive(Serialize, Default)]
+struct Rule {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<String>,
+    expr: String,
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    wait: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_firing_for: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+/// Name, condition, how long it must hold, and what it means, of the alerts about the service.
+const SERVICE: [(&str, &str, &str, &str); 8] = [
+    (
+        "BongsuAbsent",
+        "absent(bongsu_build_info)",
+        "5m",
+        "No Bongsu is scraped",
+    ),
+    (
+        "BongsuQueryFails",
+        "time() - bongsu_query_last_success_timestamp_seconds > 600",
+        "5m",
+        "The query {{ $labels.query }} has not succeeded for {{ $value | humanizeDuration }}",
+    ),
+    (
+        "BongsuQueryBehind",
+        "time() - bongsu_query_judged_until_timestamp_seconds > 1800",
+        "10m",
+        "The query {{ $labels.query }} is judged {{ $value | humanizeDuration }} late",
+    ),
+    (
+        "BongsuSlow",
+        "histogram_quantile(0.9, sum by (query, stage, le) (rate(bongsu_stage_duration_seconds_bucket[15m]))) > 30",
+        "15m",
+        "The stage {{ $labels.stage }} of {{ $labels.query }} takes {{ $value | humanizeDuration }}",
+    ),
+    (
+        "BongsuAlertsWait",
+        "bongsu_sink_queue > 100",
+        "15m",
+        "{{ $value }} alerts wait for {{ $labels.sink }}",
+    ),
+    (
+        "BongsuAlertsLost",
+        "increase(bongsu_sink_alerts_lost_total[15m]) > 0",
+        "0s",
+        "{{ $value | humanize }} alerts for {{ $labels.sink }} were given up",
+    ),
+    (
+        "BongsuScoresLost",
+        "delta(bongsu_remote_write_samples{outcome=~\"refused|dropped\"}[15m]) > 0",
+        "0s",
+        "{{ $value | humanize }} scores were {{ $labels.outcome }}",
+    ),
+    (
+        "BongsuStateNotSaved",
+        "increase(bongsu_state_saves_total{outcome=\"failed\"}[15m]) > 0",
+        "0s",
+        "The state cannot be saved: a restart would judge again what is lost",
+    ),
+];
+
+/// A Prometheus rules file for this configuration: an alert for each query on the series that
+/// [`output.remote_write`](crate::config::OutputConfig) writes, with the query's own `for`,
+/// `keep_firing_for`, severity and labels; the share of anomalous series as a recording rule; and
+/// alerts about the service itself.
+///
+/// # Errors
+/// When the configuration has no `output.remote_write`: then there are no scores to alert on.
+pub fn rules_yaml(config: &Config) -> Result<String, Error> {
+    if config.output.remote_write.is_none() {
+        let message = "output.remote_write is not set, so there are no scores to alert on";
+        return Err(Error::config(message));
+    }
+    let share = Rule {
+        record: Some("bongsu:anomalous_series:ratio".to_owned()),
+        expr: "avg by (query) (bongsu_anomaly_score > bool 1)".to_owned(),
+        ..Rule::default()
+    };
+    let of_queries = config.queries.iter().map(of_query);
+    let file = File {
+        groups: vec![
+            Group {
+                name: "bongsu-scores",
+                rules: std::iter::once(share).chain(of_queries).collect(),
+            },
+            Group {
+                name: "bongsu-service",
+                rules: SERVICE.into_iter().map(of_service).collect(),
+            },
+        ],
+    };
+    serde_saphyr::to_string(&file).map_err(Error::config)
+}
+
+fn of_query(query: &QueryConfig) -> Rule {
+    let mut labels = query.alert.labels.clone();
+    let severity = query.alert.severity.as_str().to_owned();
+    labels.entry("severity".to_owned()).or_insert(severity);
+    let summary = "{{ $labels.metric }} is {{ $value | humanize }} times as far from what is \
+                   expected as its bound";
+    let keep = query.alert.keep_firing_for.duration();
+    Rule {
+        alert: Some("BongsuAnomaly".to_owned()),
+        expr: format!("bongsu_anomaly_score{{query={}}} > 1", quoted(&query.name)),
+        wait: Some(format_duration(query.alert.for_duration.duration())),
+        keep_firing_for: (!keep.is_zero()).then(|| format_duration(keep)),
+        labels,
+        annotations: [("summary".to_owned(), summary.to_owned())].into(),
+        ..Rule::default()
+    }
+}
+
+fn of_service((name, expr, wait, summary): (&str, &str, &str, &str)) -> Rule {
+    Rule {
+        alert: Some(name.to_owned()),
+        expr: expr.to_owned(),
+        wait: Some(wait.to_owned()),
+        labels: [("severity".to_owned(), "warning".to_owned())].into(),
+        annotations: [("summary".to_owned(), summary.to_owned())].into(),
+        ..Rule::default()
+    }
+}
+
+/// A text of PromQL.
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
