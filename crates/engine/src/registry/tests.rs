@@ -61,7 +61,7 @@ fn tuple(domain: &str) -> Option<([&'static str; 5], [&'static str; 3])> {
             (["left", "XX", "US,", "1", ""], ["none", "kr", "US, DE"])
         }
         "a letter each for error (A, M, Z), trend (N, A, M, Z) and season (N, A, M, Z)" => {
-            (["AA", "AXN", "NNN", "AAAA", "aan"], ["ANN", "MAM", "MMN", "ZZZ"])
+            (["AA", "AXN", "NNN", "AAAA", "aan"], ["ANN", "MMN", "ZZZ"])
         }
         _ => return None,
     })

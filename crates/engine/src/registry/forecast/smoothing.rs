@@ -169,7 +169,8 @@ pub(super) const COMBINED: &[ForecastSpec] = &[ForecastSpec {
     }),
 }];
 
-const FAMILY: &str = "a letter each for error (A, M, Z), trend (N, A, M, Z) and season (N, A, M, Z)";
+const FAMILY: &str =
+    "a letter each for error (A, M, Z), trend (N, A, M, Z) and season (N, A, M, Z)";
 
 const ITERATIONS: ParameterSpec = parameter(
     "iterations",
