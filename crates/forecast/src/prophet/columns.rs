@@ -34,6 +34,21 @@ impl<'a> Columns<'a> {
         found.map(|&(_, values)| values)
     }
 
+    /// The values of the columns `names`, of `rows` values each, in the rows `kept`.
+    pub(super) fn picked<'b>(
+        &self,
+        names: &[&'b str],
+        kept: &[usize],
+        rows: usize,
+    ) -> Result<Vec<(&'b str, Vec<f64>)>> {
+        let pick = |&name: &&'b str| {
+            let values = self.need("column", name, rows)?;
+            let kept = kept.iter().filter_map(|&row| values.get(row));
+            Ok((name, kept.copied().collect()))
+        };
+        names.iter().map(pick).collect()
+    }
+
     /// The column `name`, which has `rows` values.
     pub(super) fn need(&self, what: &str, name: &str, rows: usize) -> Result<&'a [f64]> {
         let values = self

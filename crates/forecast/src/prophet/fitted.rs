@@ -8,6 +8,7 @@ use super::design::{Design, Standard};
 use super::fit::Found;
 use super::history::{History, Scale};
 use super::problem::Problem;
+use super::sums::Sums;
 use super::trend::TrendOf;
 use super::{Columns, Growth, Prophet, Seasonality};
 use crate::Timeline;
@@ -30,7 +31,8 @@ pub struct ProphetParameters {
 
 /// A fitted Prophet model; see [`Prophet`].
 ///
-/// Takes 8 bytes a point of the history, 16 a changepoint, 8 a coefficient, and its configuration.
+/// Takes 8 bytes a point of the history, 16 a changepoint, 8 a coefficient, its configuration, and for
+/// an additive model of p parameters (2, the changepoints and the coefficients) 4 p² more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedProphet {
     pub(super) config: Prophet,
@@ -43,10 +45,12 @@ pub struct FittedProphet {
     pub(super) parameters: ProphetParameters,
     /// Whether capacities and floors came as columns.
     pub(super) varying: [bool; 2],
-    log_posterior: f64,
+    pub(super) log_posterior: f64,
     passes: u64,
-    converged: bool,
+    pub(super) converged: bool,
     pub(super) residuals: Vec<f64>,
+    /// Of an additive model.
+    pub(super) sums: Option<Box<Sums>>,
 }
 
 impl FittedProphet {
@@ -80,6 +84,7 @@ impl FittedProphet {
             passes: found.passes as u64,
             converged: found.converged,
             residuals: Vec::new(),
+            sums: found.sums.clone(),
         }
     }
 
@@ -203,6 +208,11 @@ impl FittedProphet {
         Ok((names.collect(), x))
     }
 
+    /// The last present point in the time of the model; 1 is the last one of the fit.
+    pub(super) fn end(&self) -> f64 {
+        self.sums.as_ref().map_or(1.0, |sums| sums.end)
+    }
+
     pub(super) fn trend(&self) -> TrendOf<'_> {
         TrendOf {
             growth: self.config.0.growth,
@@ -261,7 +271,12 @@ impl FittedProphet {
                 .standards
                 .iter()
                 .all(|(mean, deviation)| mean.is_finite() && *deviation > 0.0);
-        finite && scale && sizes && noise && changes && standards
+        let parameters = 2 + p.delta.len() + p.beta.len();
+        let sums = self
+            .sums
+            .as_ref()
+            .is_none_or(|sums| sums.is_sound(parameters));
+        finite && scale && sizes && noise && changes && standards && sums
     }
 }
 

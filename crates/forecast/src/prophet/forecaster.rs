@@ -3,7 +3,7 @@
 use bongsu_core::ndarray::{ArrayView1, ArrayView2};
 use bongsu_core::{
     Cycle, Error, FittedForecaster, Forecast, ForecastPart, ForecastRequest, Horizon, PartKind,
-    Result, Timestamp,
+    Result, SeriesView, Timestamp,
 };
 
 use super::design::{DAY_MILLIS, Design};
@@ -98,6 +98,11 @@ impl FittedForecaster for FittedProphet {
             mean: prediction.mean,
             intervals: prediction.intervals,
         })
+    }
+
+    /// As [`FittedProphet::update_with`] without columns.
+    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
+        self.update_with(y, &Columns::new())
     }
 
     /// The trend, each seasonality, all holidays together, and each regressor; at past moments too.

@@ -99,7 +99,7 @@ impl Lasso<'_> {
 /// The Cholesky factor of a positive semidefinite matrix, its diagonal enlarged by as little as that
 /// needs.
 #[allow(clippy::indexing_slicing, reason = "the diagonal of a square matrix")]
-pub(super) fn factor(matrix: &DMatrix<f64>) -> Option<Cholesky<f64, Dyn>> {
+fn factor(matrix: &DMatrix<f64>) -> Option<Cholesky<f64, Dyn>> {
     let most = matrix
         .diagonal()
         .iter()

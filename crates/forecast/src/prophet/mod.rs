@@ -14,8 +14,11 @@ mod parts;
 mod predict;
 mod problem;
 mod quantiles;
+mod root;
 mod simulate;
+mod sums;
 mod trend;
+mod update;
 mod written;
 
 use bongsu_core::{Error, FittedForecaster, Forecaster, Result, SeriesView};
@@ -35,6 +38,7 @@ use design::Design;
 use fit::{Found, fit};
 use history::History;
 use problem::{LEAST_SIGMA, Problem};
+use sums::Sums;
 
 /// Configuration of a decomposable model of a series: trend, seasonalities, holidays and regressors.
 ///
@@ -154,15 +158,7 @@ impl Prophet {
         let x = if whole {
             design.matrix(&history.times, columns, &standards)?
         } else {
-            let picked: Vec<(&str, Vec<f64>)> = design
-                .needs()
-                .into_iter()
-                .map(|name| {
-                    let values = columns.need("column", name, series.values().len())?;
-                    let kept = history.rows.iter().filter_map(|&row| values.get(row));
-                    Ok((name, kept.copied().collect()))
-                })
-                .collect::<Result<_>>()?;
+            let picked = columns.picked(&design.needs(), &history.rows, series.values().len())?;
             let columns = picked
                 .iter()
                 .fold(Columns::new(), |all, (name, values)| all.with(name, values));
@@ -183,6 +179,7 @@ impl Prophet {
             t: history.t.clone(),
             y: history.y.clone(),
             cap: history.cap.clone(),
+            points: history.y.len() as f64,
             multiplies: design
                 .features
                 .iter()
@@ -217,7 +214,11 @@ fn found(problem: &Problem, history: &History, before: Option<&FittedProphet>) -
     let values = [rate, offset].into_iter().chain(zeros);
     let start = DVector::from_iterator(problem.len(), values.take(problem.len()));
     if history.is_constant && problem.growth != Growth::Logistic {
+        let linear = problem.is_linear();
         return Found {
+            sums: linear
+                .then(|| Sums::new(&problem.pass(&start, true), history.y.len()))
+                .flatten(),
             at: start,
             sigma: LEAST_SIGMA,
             residuals: vec![0.0; history.y.len()],

@@ -214,7 +214,7 @@ impl FittedProphet {
         // The past is known, and a flat trend does not change: only noise is uncertain.
         let past = match self.config.0.growth {
             Growth::Flat => line.len(),
-            Growth::Linear | Growth::Logistic => line.partition_point(|&t| t <= 1.0),
+            Growth::Linear | Growth::Logistic => line.partition_point(|&t| t <= self.end()),
         };
         let mut shares: Vec<f64> = levels
             .iter()
@@ -230,6 +230,7 @@ impl FittedProphet {
             // Never 0, as in the reference.
             scale: magnitude + 1e-8,
             sigma,
+            start: self.end(),
             samples: self.config.0.uncertainty_samples,
             seed: self.config.0.seed,
             shares: &shares,

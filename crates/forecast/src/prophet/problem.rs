@@ -21,6 +21,8 @@ pub(super) struct Problem {
     pub(super) y: Vec<f64>,
     /// Capacities above the floor; 0 where growth is not logistic.
     pub(super) cap: Vec<f64>,
+    /// The number of points.
+    pub(super) points: f64,
     pub(super) x: Array2<f64>,
     /// Whether each column of `x` multiplies the trend.
     pub(super) multiplies: Vec<bool>,
@@ -81,7 +83,7 @@ impl Problem {
 
     /// The noise that is most probable with this sum of squared residuals.
     pub(super) fn sigma(&self, squares: f64) -> f64 {
-        let n = self.y.len() as f64;
+        let n = self.points;
         let variance = 2.0 * squares / (n + (n * n + 16.0 * squares).sqrt());
         variance.sqrt().max(LEAST_SIGMA)
     }
@@ -97,7 +99,7 @@ impl Problem {
             .sum();
         let laplace: f64 = at.iter().skip(smooth).map(|delta| delta.abs()).sum();
         let prior = 0.5 * normal + laplace / self.tau + 2.0 * sigma * sigma;
-        let n = self.y.len() as f64;
+        let n = self.points;
         -prior - n * sigma.ln() - 0.5 * squares / (sigma * sigma)
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Simulation<'a> {
     pub(super) scale: f64,
     /// The standard deviation of the noise.
     pub(super) sigma: f64,
+    /// The end of the history.
+    pub(super) start: f64,
     pub(super) samples: usize,
     pub(super) seed: u64,
     /// The wanted quantiles, ascending.
@@ -35,7 +37,7 @@ pub(super) struct Simulation<'a> {
 /// A moment to simulate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
-    /// After 1, the end of the history, and later than the one before.
+    /// After the end of the history, and later than the one before.
     pub(super) t: f64,
     pub(super) cap: f64,
     /// What the trend is multiplied by.
@@ -116,8 +118,8 @@ impl Paths {
             heights: vec![0.0; simulation.samples],
             slopes: vec![0.0; simulation.samples],
             generator: Pcg64::seed_from_u64(simulation.seed),
-            next: 1.0,
-            now: 1.0,
+            next: simulation.start,
+            now: simulation.start,
         };
         paths.schedule(simulation);
         paths
