@@ -12,7 +12,8 @@ The series, of 700 to 960 points (the 48 after them are held out):
 - `synthetic`: daily waves, some with a week on top, a trend, autoregressive noise or a random walk,
   counts or an amplitude that grows with the level, by a seeded generator.
 
-The reference's results on every k-th series are kept in the file given by `--cache`. Prints the total
+The reference's results on every k-th series are kept in the file given by `--cache`; `--cached-only`
+takes what is there and computes no others. Prints the total
 time, the distribution of the processor time of a series, the most memory held, and for the sample the
 processor time of a series of both and the MASE of the first 24 and of all 48 points held out.
 """
@@ -142,10 +143,13 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--only-reference", action="store_true")
+    parser.add_argument("--cached-only", action="store_true")
     arguments = parser.parse_args()
     kinds, series = collect(Path(os.environ["BONGSU_DATA"]), arguments.series)
     chosen = list(range(0, len(series), max(len(series) // arguments.sample, 1)))[: arguments.sample]
     cache = json.loads(arguments.cache.read_text()) if arguments.cache.exists() else {}
+    if arguments.cached_only:
+        chosen = [i for i in chosen if str(i) in cache]
     if any(str(i) not in cache for i in chosen):
         # Compiled before it is timed.
         theirs((series[0][0][:80], 1, 4))
@@ -171,10 +175,12 @@ def main():
         print(f"  slowest: {i} {kinds[i]} {seconds[i]:.2f} s {own[i].get('orders')} after {own[i].get('models')} models")
     both = [(own[i], cache[str(i)], series[i]) for i in chosen if "mean" in own[i] and "mean" in cache[str(i)]]
     alone, _ = ours(build(), [series[i] for i in chosen], 1)
-    one = np.mean([result["seconds"] for result in alone])
-    timed = [cache[str(i)]["seconds"] for i in chosen]
-    other = np.mean([value for value in timed if value is not None])
-    print(f"{len(chosen)} sampled, one thread: {one:.2f} s a series, the reference {other:.1f} s: {other / one:.0f} times")
+    timed = [(a["seconds"], cache[str(i)]["seconds"]) for a, i in zip(alone, chosen)]
+    timed = [pair for pair in timed if pair[1] is not None]
+    one, other = np.mean(timed, axis=0)
+    ratios = [b / a for a, b in timed]
+    print(f"{len(timed)} timed, one thread: {one:.2f} s a series, the reference {other:.1f} s: {other / one:.0f} times")
+    print("ratio of a series, least, median, most:", " ".join(f"{q:.0f}" for q in np.quantile(ratios, [0, 0.5, 1])))
     for steps in (DAY, HELD):
         a, b = (np.mean([mase(pair[side]["mean"], pair[2], steps) for pair in both]) for side in (0, 1))
         print(f"MASE of {steps} points: {a:.3f}, the reference {b:.3f}")

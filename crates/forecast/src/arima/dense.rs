@@ -61,33 +61,114 @@ pub(crate) fn invert_lower(factor: &[f64], size: usize, out: &mut Vec<f64>) {
     }
 }
 
-/// `out = a b`; zeros of `a`, such as those of a triangle, cost nothing.
-pub(crate) fn multiply(a: &[f64], b: &[f64], size: usize, out: &mut Vec<f64>) {
-    out.clear();
-    out.resize(size * size, 0.0);
-    for (row, target) in a.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
-        for (&x, other) in row.iter().zip(b.chunks_exact(size)) {
-            if x != 0.0 {
-                for (slot, y) in target.iter_mut().zip(other) {
-                    *slot += x * y;
-                }
-            }
+/// Adds `weights` times the rows of `rows`, as far as `target` goes; four at a time, so that `target`
+/// is read and written less often.
+fn add_rows(weights: &[f64], rows: &[f64], size: usize, target: &mut [f64]) {
+    let (fours, rest) = weights.as_chunks::<4>();
+    let mut blocks = rows.chunks_exact(4 * size);
+    for ([w, x, y, z], block) in fours.iter().zip(&mut blocks) {
+        let (front, back) = block.split_at(2 * size);
+        let ((a, b), (c, d)) = (front.split_at(size), back.split_at(size));
+        let pairs = a.iter().zip(b).zip(c.iter().zip(d));
+        for (slot, ((a, b), (c, d))) in target.iter_mut().zip(pairs) {
+            *slot += (w * a + x * b) + (y * c + z * d);
+        }
+    }
+    let done = 4 * size * fours.len();
+    let left = rows.get(done..).unwrap_or_default().chunks_exact(size);
+    for (weight, row) in rest.iter().zip(left) {
+        for (slot, x) in target.iter_mut().zip(row) {
+            *slot += weight * x;
         }
     }
 }
 
-/// `out = a' b`.
-pub(crate) fn multiply_transposed(a: &[f64], b: &[f64], size: usize, out: &mut Vec<f64>) {
+/// `out = a l` for a lower triangle `l`.
+pub(crate) fn multiply_by_lower(a: &[f64], lower: &[f64], size: usize, out: &mut Vec<f64>) {
     out.clear();
     out.resize(size * size, 0.0);
-    for (row, other) in a.chunks_exact(size).zip(b.chunks_exact(size)) {
-        for (&x, target) in row.iter().zip(out.chunks_exact_mut(size)) {
-            if x != 0.0 {
-                for (slot, y) in target.iter_mut().zip(other) {
-                    *slot += x * y;
-                }
-            }
+    for (row, target) in a.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
+        let blocks = row.chunks(4).zip(lower.chunks(4 * size));
+        for (k, (weights, rows)) in blocks.enumerate() {
+            let reach = (4 * k + 4).min(size);
+            add_rows(
+                weights,
+                rows,
+                size,
+                target.get_mut(..reach).unwrap_or_default(),
+            );
         }
+    }
+}
+
+/// `out = l b` for a lower triangle `l`.
+pub(crate) fn multiply_lower(lower: &[f64], b: &[f64], size: usize, out: &mut Vec<f64>) {
+    out.clear();
+    out.resize(size * size, 0.0);
+    let rows = lower.chunks_exact(size).zip(out.chunks_exact_mut(size));
+    for (i, (row, target)) in rows.enumerate() {
+        add_rows(row.get(..=i).unwrap_or_default(), b, size, target);
+    }
+}
+
+/// `out = u b` for an upper triangle `u` where the product is symmetric.
+pub(crate) fn symmetric_product(upper: &[f64], b: &[f64], size: usize, out: &mut Vec<f64>) {
+    out.clear();
+    out.resize(size * size, 0.0);
+    let rows = upper.chunks_exact(size).zip(out.chunks_exact_mut(size));
+    for (i, (row, target)) in rows.enumerate() {
+        let weights = row.get(i..).unwrap_or_default();
+        let below = b.get(i * size..).unwrap_or_default();
+        add_rows(
+            weights,
+            below,
+            size,
+            target.get_mut(..=i).unwrap_or_default(),
+        );
+    }
+    mirror(out, size);
+}
+
+/// `out = a l'` for a lower triangle `l` where the product is symmetric.
+pub(crate) fn symmetric_product_transposed(
+    a: &[f64],
+    lower: &[f64],
+    size: usize,
+    out: &mut Vec<f64>,
+) {
+    out.clear();
+    out.resize(size * size, 0.0);
+    let rows = a.chunks_exact(size).zip(out.chunks_exact_mut(size));
+    for (i, (row, target)) in rows.enumerate() {
+        let others = lower.chunks_exact(size).take(i + 1);
+        for (j, (slot, other)) in target.iter_mut().zip(others).enumerate() {
+            *slot = super::filter::dot(
+                row.get(..=j).unwrap_or_default(),
+                other.get(..=j).unwrap_or_default(),
+            );
+        }
+    }
+    mirror(out, size);
+}
+
+/// Copies the lower triangle to the upper.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "the matrix has size * size elements"
+)]
+fn mirror(a: &mut [f64], size: usize) {
+    for i in 0..size {
+        for j in 0..i {
+            a[j * size + i] = a[i * size + j];
+        }
+    }
+}
+
+/// `out = a'`.
+pub(crate) fn transpose(a: &[f64], size: usize, out: &mut Vec<f64>) {
+    out.clear();
+    for column in 0..size {
+        out.extend(a.iter().skip(column).step_by(size));
     }
 }
 
@@ -170,10 +251,13 @@ pub(crate) fn inverse(a: &mut [f64], size: usize) -> Option<Vec<f64>> {
     if !cholesky(a, size) {
         return None;
     }
-    let (mut factor, mut out) = (Vec::new(), Vec::new());
+    if size == 0 {
+        return Some(Vec::new());
+    }
+    let (mut factor, mut upper, mut out) = (Vec::new(), Vec::new(), Vec::new());
     invert_lower(a, size, &mut factor);
-    multiply_transposed(&factor, &factor, size.max(1), &mut out);
-    out.truncate(size * size);
+    transpose(&factor, size, &mut upper);
+    symmetric_product(&upper, &factor, size, &mut out);
     Some(out)
 }
 
@@ -190,7 +274,7 @@ mod tests {
         let mut inverse = Vec::new();
         invert_lower(&factor, 3, &mut inverse);
         let mut identity = Vec::new();
-        multiply(&inverse, &factor, 3, &mut identity);
+        multiply_by_lower(&inverse, &factor, 3, &mut identity);
         for (i, x) in identity.iter().enumerate() {
             assert!((x - f64::from(u8::from(i % 4 == 0))).abs() < 1e-15);
         }
@@ -199,10 +283,35 @@ mod tests {
         let mut b = Vec::new();
         apply(&a, &x, 3, &mut b);
         assert!((b[0] - 1.0).abs() + (b[1] - 2.0).abs() + (b[2] - 3.0).abs() < 1e-14);
-        let mut transposed = Vec::new();
-        multiply_transposed(&a, &a, 3, &mut transposed);
-        assert!((transposed[1] - (4.0 + 3.0 - 0.1)).abs() < 1e-15);
         assert!(!cholesky(&mut [1.0, 2.0, 2.0, 1.0], 2));
         assert!(!cholesky(&mut [f64::NAN], 1));
+    }
+
+    #[test]
+    fn products_of_triangles_agree_with_sums() {
+        for size in 1..11 {
+            let at = |i: usize, j: usize| ((3 * i + 7 * j + i * j) as f64).sin();
+            let lower = |i: usize, j: usize| if j <= i { at(i, j) } else { 0.0 };
+            let write = |f: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
+                (0..size * size).map(|k| f(k / size, k % size)).collect()
+            };
+            let check = |got: &[f64], f: &dyn Fn(usize, usize, usize) -> f64| {
+                for (k, x) in got.iter().enumerate() {
+                    let sum: f64 = (0..size).map(|m| f(k / size, m, k % size)).sum();
+                    assert!((x - sum).abs() < 1e-13, "{size} {k}");
+                }
+            };
+            let (full, triangle) = (write(&at), write(&lower));
+            let (mut upper, mut out) = (Vec::new(), Vec::new());
+            transpose(&triangle, size, &mut upper);
+            multiply_by_lower(&full, &triangle, size, &mut out);
+            check(&out, &|i, m, j| at(i, m) * lower(m, j));
+            multiply_lower(&triangle, &full, size, &mut out);
+            check(&out, &|i, m, j| lower(i, m) * at(m, j));
+            symmetric_product(&upper, &triangle, size, &mut out);
+            check(&out, &|i, m, j| lower(m, i) * lower(m, j));
+            symmetric_product_transposed(&triangle, &triangle, size, &mut out);
+            check(&out, &|i, m, j| lower(i, m) * lower(j, m));
+        }
     }
 }

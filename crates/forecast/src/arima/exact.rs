@@ -13,7 +13,7 @@
 //! all coefficients. Regression effects are concentrated out by generalised least squares, and missing
 //! values integrated out as [`Missing`] says.
 
-use super::covariance::{CovarianceScratch, state_covariance};
+use super::covariance::{CovarianceScratch, covariance_slopes, state_covariance};
 use super::dense;
 use super::filter::{Sparse, dot};
 use super::missing::Missing;
@@ -51,10 +51,10 @@ struct Buffers {
     phi_dual: Vec<Dual>,
     theta_dual: Vec<Dual>,
     coefficients_dual: Vec<Dual>,
-    scratch: CovarianceScratch<f64>,
-    scratch_dual: CovarianceScratch<Dual>,
+    scratch: CovarianceScratch,
     full: Vec<f64>,
-    full_dual: Vec<Dual>,
+    by_phi: Vec<f64>,
+    by_theta: Vec<f64>,
     covariance: Vec<f64>,
     residual: Vec<f64>,
     filtered: Vec<f64>,
@@ -67,6 +67,7 @@ struct Buffers {
     gram: Vec<f64>,
     factor: Vec<f64>,
     inverse: Vec<f64>,
+    transposed: Vec<f64>,
     first: Vec<f64>,
     second: Vec<f64>,
     precision: Vec<f64>,
@@ -149,7 +150,7 @@ impl ExactLikelihood {
             return None;
         }
         if let Some(gradient) = gradient {
-            self.gradient(coefficients, gradient)?;
+            self.gradient(coefficients, gradient);
         }
         let constant = (2.0 * std::f64::consts::PI).ln() + 1.0;
         Some(-0.5 * (n * (constant + variance.ln()) + log_determinant))
@@ -182,7 +183,8 @@ impl ExactLikelihood {
             }
             let log_determinant = dense::log_determinant(&b.factor, size);
             dense::invert_lower(&b.factor, size, &mut b.inverse);
-            dense::multiply_transposed(&b.inverse, &b.inverse, size, &mut b.precision);
+            dense::transpose(&b.inverse, size, &mut b.transposed);
+            dense::symmetric_product(&b.transposed, &b.inverse, size, &mut b.precision);
             b.posterior.clear();
             b.posterior.extend(b.precision.iter().map(|x| -x));
             add_identity(&mut b.posterior, size);
@@ -195,25 +197,27 @@ impl ExactLikelihood {
             return None;
         }
         // With M = C C': K = I + C'P C, Q = C K^(-1) C', V = C'^(-1) (I - K^(-1)) C^(-1).
-        dense::multiply(&b.covariance, &b.gram, size, &mut b.first);
-        dense::multiply_transposed(&b.gram, &b.first, size, &mut b.factor);
+        dense::multiply_by_lower(&b.covariance, &b.gram, size, &mut b.first);
+        dense::transpose(&b.gram, size, &mut b.transposed);
+        dense::symmetric_product(&b.transposed, &b.first, size, &mut b.factor);
         add_identity(&mut b.factor, size);
         if !dense::cholesky(&mut b.factor, size) {
             return None;
         }
         let log_determinant = dense::log_determinant(&b.factor, size);
         dense::invert_lower(&b.factor, size, &mut b.inverse);
-        dense::multiply_transposed(&b.inverse, &b.inverse, size, &mut b.first);
-        transpose(&b.gram, size, &mut b.factor);
-        dense::multiply(&b.first, &b.factor, size, &mut b.second);
-        dense::multiply(&b.gram, &b.second, size, &mut b.precision);
+        dense::transpose(&b.inverse, size, &mut b.transposed);
+        dense::symmetric_product(&b.transposed, &b.inverse, size, &mut b.first);
+        dense::multiply_lower(&b.gram, &b.first, size, &mut b.second);
+        dense::symmetric_product_transposed(&b.second, &b.gram, size, &mut b.precision);
         for x in &mut b.first {
             *x = -*x;
         }
         add_identity(&mut b.first, size);
         dense::invert_lower(&b.gram, size, &mut b.inverse);
-        dense::multiply(&b.first, &b.inverse, size, &mut b.second);
-        dense::multiply_transposed(&b.inverse, &b.second, size, &mut b.posterior);
+        dense::multiply_by_lower(&b.first, &b.inverse, size, &mut b.second);
+        dense::transpose(&b.inverse, size, &mut b.transposed);
+        dense::symmetric_product(&b.transposed, &b.second, size, &mut b.posterior);
         Some(log_determinant)
     }
 
@@ -277,7 +281,7 @@ impl ExactLikelihood {
         }
     }
 
-    fn gradient(&mut self, coefficients: &[f64], gradient: &mut [f64]) -> Option<()> {
+    fn gradient(&mut self, coefficients: &[f64], gradient: &mut [f64]) {
         let (n, size, pad) = (self.w.len(), self.size, self.theta.reach());
         let b = &mut self.buffers;
         b.first.clear();
@@ -295,10 +299,36 @@ impl ExactLikelihood {
                 *slot += b.response.trace(&b.posterior, size, pad, lag);
             }
         }
+        let whole = b.phi.len().max(b.theta.len());
+        if size > 0 {
+            // Of the state that the data cannot tell nothing depends.
+            b.full.clear();
+            b.full.resize(whole * whole, 0.0);
+            let rows = b.full.chunks_exact_mut(whole);
+            for (row, weights) in rows.zip(b.precision.chunks_exact(size)) {
+                for (slot, weight) in row.iter_mut().zip(weights) {
+                    *slot = -0.5 * weight;
+                }
+            }
+            covariance_slopes(
+                &b.phi,
+                &b.theta,
+                &mut b.scratch,
+                &b.full,
+                &mut b.by_phi,
+                &mut b.by_theta,
+            );
+            let at = |all: &[f64], lag: usize| all.get(lag - 1).copied().unwrap_or(0.0);
+            for (slot, &lag) in b.first.iter_mut().zip(self.phi.lags()) {
+                *slot += at(&b.by_phi, lag);
+            }
+            for (slot, &lag) in b.second.iter_mut().zip(self.theta.lags()) {
+                *slot += at(&b.by_theta, lag);
+            }
+        }
         b.coefficients_dual.clear();
         b.coefficients_dual
             .extend(coefficients.iter().map(|&c| Dual::constant(c)));
-        let whole = b.phi.len().max(b.theta.len());
         for (k, out) in gradient.iter_mut().enumerate() {
             for (i, dual) in b.coefficients_dual.iter_mut().enumerate() {
                 dual.slope = if i == k { 1.0 } else { 0.0 };
@@ -319,12 +349,6 @@ impl ExactLikelihood {
                 -1.0,
                 &mut b.theta_dual,
             );
-            state_covariance(
-                &b.phi_dual,
-                &b.theta_dual,
-                &mut b.scratch_dual,
-                &mut b.full_dual,
-            )?;
             let slope = |all: &[Dual], lag: usize| all.get(lag - 1).map_or(0.0, |d| d.slope);
             let mut sum = 0.0;
             for (&lag, g) in self.phi.lags().iter().zip(&b.first) {
@@ -333,29 +357,14 @@ impl ExactLikelihood {
             for (&lag, g) in self.theta.lags().iter().zip(&b.second) {
                 sum += slope(&b.theta_dual, lag) * g;
             }
-            if size > 0 {
-                let rows = b.full_dual.chunks_exact(whole);
-                for (row, weights) in rows.zip(b.precision.chunks_exact(size)) {
-                    let products = row.iter().zip(weights).map(|(d, q)| d.slope * q);
-                    sum -= 0.5 * products.sum::<f64>();
-                }
-            }
             *out = sum;
         }
-        Some(())
     }
 }
 
 fn add_identity(a: &mut [f64], size: usize) {
     for x in a.iter_mut().step_by(size + 1) {
         *x += 1.0;
-    }
-}
-
-fn transpose(a: &[f64], size: usize, out: &mut Vec<f64>) {
-    out.clear();
-    for column in 0..size {
-        out.extend(a.iter().skip(column).step_by(size));
     }
 }
 

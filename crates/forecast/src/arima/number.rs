@@ -1,24 +1,18 @@
 //! Numbers that carry a derivative, so that one formula gives both.
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, Mul, Sub};
 
 /// What the formulas of coefficients and covariances need: a float, or one with a derivative.
 pub(crate) trait Number:
-    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self>
 {
     /// A constant.
     fn constant(value: f64) -> Self;
-    /// The value without its derivative.
-    fn value(self) -> f64;
 }
 
 impl Number for f64 {
     fn constant(value: f64) -> Self {
         value
-    }
-
-    fn value(self) -> f64 {
-        self
     }
 }
 
@@ -32,10 +26,6 @@ pub(crate) struct Dual {
 impl Number for Dual {
     fn constant(value: f64) -> Self {
         Self { value, slope: 0.0 }
-    }
-
-    fn value(self) -> f64 {
-        self.value
     }
 }
 
@@ -68,18 +58,6 @@ impl Mul for Dual {
         Self {
             value: self.value * other.value,
             slope: self.slope * other.value + self.value * other.slope,
-        }
-    }
-}
-
-impl Div for Dual {
-    type Output = Self;
-
-    fn div(self, other: Self) -> Self {
-        let value = self.value / other.value;
-        Self {
-            value,
-            slope: (self.slope - value * other.slope) / other.value,
         }
     }
 }

@@ -142,7 +142,8 @@ impl ExactLikelihood {
             b.root
                 .extend(rows.flat_map(|row| row.iter().take(at.len())));
             let mut weights = std::mem::take(&mut b.filtered);
-            dense::multiply_transposed(&b.root, &b.root, at.len(), &mut weights);
+            dense::transpose(&b.root, at.len(), &mut b.transposed);
+            dense::symmetric_product(&b.transposed, &b.root, at.len(), &mut weights);
             b.by_state.clear();
             b.by_state.resize(at.len() * size, 0.0);
             dense::add_product(&weights, &b.impulse_state, at.len(), size, &mut b.by_state);
