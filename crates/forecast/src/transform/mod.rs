@@ -254,6 +254,9 @@ impl FittedForecaster for FittedTransformed {
                 *mean = back(*mean, lambda);
             }
         }
+        if let Some(&mean) = forecast.mean.iter().find(|mean| !mean.is_finite()) {
+            return Err(Error::non_finite("a forecast, transformed back,", mean));
+        }
         for interval in &mut forecast.intervals {
             for bound in interval.lower.iter_mut().chain(&mut interval.upper) {
                 *bound = back(*bound, lambda);
