@@ -4,7 +4,7 @@ use bongsu_core::Result as CoreResult;
 use bongsu_forecast::ces::CesSeason;
 use bongsu_forecast::ets::{Family, SeasonType};
 use bongsu_forecast::theta::{Decomposition, ThetaModel};
-use bongsu_forecast::{AutoArima, Ces, Ensemble, Ets, Member, Theta};
+use bongsu_forecast::{Ces, Ensemble, Ets, Member, Theta};
 
 use super::choice::{CRITERION, criterion};
 use super::{ForecastSpec, Make, PERIOD, season_needed};
@@ -66,6 +66,12 @@ pub(super) const SMOOTHING: &[ForecastSpec] = &[
                 "auto, true or false",
                 "whether the slope shrinks with every step; `auto` tries both",
             ),
+            parameter(
+                "allow_multiplicative_trend",
+                "false",
+                "true or false",
+                "whether trends that multiply the level are tried where the model leaves the trend open (`Z`); they can explode",
+            ),
             PERIOD,
             CRITERION,
             ITERATIONS,
@@ -84,6 +90,7 @@ pub(super) const SMOOTHING: &[ForecastSpec] = &[
             let model = Ets::automatic()
                 .model(family)
                 .damped(p.unless("damped", "auto")?)
+                .allow_multiplicative_trend(p.flag("allow_multiplicative_trend")?)
                 .criterion(criterion(p)?);
             ets(p, model, period)
         }),
@@ -157,16 +164,7 @@ pub(super) const COMBINED: &[ForecastSpec] = &[ForecastSpec {
     summary: "The median of `auto-ets`, `ces`, `auto-arima` and `dot`: the safest choice.",
     parameters: &[PERIOD],
     intervals: true,
-    make: Make::Ensemble(|_, period| {
-        // The longest season of an ARIMA is 366 points: beyond that it goes without.
-        let arima = AutoArima::new();
-        Ensemble::new(vec![
-            Ets::automatic().period(period)?.into(),
-            Ces::automatic().period(period)?.into(),
-            Member::AutoArima(arima.clone().period(period).unwrap_or(arima)),
-            Theta::dynamic_optimised().period(period)?.into(),
-        ])
-    }),
+    make: Make::Ensemble(|_, period| Ensemble::scum(period)),
 }];
 
 const FAMILY: &str =
