@@ -17,6 +17,7 @@
 //! trained elsewhere.
 
 mod check;
+mod interchange;
 mod kernel;
 mod layer;
 mod loss;
@@ -31,6 +32,7 @@ mod detect;
 pub use detect::{
     Autoencoder, Cell, Combine, FittedNetwork, LiveNetwork, LstmAutoencoder, LstmForecaster, Vae,
 };
+pub use interchange::Weights;
 pub use layer::{Activation, Layer, Shape};
 pub use loss::Loss;
 pub use network::{Network, Scratch, Tensor};

@@ -8,7 +8,7 @@ use super::fit::{Kind, Recipe};
 use super::settings::shared;
 use super::{Combine, FittedNetwork};
 use crate::network::Plan;
-use crate::{Activation, Layer, Progress, Scaling, Shape, Training, check};
+use crate::{Activation, Layer, Progress, Scaling, Shape, Training, Weights, check};
 
 /// Configuration of the dense autoencoder: a network that has to give each row back through a
 /// narrow code fails at rows unlike those that it was trained on.

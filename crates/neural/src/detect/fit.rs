@@ -11,7 +11,7 @@ use crate::network::{Network, Plan, initial};
 use crate::random::generator;
 use crate::scaler::{Scaler, Scaling};
 use crate::train::{Model as Trainable, Samples, Sequential, Task, Variational, train};
-use crate::{Progress, Scratch, Training};
+use crate::{History, Progress, Scratch, Training, Weights};
 
 /// The fewest windows to learn from.
 const LEAST_WINDOWS: usize = 16;
@@ -34,6 +34,18 @@ pub(super) enum Kind {
     },
 }
 
+impl Kind {
+    /// Its networks, and what stands before the names of their tensors.
+    fn parts(&self) -> Vec<(&'static str, &Plan)> {
+        match self {
+            Self::Reconstruction(plan) | Self::Forecast(plan) => vec![("", plan)],
+            Self::Variational {
+                encoder, decoder, ..
+            } => vec![("encoder.", encoder), ("decoder.", decoder)],
+        }
+    }
+}
+
 /// What they share.
 pub(super) struct Recipe<'a> {
     pub(super) what: &'static str,
@@ -47,13 +59,22 @@ pub(super) struct Recipe<'a> {
 /// What is told of each batch, and may end the training.
 pub(super) type Observe<'a> = &'a mut dyn FnMut(&Progress) -> ControlFlow<()>;
 
+/// Where the weights come from.
+pub(super) enum Source<'a> {
+    /// They are trained.
+    Training(Observe<'a>),
+    /// They were trained elsewhere.
+    Given(&'a Weights),
+}
+
 impl Recipe<'_> {
-    /// Trains on the rows of `x`, and gives their scores too.
+    /// Trains on the rows of `x`, or takes the weights that are given, and gives the scores of the
+    /// rows too.
     pub(super) fn fit(
         &self,
         kind: &Kind,
         x: &ArrayView2<'_, f64>,
-        observe: Observe<'_>,
+        source: Source<'_>,
     ) -> Result<(FittedNetwork, Vec<f64>)> {
         self.training.validate()?;
         let input = match kind {
@@ -73,37 +94,19 @@ impl Recipe<'_> {
             let last = (to + 1).saturating_sub(window);
             (from..last).step_by(self.stride).collect::<Vec<_>>()
         };
-        let plans = match kind {
-            Kind::Reconstruction(plan) | Kind::Forecast(plan) => vec![plan],
-            Kind::Variational {
-                encoder, decoder, ..
-            } => vec![encoder, decoder],
-        };
-        let mut task = Task {
-            samples: Samples {
-                values: &table,
-                input,
-            },
-            learned: starts(0, rows),
-            held_back: starts(rows, x.nrows()),
-            weights: Task::weights(&plans),
-        };
         let loss = self.training.loss;
-        let mut model: Box<dyn Trainable<f32>> = match kind {
-            Kind::Reconstruction(plan) => Box::new(Sequential::new(plan, false, loss)),
-            Kind::Forecast(plan) => Box::new(Sequential::new(plan, true, loss)),
-            Kind::Variational {
-                encoder,
-                decoder,
-                beta,
-                ..
-            } => Box::new(Variational::new(encoder, decoder, *beta, loss)),
+        let (best, history) = match source {
+            Source::Given(weights) => (weights.parameters(&kind.parts())?, None),
+            Source::Training(observe) => {
+                let samples = Samples {
+                    values: &table,
+                    input,
+                };
+                let (learned, held_back) = (starts(0, rows), starts(rows, x.nrows()));
+                let (best, history) = self.trained(kind, samples, learned, held_back, observe)?;
+                (best, Some(history))
+            }
         };
-        let seeds = (0_u64..).map(|i| self.training.seed.wrapping_add(i << 32));
-        let fresh = plans.iter().zip(seeds);
-        let fresh = fresh.flat_map(|(plan, seed)| initial(plan, seed));
-        let fresh = fresh.map(|weight| weight as f32).collect();
-        let (best, history) = train(&mut *model, fresh, &mut task, self.training, observe)?;
         let model = self.built(kind, &best)?;
         let errors = Errors::of(&model, loss, &table, self.stride, &mut Scratch::default());
         let bound = |errors: &[f64]| self.bound(errors, rows);
@@ -126,11 +129,45 @@ impl Recipe<'_> {
             bound: mean_bound,
             causal_bound,
             neutral: neutral.center().unwrap_or(0.0),
-            history: Some(history),
+            history,
         };
         let scores = errors.iter().map(|&error| fitted.score_of(error));
         let scores = scores.collect();
         Ok((fitted, scores))
+    }
+
+    /// The best weights of a training on the windows that start at `learned`.
+    fn trained(
+        &self,
+        kind: &Kind,
+        samples: Samples<'_>,
+        learned: Vec<usize>,
+        held_back: Vec<usize>,
+        observe: Observe<'_>,
+    ) -> Result<(Vec<f32>, History)> {
+        let plans: Vec<&Plan> = kind.parts().into_iter().map(|(_, plan)| plan).collect();
+        let mut task = Task {
+            samples,
+            learned,
+            held_back,
+            weights: Task::weights(&plans),
+        };
+        let loss = self.training.loss;
+        let mut model: Box<dyn Trainable<f32>> = match kind {
+            Kind::Reconstruction(plan) => Box::new(Sequential::new(plan, false, loss)),
+            Kind::Forecast(plan) => Box::new(Sequential::new(plan, true, loss)),
+            Kind::Variational {
+                encoder,
+                decoder,
+                beta,
+                ..
+            } => Box::new(Variational::new(encoder, decoder, *beta, loss)),
+        };
+        let seeds = (0_u64..).map(|i| self.training.seed.wrapping_add(i << 32));
+        let fresh = plans.iter().zip(seeds);
+        let fresh = fresh.flat_map(|(plan, seed)| initial(plan, seed));
+        let fresh = fresh.map(|weight| weight as f32).collect();
+        train(&mut *model, fresh, &mut task, self.training, observe)
     }
 
     /// The rows to learn from: all where what is held back would not hold a window.

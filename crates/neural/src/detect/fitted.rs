@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::errors::{Errors, Model};
 use super::{Combine, LiveNetwork};
 use crate::check;
-use crate::{History, Loss, Network, Scaler, Scratch};
+use crate::{History, Loss, Network, Scaler, Scratch, Weights};
 
 /// A trained network with its scaler and its threshold: what every detector of this crate becomes.
 ///
@@ -86,6 +86,17 @@ impl FittedNetwork {
     #[must_use]
     pub fn networks(&self) -> Vec<(&'static str, &Network)> {
         self.model.networks()
+    }
+
+    /// The weights of its networks by name, for use elsewhere; see [`Weights`].
+    #[must_use]
+    pub fn weights(&self) -> Weights {
+        match &self.model {
+            Model::Reconstruction(network) | Model::Forecast(network) => Weights::of(network),
+            Model::Variational {
+                encoder, decoder, ..
+            } => Weights::of_parts(&[("encoder.", encoder), ("decoder.", decoder)]),
+        }
     }
 
     /// How its columns are scaled.

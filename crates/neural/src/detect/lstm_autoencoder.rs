@@ -9,7 +9,7 @@ use super::settings::shared;
 use super::{Cell, Combine, FittedNetwork};
 use crate::layer::MOST_STEPS;
 use crate::network::Plan;
-use crate::{Activation, Layer, Progress, Scaling, Shape, Training, check};
+use crate::{Activation, Layer, Progress, Scaling, Shape, Training, Weights, check};
 
 /// Configuration of the recurrent autoencoder: a network that has to give a stretch of a series back
 /// from the last hidden state fails at stretches unlike those that it was trained on.

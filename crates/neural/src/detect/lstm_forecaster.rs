@@ -9,7 +9,7 @@ use super::settings::shared;
 use super::{Cell, Combine, FittedNetwork};
 use crate::layer::MOST_STEPS;
 use crate::network::Plan;
-use crate::{Activation, Layer, Progress, Scaling, Shape, Training, check};
+use crate::{Activation, Layer, Progress, Scaling, Shape, Training, Weights, check};
 
 /// Configuration of the forecasting recurrent network: foretells each row from those before it; what
 /// it fails to foretell is anomalous.

@@ -44,10 +44,38 @@ macro_rules! shared {
             pub fn fit_with(
                 &self,
                 x: ArrayView2<'_, f64>,
-                mut observe: impl FnMut(&Progress) -> ControlFlow<()>,
+                observe: impl FnMut(&Progress) -> ControlFlow<()>,
             ) -> Result<FittedNetwork> {
+                Ok(self.fit_score_with(x, observe)?.0)
+            }
+
+            /// Takes weights that were trained elsewhere in place of training, and gives the scores
+            /// of the rows of `x` too; scaler and threshold are fitted on these as in training.
+            ///
+            /// # Errors
+            /// As [`Self::fit_with`], and when `weights` are not those of this network.
+            pub fn fit_weights(
+                &self,
+                x: ArrayView2<'_, f64>,
+                weights: &Weights,
+            ) -> Result<(FittedNetwork, Vec<f64>)> {
                 let kind = self.kind(x.ncols())?;
-                Ok(self.recipe().fit(&kind, &x, &mut observe)?.0)
+                let source = $crate::detect::fit::Source::Given(weights);
+                self.recipe().fit(&kind, &x, source)
+            }
+
+            /// As [`Self::fit_with`], with the scores of the rows of `x`.
+            ///
+            /// # Errors
+            /// As [`Self::fit_with`].
+            pub fn fit_score_with(
+                &self,
+                x: ArrayView2<'_, f64>,
+                mut observe: impl FnMut(&Progress) -> ControlFlow<()>,
+            ) -> Result<(FittedNetwork, Vec<f64>)> {
+                let kind = self.kind(x.ncols())?;
+                let source = $crate::detect::fit::Source::Training(&mut observe);
+                self.recipe().fit(&kind, &x, source)
             }
         }
 
@@ -59,9 +87,7 @@ macro_rules! shared {
             }
 
             fn fit_score(&self, rows: &Rows<'_>) -> Result<(FittedNetwork, Vec<f64>)> {
-                let kind = self.kind(rows.values().ncols())?;
-                let mut observe = |_: &Progress| ControlFlow::Continue(());
-                self.recipe().fit(&kind, &rows.values(), &mut observe)
+                self.fit_score_with(rows.values(), |_| ControlFlow::Continue(()))
             }
         }
     };

@@ -8,7 +8,7 @@ use super::fit::{Kind, Recipe};
 use super::settings::shared;
 use super::{Combine, FittedNetwork};
 use crate::network::Plan;
-use crate::{Activation, Layer, Progress, Scaling, Shape, Training, check};
+use crate::{Activation, Layer, Progress, Scaling, Shape, Training, Weights, check};
 
 /// The most draws of a code.
 pub(super) const MOST_SAMPLES: usize = 1000;

@@ -16,6 +16,7 @@ pub(crate) use forward::Windows;
 pub(crate) use initial::initial;
 pub(crate) use plan::{Placed, Plan};
 pub use tensor::Tensor;
+pub(crate) use tensor::gathered;
 
 /// A stack of layers with their weights, ready to compute in `f32`.
 ///
@@ -110,7 +111,7 @@ impl Network {
         mut find: impl FnMut(&str) -> Result<Tensor>,
     ) -> Result<Self> {
         let plan = Plan::new(input, layers)?;
-        let values = tensor::gathered(&plan, &mut find)?;
+        let values = gathered(&plan, "", &mut find)?;
         Self::of(&plan, &values)
     }
 

@@ -1,6 +1,6 @@
 use bongsu_core::{Error, Result};
 
-use super::plan::{Placed, Plan};
+use super::plan::Plan;
 use crate::Layer;
 
 /// A named array of a network, as `PyTorch` would hold it.
@@ -46,15 +46,17 @@ pub(super) fn named(plan: &Plan, values: &[f32]) -> Vec<Tensor> {
     tensors
 }
 
-/// The parameters of `plan` from arrays by name; the inverse of [`named`].
-pub(super) fn gathered(
+/// The parameters of `plan` from arrays by name, each with `prefix` before it; the inverse of
+/// [`named`].
+pub(crate) fn gathered(
     plan: &Plan,
+    prefix: &str,
     find: &mut dyn FnMut(&str) -> Result<Tensor>,
 ) -> Result<Vec<f32>> {
     let mut all = Vec::with_capacity(plan.parameters());
     for (index, placed) in plan.layers.iter().enumerate() {
         for (parameter, _) in placed.parameters() {
-            let name = format!("{index}.{}", parameter.name);
+            let name = format!("{prefix}{index}.{}", parameter.name);
             let (rows, columns) = (parameter.rows, parameter.columns);
             if parameter.is_matrix {
                 let tensor = checked(find(&name)?, &name, &[columns, rows])?;
@@ -63,26 +65,16 @@ pub(super) fn gathered(
                 all.extend(checked(find(&name)?, &name, &[columns])?.values);
             }
         }
-        add_recurrent_bias(index, placed, find, &mut all)?;
-    }
-    Ok(all)
-}
-
-fn add_recurrent_bias(
-    index: usize,
-    placed: &Placed,
-    find: &mut dyn FnMut(&str) -> Result<Tensor>,
-    all: &mut [f32],
-) -> Result<()> {
-    if let Layer::Lstm { units, .. } = placed.layer {
-        let name = format!("{index}.bias_hh_l0");
-        let tensor = checked(find(&name)?, &name, &[4 * units])?;
-        let bias = all.iter_mut().rev().zip(tensor.values.iter().rev());
-        for (sum, value) in bias {
-            *sum += value;
+        if let Layer::Lstm { units, .. } = placed.layer {
+            // Only the sum of the two biases counts.
+            let name = format!("{prefix}{index}.bias_hh_l0");
+            let more = checked(find(&name)?, &name, &[4 * units])?;
+            for (sum, value) in all.iter_mut().rev().zip(more.values.iter().rev()) {
+                *sum += value;
+            }
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// `tensor` has this shape and finite numbers.
