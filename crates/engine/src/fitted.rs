@@ -27,13 +27,7 @@ impl Fitted {
         let calibrator = match detector.threshold() {
             // The distance from what is expected: 0 is as expected.
             Some(bound) if banded && bound > 0.0 => Calibrator::threshold(bound)?,
-            Some(bound) => {
-                let bound = match max_alarm_share {
-                    Some(share) => bound.max(quantile(&training_scores, 1.0 - share)),
-                    None => bound,
-                };
-                Calibrator::between(center(&training_scores, bound), bound)?
-            }
+            Some(bound) => calibrated(bound, &training_scores, max_alarm_share)?,
             None => Calibration::Contamination(CONTAMINATION).fit(&training_scores)?,
         };
         Ok(Self {
@@ -46,6 +40,20 @@ impl Fitted {
     pub(crate) fn expectations(&self, rows: &Rows<'_>) -> Result<Option<Vec<Expectation>>> {
         self.detector.expectations(rows)
     }
+}
+
+/// How scores are read whose bound is `bound`, or higher where more than `max_alarm_share` of those
+/// of training lie beyond it.
+pub(crate) fn calibrated(
+    bound: f64,
+    training_scores: &[f64],
+    max_alarm_share: Option<f64>,
+) -> Result<Calibrator> {
+    let bound = match max_alarm_share {
+        Some(share) => bound.max(quantile(training_scores, 1.0 - share)),
+        None => bound,
+    };
+    Calibrator::between(center(training_scores, bound), bound)
 }
 
 /// The score that is as expected: the median of the training scores, or, where half of them lie

@@ -65,7 +65,7 @@ fn online() -> impl Iterator<Item = &'static DetectorSpec> {
 
 fn features(spec: &DetectorSpec) -> usize {
     match spec.input {
-        Input::Table => 3,
+        Input::Table | Input::TableSeries => 3,
         Input::Column | Input::Series => 1,
     }
 }
@@ -76,6 +76,19 @@ fn build(spec: &DetectorSpec) -> StreamState {
         "spot" => &[("calibration", "500")],
         "spectral-residual" => &[("window", "64")],
         "rcf" => &[("trees", "20"), ("sample_size", "128")],
+        "autoencoder" => &[("history", "300"), ("epochs", "20"), ("units", "8,2")],
+        "vae" => &[
+            ("history", "300"),
+            ("epochs", "20"),
+            ("units", "8"),
+            ("latent", "2"),
+        ],
+        "lstm-autoencoder" | "gru-autoencoder" | "lstm-forecast" => &[
+            ("history", "300"),
+            ("epochs", "4"),
+            ("units", "8,4"),
+            ("sequence", "8"),
+        ],
         _ => &[],
     };
     let given: BTreeMap<String, String> = set

@@ -74,7 +74,7 @@ fn layer(value: &Value) -> Layer {
             units: size(&value[1]),
             sequences: sequences(),
         },
-        other => panic!("{other}"),
+        other => unreachable!("{other}"),
     }
 }
 
@@ -255,7 +255,7 @@ fn refusal(name: &str, change: impl FnOnce(&mut Vec<Tensor>)) -> String {
 fn weights_that_do_not_fit_are_refused_with_the_reason() {
     let position = |tensors: &[Tensor], name: &str| tensors.iter().position(|t| t.name == name);
     let message = refusal("lstm_1", |t| {
-        drop(t.remove(position(t, "4.bias_hh_l0").unwrap()))
+        t.remove(position(t, "4.bias_hh_l0").unwrap());
     });
     assert!(
         message.contains("`4.bias_hh_l0` is missing; there are: 0.bias_hh_l0, "),
@@ -263,7 +263,7 @@ fn weights_that_do_not_fit_are_refused_with_the_reason() {
     );
     assert!(message.ends_with("..."), "{message}");
     let message = refusal("gru_1", |t| {
-        drop(t.remove(position(t, "0.bias_hh_l0").unwrap()))
+        t.remove(position(t, "0.bias_hh_l0").unwrap());
     });
     assert!(message.contains("`0.bias_hh_l0` is missing"), "{message}");
     let message = refusal("dense_3", |t| {

@@ -60,7 +60,7 @@ impl<'a> Channels<'a> {
         let found = match runner {
             Runner::Stream(detector) => self.stream(*detector),
             Runner::Batch(config) => match self.input {
-                Input::Series => {
+                Input::Series | Input::TableSeries => {
                     let grid = Consecutive::new(&self.times, &self.values.view());
                     let train = grid.places.get(self.training_rows()).copied();
                     let rows = grid.rows()?;
@@ -142,7 +142,7 @@ impl<'a> Channels<'a> {
 
     /// The shares of the channels in the score of a row, largest first.
     fn contributions(&self, fitted: &Fitted, row: &[f64]) -> Result<Vec<Contribution>, Error> {
-        if self.input != Input::Table || self.names.len() < 2 {
+        if !self.input.is_together() || self.names.len() < 2 {
             return Ok(Vec::new());
         }
         Ok(shares(&self.names, fitted.detector.contributions(row)?))

@@ -112,7 +112,7 @@ pub fn detect(table: &Table, request: &DetectRequest) -> Result<Vec<DetectedRow>
     let input = registry::find(&request.detector)?.input;
     let all: Vec<usize> = (0..table.channels.len()).collect();
     let together: Vec<&[usize]> = match input {
-        Input::Table => vec![&all],
+        Input::Table | Input::TableSeries => vec![&all],
         Input::Column | Input::Series => all.chunks(1).collect(),
     };
     let mut judged = vec![DetectedRow::default(); rows];

@@ -8,12 +8,14 @@ pub mod forecast;
 mod forecaster;
 mod markdown;
 mod multivariate;
+mod networks;
 mod online;
 mod parameter;
 mod refitted;
 mod sequences;
 mod state;
 mod tables;
+mod trained;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +28,9 @@ pub use markdown::markdown;
 pub use parameter::{COMMON_PARAMETERS, ParameterSpec, REFIT_PARAMETERS, take_filter};
 pub use refitted::Refitted;
 pub use state::StreamState;
+pub use trained::Trained;
 
+pub(crate) use self::networks::NetworkConfig;
 use self::parameter::{Parameters, Takes};
 use crate::Error;
 use crate::config::nearest;
@@ -40,6 +44,7 @@ pub const DETECTORS: &[&[DetectorSpec]] = &[
     multivariate::MULTIVARIATE,
     adaptive::ADAPTIVE,
     forecaster::FORECASTER,
+    networks::NETWORKS,
 ];
 
 /// Every detector.
@@ -73,6 +78,7 @@ impl DetectorSpec {
             Method::Stream(_) => Learns::PointByPoint,
             Method::Batch(_) => Learns::OnManyRows,
             Method::Both { .. } => Learns::EitherWay,
+            Method::Network(_) => Learns::Once,
         }
     }
 
@@ -84,7 +90,7 @@ impl DetectorSpec {
     const fn takes(&self) -> Takes {
         let refit = match self.method {
             Method::Batch(_) => REFIT_PARAMETERS,
-            Method::Stream(_) | Method::Both { .. } => &[],
+            Method::Stream(_) | Method::Both { .. } | Method::Network(_) => &[],
         };
         Takes {
             kind: "detector",
@@ -99,7 +105,7 @@ impl DetectorSpec {
     fn is_for_all_rows(&self, parameters: &Parameters<'_>) -> bool {
         match self.method {
             Method::Stream(_) => false,
-            Method::Batch(_) => true,
+            Method::Batch(_) | Method::Network(_) => true,
             Method::Both { .. } => matches!(parameters.text("window"), "auto" | "all"),
         }
     }
@@ -114,6 +120,22 @@ pub enum Input {
     Series,
     /// All channels of a row together.
     Table,
+    /// All channels of a row together, the rows as consecutive points.
+    TableSeries,
+}
+
+impl Input {
+    /// Whether all channels of a row are judged together.
+    #[must_use]
+    pub const fn is_together(self) -> bool {
+        matches!(self, Self::Table | Self::TableSeries)
+    }
+
+    /// Whether rows are consecutive points, whose holes are filled.
+    #[must_use]
+    pub const fn is_sequence(self) -> bool {
+        matches!(self, Self::Series | Self::TableSeries)
+    }
 }
 
 impl fmt::Display for Input {
@@ -122,6 +144,7 @@ impl fmt::Display for Input {
             Self::Column => "a channel, value by value",
             Self::Series => "a channel as a sequence",
             Self::Table => "all channels of a row together",
+            Self::TableSeries => "all channels together, as a sequence",
         })
     }
 }
@@ -130,6 +153,8 @@ impl fmt::Display for Input {
 type BuildStream = fn(&Parameters<'_>) -> CoreResult<StreamState>;
 /// Makes a detector that is fitted on many rows.
 type BuildBatch = fn(&Parameters<'_>) -> CoreResult<Box<dyn FitDetectorDyn>>;
+/// Makes a network that is to be trained.
+type BuildNetwork = fn(&Parameters<'_>) -> CoreResult<NetworkConfig>;
 
 /// How a detector is made.
 #[derive(Clone, Copy)]
@@ -142,6 +167,7 @@ enum Method {
         /// On all rows.
         batch: BuildBatch,
     },
+    Network(BuildNetwork),
 }
 
 impl fmt::Debug for Method {
@@ -150,6 +176,7 @@ impl fmt::Debug for Method {
             Self::Stream(_) => "Stream",
             Self::Batch(_) => "Batch",
             Self::Both { .. } => "Both",
+            Self::Network(_) => "Network",
         })
     }
 }
@@ -163,6 +190,8 @@ pub enum Learns {
     OnManyRows,
     /// Either.
     EitherWay,
+    /// Trained on many rows, and never again.
+    Once,
 }
 
 impl fmt::Display for Learns {
@@ -171,6 +200,7 @@ impl fmt::Display for Learns {
             Self::PointByPoint => "point by point",
             Self::OnManyRows => "on many rows at once",
             Self::EitherWay => "either way",
+            Self::Once => "once, on many rows",
         })
     }
 }
@@ -206,6 +236,7 @@ pub fn build(name: &str, given: &BTreeMap<String, String>) -> Result<StreamState
     Ok(match spec.method {
         Method::Stream(stream) | Method::Both { stream, .. } => stream(&parameters)?,
         Method::Batch(_) => StreamState::Refitted(Box::new(Refitted::new(spec, &parameters)?)),
+        Method::Network(_) => StreamState::Trained(Box::new(Trained::new(spec, &parameters)?)),
     })
 }
 
@@ -232,8 +263,35 @@ pub(crate) fn runner(name: &str, given: &BTreeMap<String, String>) -> Result<Run
             }
             Runner::Batch(batch(&parameters)?)
         }
+        Method::Network(network) => {
+            // What is for running services is wrong there too, not only where it counts.
+            networks::live_parameters(&parameters)?;
+            Runner::Batch(Box::new(network(&parameters)?))
+        }
         _ => Runner::Stream(Box::new(build(name, given)?)),
     })
+}
+
+/// The network of this name that is to be trained.
+///
+/// # Errors
+/// As [`build`], and when the detector is no network.
+pub(crate) fn network(
+    name: &str,
+    given: &BTreeMap<String, String>,
+) -> Result<NetworkConfig, Error> {
+    let spec = find(name)?;
+    let parameters = Parameters::new(spec.takes(), given)?;
+    let Method::Network(network) = spec.method else {
+        let networks = detectors().filter(|spec| spec.learns() == Learns::Once);
+        let names: Vec<&str> = networks.map(|spec| spec.name).collect();
+        return Err(Error::config(format!(
+            "`{name}` is not trained ahead of its use; these are: {}",
+            names.join(", ")
+        )));
+    };
+    networks::live_parameters(&parameters)?;
+    Ok(network(&parameters)?)
 }
 
 #[cfg(test)]

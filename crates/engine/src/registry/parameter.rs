@@ -155,6 +155,11 @@ impl<'a> Parameters<'a> {
         Ok(parameters)
     }
 
+    /// The entry that they are for.
+    pub(super) const fn name(&self) -> &'static str {
+        self.takes.name
+    }
+
     pub(super) const fn given(&self) -> &'a BTreeMap<String, String> {
         self.given
     }

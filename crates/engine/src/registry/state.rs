@@ -9,7 +9,7 @@ use bongsu_stream::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{AnyFeatures, ForecasterStream, Refitted};
+use super::{AnyFeatures, ForecasterStream, Refitted, Trained};
 
 /// The state of a streaming detector of any kind, as it is kept between runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub enum StreamState {
     HoltWinters(Box<HoltWintersStream>),
     /// `forecast`
     Forecaster(Box<ForecasterStream>),
+    /// Any network.
+    Trained(Box<Trained>),
 }
 
 macro_rules! each {
@@ -74,6 +76,7 @@ macro_rules! each {
             StreamState::SeasonalProfile($detector) => $call,
             StreamState::HoltWinters($detector) => $call,
             StreamState::Forecaster($detector) => $call,
+            StreamState::Trained($detector) => $call,
         }
     };
 }
@@ -134,6 +137,7 @@ impl StreamState {
             Self::MicroClusters(detector) => detector.contributions(x),
             Self::Loda(detector) => detector.contributions(x),
             Self::Refitted(detector) => detector.contributions(x),
+            Self::Trained(detector) => detector.contributions(x),
             _ => Ok(None),
         }
     }

@@ -60,6 +60,16 @@ fn tuple(domain: &str) -> Option<([&'static str; 5], [&'static str; 3])> {
         "none or codes of countries, divided by commas" => {
             (["left", "XX", "US,", "1", ""], ["none", "kr", "US, DE"])
         }
+        "1 to 16 sizes, each 1 to 4096, divided by commas" => (
+            [
+                "0",
+                "4097",
+                "64,",
+                "2.5",
+                "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
+            ],
+            ["1", "64, 32", "4096"],
+        ),
         "a letter each for error (A, M, Z), trend (N, A, M, Z) and season (N, A, M, Z)" => {
             (["AA", "AXN", "NNN", "AAAA", "aan"], ["ANN", "MMN", "ZZZ"])
         }
@@ -91,6 +101,8 @@ fn range(range: &str) -> Option<(Vec<String>, Vec<String>)> {
         // Where other parameters have their defaults.
         "calibration to 100000" => (&["199", "100001", "0.5"], &["200", "100000"]),
         "40 to bound_window" => (&["39", "1001", "0.5"], &["40", "1000"]),
+        "[0, 1)" => (&["-0.01", "1", "NaN"], &["0", "0.99"]),
+        "1 to sequence" => (&["0", "61", "2.5"], &["1", "60"]),
         "[0, 1]" => (&["-0.01", "1.01", "NaN"], &["0", "1"]),
         "pairs of finite numbers" => (
             &["1,0", "0,0", "0", "0,1,2", "0,inf", "NaN,1", "0,1,5,3"],

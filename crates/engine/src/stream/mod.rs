@@ -193,7 +193,7 @@ impl StreamSession {
         let mut parameters = request.parameters.clone();
         let filter = registry::take_filter(&mut parameters)?;
         let (lanes, features) = match registry::find(&request.detector)?.input {
-            Input::Table => (1, channels.len()),
+            Input::Table | Input::TableSeries => (1, channels.len()),
             Input::Column | Input::Series => (channels.len(), 1),
         };
         let lane = Lane::new(registry::build(&request.detector, &parameters)?, features)?;
@@ -322,7 +322,7 @@ impl StreamSession {
     #[must_use]
     pub fn has_band(&self) -> bool {
         self.channels.len() == 1
-            && registry::find(&self.detector).is_ok_and(|spec| spec.input != Input::Table)
+            && registry::find(&self.detector).is_ok_and(|spec| !spec.input.is_together())
     }
 
     /// The names of the channels.

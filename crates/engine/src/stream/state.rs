@@ -78,7 +78,7 @@ impl Snapshot for StreamSession {
         let spec = registry::find(&self.detector).map_err(|e| broken(&e))?;
         let fresh = registry::build(&self.detector, &parameters).map_err(|e| broken(&e))?;
         let lanes = match spec.input {
-            Input::Table => 1,
+            Input::Table | Input::TableSeries => 1,
             Input::Column | Input::Series => self.channels.len(),
         };
         for lane in &self.lanes {

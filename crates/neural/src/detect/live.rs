@@ -1,5 +1,4 @@
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bongsu_core::{Detector as _, Error, Expectation, Result, Score, Snapshot, StreamDetector};
 use serde::{Deserialize, Serialize};
@@ -38,7 +37,8 @@ pub struct LiveNetwork {
     /// The place of the next row among the first half.
     next: usize,
     seen: u64,
-    work: RefCell<Work>,
+    /// Locked for one judgement: a judge can be shared between threads.
+    work: Mutex<Work>,
 }
 
 /// Memory for one judgement.
@@ -58,7 +58,7 @@ impl LiveNetwork {
             network,
             next: 0,
             seen: 0,
-            work: RefCell::default(),
+            work: Mutex::default(),
         }
     }
 
@@ -78,10 +78,15 @@ impl LiveNetwork {
         if self.remaining() > 0 {
             return Ok(None);
         }
-        let mut work = self.work.borrow_mut();
+        let mut work = self.work();
         self.fill(x, &mut work.window);
         let Work { window, scratch } = &mut *work;
         Ok(Some(self.network.shares_of_last(window, scratch)))
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        // Whatever a panic left there is overwritten.
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of rows before one that its judgement needs.
@@ -126,7 +131,7 @@ impl StreamDetector for LiveNetwork {
         if remaining > 0 {
             return Ok(Score::Warmup { remaining });
         }
-        let mut work = self.work.borrow_mut();
+        let mut work = self.work();
         self.fill(x, &mut work.window);
         Ok(Score::Ready(
             self.error(&mut work) / self.network.causal_bound,
@@ -168,7 +173,7 @@ impl StreamDetector for LiveNetwork {
 
     /// Without the network, which other series may share.
     fn heap_bytes(&self) -> usize {
-        let work = self.work.borrow();
+        let work = self.work();
         let numbers = self.rows.capacity() + work.window.capacity();
         numbers * size_of::<f32>() + work.scratch.heap_bytes()
     }
@@ -190,7 +195,7 @@ impl Clone for LiveNetwork {
             rows: self.rows.clone(),
             next: self.next,
             seen: self.seen,
-            work: RefCell::default(),
+            work: Mutex::default(),
         }
     }
 }
@@ -232,7 +237,7 @@ impl<'de> Deserialize<'de> for LiveNetwork {
             rows: saved.rows,
             next: saved.next,
             seen: saved.seen,
-            work: RefCell::default(),
+            work: Mutex::default(),
         })
     }
 }

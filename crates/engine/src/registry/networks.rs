@@ -1,0 +1,582 @@
+//! Networks: trained once, on the rows of a file or on the first points of a stream.
+
+use std::ops::ControlFlow;
+
+use bongsu_core::ndarray::ArrayView2;
+use bongsu_core::{Calibration, Error as CoreError, FitDetector, Result as CoreResult, Rows};
+use bongsu_neural::{
+    Activation, Autoencoder, Cell, Combine, FittedNetwork, Loss, LstmAutoencoder, LstmForecaster,
+    Progress, Scaling, Training, Vae, Weights,
+};
+
+use super::parameter::{ParameterSpec, Parameters, SEED, parameter};
+use super::{DetectorSpec, Input, Method};
+
+const EPOCHS: ParameterSpec = parameter(
+    "epochs",
+    "50",
+    "1 to 100000",
+    "the most passes over the rows in training",
+);
+
+const BATCH: ParameterSpec = parameter(
+    "batch_size",
+    "32",
+    "1 to 4096",
+    "windows from one step of the weights to the next",
+);
+
+const LEARNING_RATE: ParameterSpec = parameter(
+    "learning_rate",
+    "0.001",
+    "finite, above 0",
+    "how far a step moves the weights (Adam)",
+);
+
+const WEIGHT_DECAY: ParameterSpec = parameter(
+    "weight_decay",
+    "0",
+    "in [0, 1)",
+    "the share of each weight that a step takes away, times the learning rate (AdamW)",
+);
+
+const L2: ParameterSpec = parameter(
+    "l2",
+    "0",
+    "finite, at least 0",
+    "the weight of the squared weights in what is minimised",
+);
+
+const LOSS: ParameterSpec = parameter(
+    "loss",
+    "mse",
+    "mse, mae or huber",
+    "what a difference costs, in training and in the score: its square, its size, or its square where it is below 1",
+);
+
+const VALIDATION: ParameterSpec = parameter(
+    "validation",
+    "0.1",
+    "in [0, 1)",
+    "the share of the rows, the last ones, that are held back to choose the best epoch",
+);
+
+const PATIENCE: ParameterSpec = parameter(
+    "patience",
+    "5",
+    "0 to 100000",
+    "epochs without a better loss after which training stops; 0 is never",
+);
+
+const REDUCE_AFTER: ParameterSpec = parameter(
+    "reduce_after",
+    "3",
+    "0 to 100000",
+    "epochs without a better loss after which the learning rate is halved; 0 is never",
+);
+
+const DROPOUT: ParameterSpec = parameter(
+    "dropout",
+    "0.2",
+    "in [0, 1)",
+    "the share of a layer's numbers that are left out in training, each time others",
+);
+
+const SIZES: &str = "1 to 16 sizes, each 1 to 4096, divided by commas";
+
+const UNITS: ParameterSpec = parameter(
+    "units",
+    "50,25",
+    SIZES,
+    "the sizes of the recurrent layers from the input to the code",
+);
+
+const SEQUENCE: ParameterSpec = parameter(
+    "sequence",
+    "60",
+    "2 to 4096",
+    "consecutive rows that are looked at together",
+);
+
+const CELL: ParameterSpec = parameter(
+    "cell",
+    "lstm",
+    "lstm or gru",
+    "the cell of the recurrent layers",
+);
+
+const ACTIVATION: ParameterSpec = parameter(
+    "activation",
+    "relu",
+    "relu, tanh, sigmoid or linear",
+    "what follows the weighted sums of the hidden layers",
+);
+
+const OUTPUT: ParameterSpec = parameter(
+    "output",
+    "linear",
+    "linear, sigmoid, tanh or relu",
+    "what follows the weighted sums of the last layer: sigmoid suits min-max scaling",
+);
+
+const THRESHOLD: ParameterSpec = parameter(
+    "threshold",
+    "contamination",
+    "contamination, spot or conformal",
+    "where the bound lies: a quantile of the errors of all rows, extreme value theory on them, or a quantile of the errors of the rows held back that keeps to the rate of false alarms",
+);
+
+const HISTORY: ParameterSpec = parameter(
+    "history",
+    "2016",
+    "16 to 1048576",
+    "points that it is trained on before the first score, where points come one by one; at least 15 windows more than one",
+);
+
+const MAX_ALARM_SHARE: ParameterSpec = parameter(
+    "max_alarm_share",
+    "0.01",
+    "none or in (0, 0.5]",
+    "the largest share of these points beyond the bound, where points come one by one; `none` leaves the bound to `threshold`",
+);
+
+const fn scaling(default: &'static str) -> ParameterSpec {
+    parameter(
+        "scaling",
+        default,
+        "standard, min-max or none",
+        "how channels are brought to one scale, by the rows that are trained on",
+    )
+}
+
+const fn contamination(default: &'static str) -> ParameterSpec {
+    parameter(
+        "contamination",
+        default,
+        "in (0, 0.5]",
+        "the share of training rows beyond the bound; the rate of false alarms where the threshold is conformal",
+    )
+}
+
+/// Networks that are trained once and then only judge.
+pub(super) const NETWORKS: &[DetectorSpec] = &[
+    DetectorSpec {
+        name: "autoencoder",
+        summary: "Autoencoder: rows that a network cannot give back through a narrow code.",
+        parameters: &[
+            parameter(
+                "units",
+                "64,32",
+                SIZES,
+                "the sizes of the layers from the input to the code; those to the output mirror them",
+            ),
+            DROPOUT,
+            ACTIVATION,
+            OUTPUT,
+            scaling("standard"),
+            parameter("epochs", "100", EPOCHS.domain, EPOCHS.about),
+            BATCH,
+            LEARNING_RATE,
+            WEIGHT_DECAY,
+            L2,
+            LOSS,
+            parameter("validation", "0.2", VALIDATION.domain, VALIDATION.about),
+            parameter("patience", "10", PATIENCE.domain, PATIENCE.about),
+            parameter("reduce_after", "5", REDUCE_AFTER.domain, REDUCE_AFTER.about),
+            THRESHOLD,
+            contamination("0.1"),
+            HISTORY,
+            MAX_ALARM_SHARE,
+            SEED,
+        ],
+        classic: &[],
+        input: Input::Table,
+        method: Method::Network(|p| {
+            let config = Autoencoder::new()
+                .units(units(p)?)?
+                .dropout(p.number("dropout")?)?
+                .activation(activation(p, "activation")?)
+                .output(activation(p, "output")?)
+                .scaling(scaling_of(p)?)
+                .training(training(p, 1e-7)?)
+                .threshold(threshold(p)?);
+            Ok(NetworkConfig::Dense(config))
+        }),
+    },
+    DetectorSpec {
+        name: "vae",
+        summary: "Variational autoencoder: rows that do not follow from draws of their code.",
+        parameters: &[
+            parameter(
+                "units",
+                "64",
+                SIZES,
+                "the sizes of the layers from the input to the code; those to the output mirror them",
+            ),
+            parameter("latent", "8", "1 to 4096", "the numbers of the code"),
+            parameter(
+                "beta",
+                "1",
+                "finite, at least 0",
+                "the weight of how far codes are from the standard normal",
+            ),
+            parameter(
+                "samples",
+                "10",
+                "0 to 1000",
+                "draws of the code that a row is judged by; 0 judges by the mean code",
+            ),
+            parameter("dropout", "0", DROPOUT.domain, DROPOUT.about),
+            ACTIVATION,
+            OUTPUT,
+            scaling("standard"),
+            EPOCHS,
+            BATCH,
+            LEARNING_RATE,
+            WEIGHT_DECAY,
+            L2,
+            LOSS,
+            VALIDATION,
+            PATIENCE,
+            REDUCE_AFTER,
+            THRESHOLD,
+            contamination("0.1"),
+            HISTORY,
+            MAX_ALARM_SHARE,
+            SEED,
+        ],
+        classic: &[],
+        input: Input::Table,
+        method: Method::Network(|p| {
+            let config = Vae::new()
+                .units(units(p)?)?
+                .latent(p.integer("latent")?)?
+                .beta(p.number("beta")?)?
+                .samples(p.integer("samples")?)?
+                .dropout(p.number("dropout")?)?
+                .activation(activation(p, "activation")?)
+                .output(activation(p, "output")?)
+                .scaling(scaling_of(p)?)
+                .training(training(p, 1e-5)?)
+                .threshold(threshold(p)?);
+            Ok(NetworkConfig::Variational(config))
+        }),
+    },
+    recurrent_autoencoder(
+        "lstm-autoencoder",
+        "LSTM autoencoder: stretches that a recurrent network cannot give back.",
+        &[
+            SEQUENCE,
+            UNITS,
+            CELL,
+            DROPOUT,
+            STRIDE,
+            CAUSAL,
+            OUTPUT,
+            MIN_MAX,
+            EPOCHS,
+            BATCH,
+            LEARNING_RATE,
+            WEIGHT_DECAY,
+            L2,
+            LOSS,
+            VALIDATION,
+            PATIENCE,
+            REDUCE_AFTER,
+            THRESHOLD,
+            FIVE_PERCENT,
+            HISTORY,
+            MAX_ALARM_SHARE,
+            SEED,
+        ],
+    ),
+    recurrent_autoencoder(
+        "gru-autoencoder",
+        "GRU autoencoder: as lstm-autoencoder, with three quarters of its weights.",
+        &[
+            SEQUENCE,
+            UNITS,
+            DROPOUT,
+            STRIDE,
+            CAUSAL,
+            OUTPUT,
+            MIN_MAX,
+            EPOCHS,
+            BATCH,
+            LEARNING_RATE,
+            WEIGHT_DECAY,
+            L2,
+            LOSS,
+            VALIDATION,
+            PATIENCE,
+            REDUCE_AFTER,
+            THRESHOLD,
+            FIVE_PERCENT,
+            HISTORY,
+            MAX_ALARM_SHARE,
+            SEED,
+        ],
+    ),
+    DetectorSpec {
+        name: "lstm-forecast",
+        summary: "Forecasting LSTM: rows that those before them did not let a network expect.",
+        parameters: &[
+            parameter(
+                "sequence",
+                "60",
+                "1 to 4096",
+                "rows that a forecast is made from",
+            ),
+            parameter("units", "50,25", SIZES, "the sizes of the recurrent layers"),
+            CELL,
+            DROPOUT,
+            scaling("standard"),
+            EPOCHS,
+            BATCH,
+            LEARNING_RATE,
+            WEIGHT_DECAY,
+            L2,
+            LOSS,
+            VALIDATION,
+            PATIENCE,
+            REDUCE_AFTER,
+            THRESHOLD,
+            FIVE_PERCENT,
+            HISTORY,
+            MAX_ALARM_SHARE,
+            SEED,
+        ],
+        classic: &[],
+        input: Input::TableSeries,
+        method: Method::Network(|p| {
+            let config = LstmForecaster::new()
+                .sequence(p.integer("sequence")?)?
+                .units(units(p)?)?
+                .cell(cell(p)?)
+                .dropout(p.number("dropout")?)?
+                .scaling(scaling_of(p)?)
+                .training(training(p, 1e-5)?)
+                .threshold(threshold(p)?);
+            Ok(NetworkConfig::Forecast(config))
+        }),
+    },
+];
+
+const STRIDE: ParameterSpec = parameter(
+    "stride",
+    "1",
+    "1 to sequence",
+    "rows from one window to the next",
+);
+
+const CAUSAL: ParameterSpec = parameter(
+    "causal",
+    "false",
+    "true or false",
+    "judge a row by the window that ends with it, in place of all that cover it; points that come one by one always are",
+);
+
+const MIN_MAX: ParameterSpec = scaling("min-max");
+const FIVE_PERCENT: ParameterSpec = contamination("0.05");
+
+const fn recurrent_autoencoder(
+    name: &'static str,
+    summary: &'static str,
+    parameters: &'static [ParameterSpec],
+) -> DetectorSpec {
+    DetectorSpec {
+        name,
+        summary,
+        parameters,
+        classic: &[],
+        input: Input::TableSeries,
+        method: Method::Network(|p| {
+            let (sequence, stride) = (p.integer("sequence")?, p.integer("stride")?);
+            if !(1..=sequence).contains(&stride) {
+                return Err(p.refused("stride"));
+            }
+            let combine = if p.flag("causal")? {
+                Combine::Causal
+            } else {
+                Combine::Mean
+            };
+            let config = LstmAutoencoder::new()
+                .sequence(sequence)?
+                .units(units(p)?)?
+                .cell(cell(p)?)
+                .dropout(p.number("dropout")?)?
+                .stride(stride)?
+                .combine(combine)
+                .output(activation(p, "output")?)
+                .scaling(scaling_of(p)?)
+                .training(training(p, 1e-5)?)
+                .threshold(threshold(p)?);
+            Ok(NetworkConfig::Recurrent(config))
+        }),
+    }
+}
+
+fn units(p: &Parameters<'_>) -> CoreResult<Vec<usize>> {
+    let units: Vec<usize> = p.list("units")?;
+    let fits = (1..=16).contains(&units.len()) && units.iter().all(|u| (1..=4096).contains(u));
+    if fits {
+        Ok(units)
+    } else {
+        Err(p.refused("units"))
+    }
+}
+
+fn cell(p: &Parameters<'_>) -> CoreResult<Cell> {
+    // A detector without the parameter is named after its cell.
+    match p.text("cell") {
+        "" => Ok(Cell::Gru),
+        _ => p.choice("cell", &[("lstm", Cell::Lstm), ("gru", Cell::Gru)]),
+    }
+}
+
+fn activation(p: &Parameters<'_>, name: &str) -> CoreResult<Activation> {
+    let choices = [
+        ("linear", Activation::Linear),
+        ("relu", Activation::Relu),
+        ("sigmoid", Activation::Sigmoid),
+        ("tanh", Activation::Tanh),
+    ];
+    p.choice(name, &choices)
+}
+
+fn scaling_of(p: &Parameters<'_>) -> CoreResult<Scaling> {
+    let choices = [
+        ("standard", Scaling::Standard),
+        ("min-max", Scaling::MinMax),
+        ("none", Scaling::None),
+    ];
+    p.choice("scaling", &choices)
+}
+
+fn training(p: &Parameters<'_>, least_rate: f64) -> CoreResult<Training> {
+    let losses = [
+        ("mse", Loss::Mse),
+        ("mae", Loss::Mae),
+        ("huber", Loss::Huber { delta: 1.0 }),
+    ];
+    Ok(Training::new()
+        .epochs(p.integer("epochs")?)?
+        .batch(p.integer("batch_size")?)?
+        .learning_rate(p.number("learning_rate")?)?
+        .weight_decay(p.number("weight_decay")?)?
+        .l2(p.number("l2")?)?
+        .loss(p.choice("loss", &losses)?)?
+        .validation(p.number("validation")?)?
+        .patience(p.integer("patience")?)?
+        .reduce_on_plateau(p.integer("reduce_after")?, 0.5, least_rate)?
+        .seed(p.parse("seed")?))
+}
+
+fn threshold(p: &Parameters<'_>) -> CoreResult<Calibration> {
+    let share: f64 = p.number("contamination")?;
+    if !(share > 0.0 && share <= 0.5) {
+        return Err(p.refused("contamination"));
+    }
+    let choices = [
+        ("contamination", Calibration::Contamination(share)),
+        ("spot", Calibration::peaks_over_threshold()),
+        ("conformal", Calibration::FalseAlarmRate(share)),
+    ];
+    let text = p.text("threshold");
+    let found = choices.into_iter().find(|(word, _)| *word == text);
+    found
+        .map(|(_, threshold)| threshold)
+        .ok_or_else(|| p.refused("threshold"))
+}
+
+/// A network that is to be trained.
+#[derive(Debug, Clone)]
+pub(crate) enum NetworkConfig {
+    Dense(Autoencoder),
+    Variational(Vae),
+    Recurrent(LstmAutoencoder),
+    Forecast(LstmForecaster),
+}
+
+macro_rules! each {
+    ($state:expr, $config:ident => $call:expr) => {
+        match $state {
+            NetworkConfig::Dense($config) => $call,
+            NetworkConfig::Variational($config) => $call,
+            NetworkConfig::Recurrent($config) => $call,
+            NetworkConfig::Forecast($config) => $call,
+        }
+    };
+}
+
+/// A fitted network and the scores of the rows that it was fitted on.
+pub(crate) type Scored = (FittedNetwork, Vec<f64>);
+
+impl NetworkConfig {
+    /// The same, but each row judged by what came before it alone.
+    pub(super) fn causal(self) -> Self {
+        match self {
+            Self::Recurrent(config) => Self::Recurrent(config.combine(Combine::Causal)),
+            other => other,
+        }
+    }
+
+    /// Trains on the rows of `x`, telling `observe` of each batch.
+    pub(crate) fn train(
+        &self,
+        x: ArrayView2<'_, f64>,
+        observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> CoreResult<Scored> {
+        each!(self, config => config.fit_score_with(x, observe))
+    }
+
+    /// Takes these weights in place of training.
+    pub(crate) fn with_weights(
+        &self,
+        x: ArrayView2<'_, f64>,
+        weights: &Weights,
+    ) -> CoreResult<Scored> {
+        each!(self, config => config.fit_weights(x, weights))
+    }
+}
+
+impl FitDetector for NetworkConfig {
+    type Fitted = FittedNetwork;
+
+    fn fit(&self, x: ArrayView2<'_, f64>) -> CoreResult<FittedNetwork> {
+        each!(self, config => config.fit(x))
+    }
+
+    fn fit_score(&self, rows: &Rows<'_>) -> CoreResult<Scored> {
+        each!(self, config => config.fit_score(rows))
+    }
+}
+
+/// The points to train on and the share beyond the bound, of a detector that takes points one by
+/// one.
+pub(super) fn live_parameters(p: &Parameters<'_>) -> CoreResult<(usize, Option<f64>)> {
+    let history = p.integer("history")?;
+    if !(16..=1 << 20).contains(&history) {
+        return Err(p.refused("history"));
+    }
+    let share: Option<f64> = p.unless("max_alarm_share", "none")?;
+    match share {
+        Some(share) if !(share > 0.0 && share <= 0.5) => Err(p.refused("max_alarm_share")),
+        _ => Ok((history, share)),
+    }
+}
+
+/// The fewest points that a network with these parameters can be trained on.
+pub(super) fn least_history(p: &Parameters<'_>) -> CoreResult<usize> {
+    let number = |name: &str, otherwise| match p.text(name) {
+        "" => Ok(otherwise),
+        _ => p.integer(name),
+    };
+    let window = number("sequence", 1)? + usize::from(p.name() == "lstm-forecast");
+    Ok(window + 15 * number("stride", 1)?)
+}
+
+/// What the history is refused for.
+pub(super) fn too_short(history: usize, least: usize) -> CoreError {
+    CoreError::parameter("history", history, format!("at least {least} here"))
+}
