@@ -11,6 +11,7 @@
 //! | `ml` | classical machine learning: detectors for tables and subsequences, regressors: `ml` | |
 //! | `stream` | online detectors, drift detectors, a fleet of very many series: `stream` | |
 //! | `forecast` | forecasting models with intervals: `forecast` | |
+//! | `neural` | autoencoders and recurrent networks as detectors: `neural` | |
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |
@@ -40,6 +41,8 @@ pub use bongsu_engine as engine;
 pub use bongsu_forecast as forecast;
 #[cfg(feature = "ml")]
 pub use bongsu_ml as ml;
+#[cfg(feature = "neural")]
+pub use bongsu_neural as neural;
 #[cfg(feature = "prometheus")]
 pub use bongsu_prometheus as prometheus;
 #[cfg(feature = "report")]

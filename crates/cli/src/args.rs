@@ -36,6 +36,13 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Judge the rows of a CSV file.
     Detect(DetectArgs),
+    /// Train a network on the rows of a CSV file and save it for `detect --model`.
+    Train(TrainArgs),
+    /// Look into trained networks.
+    Models {
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
     /// Judge rows of CSV as they arrive, and go on where it stopped.
     Stream(StreamArgs),
     /// Find out when the values of a CSV file, or the scores of a detector, have changed for good.
@@ -88,8 +95,11 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DetectArgs {
     /// The detector; see --list.
-    #[arg(long, required_unless_present = "list")]
+    #[arg(long, required_unless_present_any = ["list", "model"])]
     pub(crate) detector: Option<String>,
+    /// A network that `bongsu train` saved, in place of a detector.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["detector", "train_rows"])]
+    pub(crate) model: Option<PathBuf>,
     /// A parameter of the detector, name=value. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
@@ -118,6 +128,59 @@ pub(crate) struct DetectArgs {
     /// How the list is written.
     #[arg(long, value_enum, default_value = "text", requires = "list")]
     pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The network: autoencoder, vae, lstm-autoencoder (lstm-ae), gru-autoencoder (gru-ae) or
+    /// lstm-forecast; see `bongsu detect --list` for their parameters.
+    #[arg(long)]
+    pub(crate) model: String,
+    /// A parameter of the network, name=value. May be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// The file that the trained network is saved to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: PathBuf,
+    /// Learn only from the first rows.
+    #[arg(long, value_name = "N")]
+    pub(crate) train_rows: Option<usize>,
+    /// Take the weights of this safetensors file, named as a PyTorch state_dict, in place of
+    /// training; scaler and threshold are still fitted on the rows.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Draw the losses over the epochs to this file, .png or .svg.
+    #[arg(long, value_name = "FILE", conflicts_with = "weights")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Print the history of the training: a row or an object an epoch.
+    #[arg(long, value_enum, conflicts_with = "weights")]
+    pub(crate) history: Option<HistoryFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HistoryFormat {
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Say what a saved network is: its layers, channels, scaler, threshold and training, as JSON.
+    Inspect {
+        /// The file that `bongsu train` saved.
+        model: PathBuf,
+    },
+    /// Write the weights of a saved network as a safetensors file, named as a PyTorch state_dict.
+    Export {
+        /// The file that `bongsu train` saved.
+        model: PathBuf,
+        /// The file to write.
+        #[arg(long, short)]
+        output: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

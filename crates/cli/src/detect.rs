@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 
 use bongsu::engine::registry::{COMMON_PARAMETERS, REFIT_PARAMETERS, detectors, markdown};
 use bongsu::engine::{DetectRequest, DetectedRow, Table, detect as run_detector};
@@ -8,11 +9,14 @@ use serde_json::json;
 use crate::args::{DetectArgs, ListFormat};
 use crate::output::{self, write_row};
 use crate::parameters::{as_json, write_entry, write_parameters};
-use crate::{Failure, terminal};
+use crate::{Failure, models, terminal};
 
 pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     if args.list {
         return list(args.format);
+    }
+    if let Some(model) = &args.model {
+        return detect_by(model, args, quiet);
     }
     let request = DetectRequest {
         detector: args.detector.clone().unwrap_or_default(),
@@ -27,8 +31,29 @@ pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     progress.set_message(format!("judging {} rows", table.timestamps.len()));
     let rows = run_detector(&table, &request)?;
     progress.finish_and_clear();
-    describe(&table);
-    write_rows(output::open(&args.output)?, &table, &rows, args.explain)?;
+    tell(&table, &rows, args)
+}
+
+/// Judges by a network that was trained before.
+fn detect_by(model: &Path, args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
+    let request = DetectRequest {
+        parameters: args.parameters.iter().cloned().collect(),
+        raw: args.raw,
+        explain: args.explain,
+        ..DetectRequest::default()
+    };
+    let model = models::load(model)?;
+    let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
+    let table = Table::open(&args.input)?;
+    progress.set_message(format!("judging {} rows", table.timestamps.len()));
+    let rows = model.detect(&table, &request)?;
+    progress.finish_and_clear();
+    tell(&table, &rows, args)
+}
+
+fn tell(table: &Table, rows: &[DetectedRow], args: &DetectArgs) -> Result<(), Failure> {
+    describe(table);
+    write_rows(output::open(&args.output)?, table, rows, args.explain)?;
     let anomalous = rows.iter().filter(|row| row.anomalous).count();
     tracing::info!(rows = rows.len(), anomalous, "done");
     if args.fail_on_anomaly && anomalous > 0 {
@@ -37,7 +62,7 @@ pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(table: &Table) {
+pub(crate) fn describe(table: &Table) {
     tracing::info!(
         rows = table.timestamps.len(),
         channels = table.channels.len(),

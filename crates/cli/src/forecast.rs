@@ -1,7 +1,5 @@
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
 
 use bongsu::engine::registry::forecast::{
     ForecastSpec, TRANSFORM_PARAMETERS, forecast_models, markdown,
@@ -11,6 +9,7 @@ use serde_json::json;
 
 use crate::args::{ForecastArgs, ListFormat};
 use crate::parameters::{as_json, write_entry, write_parameters};
+use crate::picture::Picture;
 use crate::{Failure, output, terminal};
 
 pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> {
@@ -47,7 +46,12 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
     }
     out.flush()?;
     if let Some(picture) = picture {
-        picture.draw(&forecast)?;
+        let (plot, panels) = (forecast.plot()?, forecast.panels()?);
+        let panels = panels.as_ref();
+        picture.draw(
+            || panels.map_or_else(|| plot.to_svg(), |panels| panels.to_svg()),
+            || panels.map_or_else(|| plot.to_png(), |panels| panels.to_png()),
+        )?;
     }
     Ok(())
 }
@@ -96,44 +100,6 @@ fn describe(table: &Table, forecast: &TableForecast, args: &ForecastArgs) {
         period = forecast.period,
         "fitted"
     );
-}
-
-/// A file to draw to.
-enum Picture<'a> {
-    Png(&'a Path),
-    Svg(&'a Path),
-}
-
-impl<'a> Picture<'a> {
-    fn of(path: &'a Path) -> Result<Self, Failure> {
-        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        match extension.to_ascii_lowercase().as_str() {
-            "png" => Ok(Self::Png(path)),
-            "svg" => Ok(Self::Svg(path)),
-            _ => Err(Failure::Usage(format!(
-                "--plot {}: the name of a plot ends in .png or .svg",
-                path.display()
-            ))),
-        }
-    }
-
-    fn draw(&self, forecast: &TableForecast) -> Result<(), Failure> {
-        let (plot, panels) = (forecast.plot()?, forecast.panels()?);
-        let (path, bytes) = match self {
-            Self::Png(path) => {
-                let drawn = panels.map_or_else(|| plot.to_png(), |panels| panels.to_png());
-                let failed = |e: bongsu::report::Error| Failure::Incomplete(e.to_string());
-                (path, drawn.map_err(failed)?)
-            }
-            Self::Svg(path) => {
-                let drawn = panels.map_or_else(|| plot.to_svg(), |panels| panels.to_svg());
-                (path, drawn.into_bytes())
-            }
-        };
-        std::fs::write(path, bytes)
-            .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
-        Ok(())
-    }
 }
 
 fn list(format: ListFormat) -> Result<(), Failure> {

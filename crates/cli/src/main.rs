@@ -10,12 +10,15 @@ mod demo;
 mod detect;
 mod drift;
 mod forecast;
+mod models;
 mod output;
 mod parameters;
+mod picture;
 mod run;
 mod signals;
 mod stream;
 mod terminal;
+mod train;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -58,6 +61,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args, arguments.quiet),
         Command::Run(args) => run::run(&args),
         Command::Detect(args) => detect::detect(&args, arguments.quiet),
+        Command::Train(args) => train::train(&args, arguments.quiet),
+        Command::Models { command } => models::models(&command),
         Command::Stream(args) => stream::stream(&args),
         Command::Drift(args) => drift::drift(&args, arguments.quiet),
         Command::Forecast(args) => forecast::forecast(&args, arguments.quiet),

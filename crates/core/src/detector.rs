@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use ndarray::ArrayView2;
 
-use crate::{Expectation, Result, Rows, ScalePrior, Score, Timestamp};
+use crate::{Error, Expectation, Result, Rows, ScalePrior, Score, Timestamp};
 
 /// A configuration that learns from a table: rows are observations, columns are features.
 pub trait FitDetector {
@@ -112,6 +112,19 @@ pub trait Detector: Debug + Send + Sync {
     fn contributions(&self, row: &[f64]) -> Result<Option<Vec<f64>>> {
         let _ = row;
         Ok(None)
+    }
+
+    /// As [`Detector::contributions`], of the row at `place` among `rows`, for methods that look at
+    /// the rows before it too. Provided: only the row itself is looked at. A row without enough
+    /// others before it has none.
+    ///
+    /// # Errors
+    /// As [`Detector::contributions`], and when `rows` has no such row.
+    fn contributions_at(&self, rows: &Rows<'_>, place: usize) -> Result<Option<Vec<f64>>> {
+        if place >= rows.len() {
+            return Err(Error::shape("rows", rows.len(), place.saturating_add(1)));
+        }
+        self.contributions(&rows.values().row(place).to_vec())
     }
 
     /// The raw scores of `rows`; see [`Detector::score_rows_into`].

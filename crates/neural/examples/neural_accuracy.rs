@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     job.run(|| {
         let scores = match job.method.as_str() {
             "autoencoder" => scores(&Autoencoder::new().training(training.clone()), train, test),
-            "vae" => scores(&Vae::new().samples(0)?.training(training.clone()), train, test),
+            "vae" => scores(
+                &Vae::new().samples(0)?.training(training.clone()),
+                train,
+                test,
+            ),
             "lstm-autoencoder" => {
                 let config = LstmAutoencoder::new()
                     .sequence(job.parameter("sequence")?)?

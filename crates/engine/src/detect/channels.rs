@@ -9,7 +9,7 @@ use crate::registry::{Input, Runner, StreamState};
 use crate::{Error, Table};
 
 /// The rows of one channel, or of all channels together, that can be judged.
-pub(super) struct Channels<'a> {
+pub(crate) struct Channels<'a> {
     names: Vec<String>,
     /// Their places in the table.
     rows: Vec<usize>,
@@ -22,7 +22,7 @@ pub(super) struct Channels<'a> {
 
 impl<'a> Channels<'a> {
     /// The rows in time whose values in `columns` are all numbers.
-    pub(super) fn new(
+    pub(crate) fn new(
         table: &'a Table,
         columns: &[usize],
         input: Input,
@@ -59,22 +59,50 @@ impl<'a> Channels<'a> {
     pub(super) fn judge(&self, runner: Runner) -> Result<Vec<(usize, Found)>, Error> {
         let found = match runner {
             Runner::Stream(detector) => self.stream(*detector),
-            Runner::Batch(config) => match self.input {
-                Input::Series | Input::TableSeries => {
-                    let grid = Consecutive::new(&self.times, &self.values.view());
-                    let train = grid.places.get(self.training_rows()).copied();
-                    let rows = grid.rows()?;
-                    let train = train.unwrap_or_else(|| rows.len());
-                    self.batch(config.as_ref(), &rows, train, &grid.places)
+            Runner::Batch(config) => self.on_grid(|rows, train, places| {
+                let fitted = Fitted::new(config.as_ref(), &rows.first(train), None)?;
+                let mut scores = fitted.training_scores.clone();
+                if train < rows.len() {
+                    let all = fitted.detector.score_rows(rows)?;
+                    scores.extend(all.into_iter().skip(train));
                 }
-                Input::Column | Input::Table => {
-                    let places: Vec<usize> = (0..self.rows.len()).collect();
-                    let rows = Rows::at(&self.times, self.values.view())?;
-                    self.batch(config.as_ref(), &rows, self.training_rows(), &places)
-                }
-            },
+                self.found(&fitted, &scores, rows, places)
+            }),
         }?;
         Ok(self.rows.iter().copied().zip(found).collect())
+    }
+
+    /// What a detector that is fitted already finds in each of the rows.
+    pub(crate) fn judge_by(&self, fitted: &Fitted) -> Result<Vec<(usize, Found)>, Error> {
+        let found = self.on_grid(|rows, _, places| {
+            let scores = fitted.detector.score_rows(rows)?;
+            self.found(fitted, &scores, rows, places)
+        })?;
+        Ok(self.rows.iter().copied().zip(found).collect())
+    }
+
+    /// The values of the rows that are learned from.
+    pub(crate) fn learned(&self) -> Result<Array2<f64>, Error> {
+        self.on_grid(|rows, train, _| Ok(rows.first(train).values().to_owned()))
+    }
+
+    /// Gives the rows to `use_them`, their holes filled where neighbours in time matter, how many of
+    /// them are learned from, and the places of the rows of the table among them.
+    fn on_grid<T>(
+        &self,
+        use_them: impl FnOnce(&Rows<'_>, usize, &[usize]) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.input.is_sequence() {
+            let grid = Consecutive::new(&self.times, &self.values.view());
+            let train = grid.places.get(self.training_rows()).copied();
+            let rows = grid.rows()?;
+            let train = train.unwrap_or_else(|| rows.len());
+            use_them(&rows, train, &grid.places)
+        } else {
+            let places: Vec<usize> = (0..self.rows.len()).collect();
+            let rows = Rows::at(&self.times, self.values.view())?;
+            use_them(&rows, self.training_rows(), &places)
+        }
     }
 
     /// How many of the rows are learned from.
@@ -102,22 +130,14 @@ impl<'a> Channels<'a> {
         Ok(found)
     }
 
-    /// Fits on the first `train` of `rows` and judges all; `places` are those of the rows of the
-    /// table among them.
-    fn batch(
+    /// What the scores of `rows` mean; `places` are those of the rows of the table among them.
+    fn found(
         &self,
-        config: &dyn bongsu_core::FitDetectorDyn,
+        fitted: &Fitted,
+        scores: &[f64],
         rows: &Rows<'_>,
-        train: usize,
         places: &[usize],
     ) -> Result<Vec<Found>, Error> {
-        let learned = rows.first(train);
-        let fitted = Fitted::new(config, &learned, None)?;
-        let mut scores = fitted.training_scores.clone();
-        if train < rows.len() {
-            let all = fitted.detector.score_rows(rows)?;
-            scores.extend(all.into_iter().skip(train));
-        }
         let bands = fitted.expectations(rows)?;
         let mut found = Vec::with_capacity(places.len());
         for (row, &place) in self.values.rows().into_iter().zip(places) {
@@ -133,18 +153,24 @@ impl<'a> Channels<'a> {
                 self.filter,
             );
             if self.request.explain && one.is_anomalous() {
-                one.contributions = self.contributions(&fitted, &values)?;
+                one.contributions = self.contributions(fitted, rows, place)?;
             }
             found.push(one);
         }
         Ok(found)
     }
 
-    /// The shares of the channels in the score of a row, largest first.
-    fn contributions(&self, fitted: &Fitted, row: &[f64]) -> Result<Vec<Contribution>, Error> {
+    /// The shares of the channels in the score of the row at `place`, largest first.
+    fn contributions(
+        &self,
+        fitted: &Fitted,
+        rows: &Rows<'_>,
+        place: usize,
+    ) -> Result<Vec<Contribution>, Error> {
         if !self.input.is_together() || self.names.len() < 2 {
             return Ok(Vec::new());
         }
-        Ok(shares(&self.names, fitted.detector.contributions(row)?))
+        let parts = fitted.detector.contributions_at(rows, place)?;
+        Ok(shares(&self.names, parts))
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bongsu_core::{Contribution, Expectation, Explanation, Labels, Timestamp, Verdict};
 
-use self::channels::Channels;
+pub(crate) use self::channels::Channels;
 pub(crate) use self::lane::{Lane, Manner};
 use crate::registry::{self, Input};
 use crate::{Error, Table};

@@ -1,4 +1,4 @@
-use bongsu_core::ndarray::ArrayView2;
+use bongsu_core::ndarray::{ArrayView2, Axis, Slice};
 use bongsu_core::{Detector, Error, Expectation, Result, Rows, Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -314,6 +314,19 @@ impl Detector for FittedNetwork {
         }
         let table: Vec<f32> = self.scaler.scaled(row.iter().copied()).collect();
         Ok(Some(self.shares_of_last(&table, &mut Scratch::default())))
+    }
+
+    /// By the window that ends with the row.
+    fn contributions_at(&self, rows: &Rows<'_>, place: usize) -> Result<Option<Vec<f64>>> {
+        if place >= rows.len() {
+            return Err(Error::shape("rows", rows.len(), place.saturating_add(1)));
+        }
+        let Some(from) = (place + 1).checked_sub(self.model.rows()) else {
+            return Ok(None);
+        };
+        let values = rows.values();
+        let window = values.slice_axis(Axis(0), Slice::from(from..=place));
+        self.contributions_of_last(&window).map(Some)
     }
 }
 

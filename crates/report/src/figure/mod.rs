@@ -88,7 +88,7 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    fn new(font: f64) -> Self {
+    pub(crate) fn new(font: f64) -> Self {
         let text = |class, size, bold| Font { class, size, bold };
         Self {
             font,
