@@ -23,6 +23,16 @@ impl Fitted {
         max_alarm_share: Option<f64>,
     ) -> Result<Self> {
         let (detector, training_scores) = config.fit_score_boxed(rows)?;
+        Self::of(detector, training_scores, rows, max_alarm_share)
+    }
+
+    /// As [`Fitted::new`], of a detector that is fitted on `rows` already.
+    pub(crate) fn of(
+        detector: Box<dyn Detector>,
+        training_scores: Vec<f64>,
+        rows: &Rows<'_>,
+        max_alarm_share: Option<f64>,
+    ) -> Result<Self> {
         let banded = detector.expectations(rows)?.is_some();
         let calibrator = match detector.threshold() {
             // The distance from what is expected: 0 is as expected.
@@ -44,7 +54,7 @@ impl Fitted {
 
 /// How scores are read whose bound is `bound`, or higher where more than `max_alarm_share` of those
 /// of training lie beyond it.
-pub(crate) fn calibrated(
+fn calibrated(
     bound: f64,
     training_scores: &[f64],
     max_alarm_share: Option<f64>,

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use bongsu_core::ndarray::Axis;
-use bongsu_core::{Calibrator, Error as CoreError, Result as CoreResult, Snapshot};
+use bongsu_core::{Calibrator, Error as CoreError, Result as CoreResult, Rows, Snapshot};
 use bongsu_neural::{FittedNetwork, History, Progress, Weights};
 use bongsu_report::CurvePlot;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Channels;
-use crate::fitted::{Fitted, calibrated};
+use crate::fitted::Fitted;
 use crate::registry::{self, Input};
 use crate::{DetectRequest, DetectedRow, Error, Table};
 
@@ -213,12 +213,14 @@ pub fn train(
         Some(weights) => config.with_weights(values.view(), weights)?,
         None => config.train(values.view(), &mut observe)?,
     };
+    let learned = Rows::untimed(values.view());
+    let fitted = Fitted::of(Box::new(network.clone()), scores, &learned, None)?;
     Ok(TrainedModel {
         detector: request.model.clone(),
         parameters: request.parameters.clone(),
         channels: table.channels.clone(),
         rows: values.len_of(Axis(0)),
-        calibrator: calibrated(1.0, &scores, None)?,
+        calibrator: fitted.calibrator,
         network,
     })
 }

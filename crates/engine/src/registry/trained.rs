@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{
-    Calibrator, Error as CoreError, Result as CoreResult, Score, Snapshot, StreamDetector,
-    Timestamp,
+    Calibrator, Error as CoreError, Expectation, Result as CoreResult, Rows, Score, Snapshot,
+    StreamDetector, Timestamp,
 };
 use bongsu_neural::LiveNetwork;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::networks::{NetworkConfig, least_history, live_parameters, too_short};
 use super::{DetectorSpec, Method, Parameters};
 use crate::consecutive::Consecutive;
-use crate::fitted::calibrated;
+use crate::fitted::Fitted;
 
 /// The most points that are made up where some are missing; after a longer absence the next point
 /// follows as it is.
@@ -139,14 +139,16 @@ impl Trained {
         let values = rows.as_ref().map_or(values, |rows| rows.values());
         let mut observe = |_: &bongsu_neural::Progress| std::ops::ControlFlow::Continue(());
         let (network, scores) = self.config()?.train(values, &mut observe)?;
-        let calibrator = calibrated(1.0, &scores, self.max_alarm_share)?;
+        let learned = Rows::untimed(values);
+        let fitted = Box::new(network.clone());
+        let fitted = Fitted::of(fitted, scores, &learned, self.max_alarm_share)?;
         let mut network = network.live();
         for row in values.rows() {
             network.learn(&row.to_vec())?;
         }
         Ok(Judge {
             network,
-            calibrator,
+            calibrator: fitted.calibrator,
             step: filled.map(|_| median_step(times)),
             last: points
                 .iter()
@@ -306,6 +308,14 @@ impl StreamDetector for Trained {
         }
         self.seen = self.seen.saturating_add(1);
         Ok(())
+    }
+
+    /// What a network that foretells a single metric expects of the next point, were none missing.
+    fn expectation(&self) -> Option<Expectation> {
+        match &self.phase {
+            Phase::Gathering { .. } => None,
+            Phase::Judging(judge) => judge.network.expectation(),
+        }
     }
 
     fn threshold(&self) -> Option<f64> {

@@ -160,7 +160,7 @@ impl StreamDetector for LiveNetwork {
         if !self.network.has_bands() || self.remaining() > 0 {
             return None;
         }
-        let mut work = self.work.borrow_mut();
+        let mut work = self.work();
         // The place of the next value, whatever it will be.
         self.fill(&[0.0], &mut work.window);
         let Work { window, scratch } = &mut *work;

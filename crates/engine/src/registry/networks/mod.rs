@@ -1,162 +1,22 @@
 //! Networks: trained once, on the rows of a file or on the first points of a stream.
 
-use std::ops::ControlFlow;
+mod config;
+mod parameters;
 
-use bongsu_core::ndarray::ArrayView2;
-use bongsu_core::{Calibration, Error as CoreError, FitDetector, Result as CoreResult, Rows};
+use bongsu_core::{Calibration, Error as CoreError, Result as CoreResult};
 use bongsu_neural::{
-    Activation, Autoencoder, Cell, Combine, FittedNetwork, Loss, LstmAutoencoder, LstmForecaster,
-    Progress, Scaling, Training, Vae, Weights,
+    Activation, Autoencoder, Cell, Combine, Loss, LstmAutoencoder, LstmForecaster, Scaling,
+    Training, Vae,
 };
 
+pub(crate) use self::config::NetworkConfig;
+use self::parameters::{
+    ACTIVATION, BATCH, CAUSAL, CELL, DROPOUT, EPOCHS, FIVE_PERCENT, HISTORY, L2, LEARNING_RATE,
+    LOSS, MAX_ALARM_SHARE, MIN_MAX, OUTPUT, PATIENCE, REDUCE_AFTER, SEQUENCE, SIZES, STRIDE,
+    THRESHOLD, UNITS, VALIDATION, WEIGHT_DECAY, contamination, scaling,
+};
 use super::parameter::{ParameterSpec, Parameters, SEED, parameter};
 use super::{DetectorSpec, Input, Method};
-
-const EPOCHS: ParameterSpec = parameter(
-    "epochs",
-    "50",
-    "1 to 100000",
-    "the most passes over the rows in training",
-);
-
-const BATCH: ParameterSpec = parameter(
-    "batch_size",
-    "32",
-    "1 to 4096",
-    "windows from one step of the weights to the next",
-);
-
-const LEARNING_RATE: ParameterSpec = parameter(
-    "learning_rate",
-    "0.001",
-    "finite, above 0",
-    "how far a step moves the weights (Adam)",
-);
-
-const WEIGHT_DECAY: ParameterSpec = parameter(
-    "weight_decay",
-    "0",
-    "in [0, 1)",
-    "the share of each weight that a step takes away, times the learning rate (AdamW)",
-);
-
-const L2: ParameterSpec = parameter(
-    "l2",
-    "0",
-    "finite, at least 0",
-    "the weight of the squared weights in what is minimised",
-);
-
-const LOSS: ParameterSpec = parameter(
-    "loss",
-    "mse",
-    "mse, mae or huber",
-    "what a difference costs, in training and in the score: its square, its size, or its square where it is below 1",
-);
-
-const VALIDATION: ParameterSpec = parameter(
-    "validation",
-    "0.1",
-    "in [0, 1)",
-    "the share of the rows, the last ones, that are held back to choose the best epoch",
-);
-
-const PATIENCE: ParameterSpec = parameter(
-    "patience",
-    "5",
-    "0 to 100000",
-    "epochs without a better loss after which training stops; 0 is never",
-);
-
-const REDUCE_AFTER: ParameterSpec = parameter(
-    "reduce_after",
-    "3",
-    "0 to 100000",
-    "epochs without a better loss after which the learning rate is halved; 0 is never",
-);
-
-const DROPOUT: ParameterSpec = parameter(
-    "dropout",
-    "0.2",
-    "in [0, 1)",
-    "the share of a layer's numbers that are left out in training, each time others",
-);
-
-const SIZES: &str = "1 to 16 sizes, each 1 to 4096, divided by commas";
-
-const UNITS: ParameterSpec = parameter(
-    "units",
-    "50,25",
-    SIZES,
-    "the sizes of the recurrent layers from the input to the code",
-);
-
-const SEQUENCE: ParameterSpec = parameter(
-    "sequence",
-    "60",
-    "2 to 4096",
-    "consecutive rows that are looked at together",
-);
-
-const CELL: ParameterSpec = parameter(
-    "cell",
-    "lstm",
-    "lstm or gru",
-    "the cell of the recurrent layers",
-);
-
-const ACTIVATION: ParameterSpec = parameter(
-    "activation",
-    "relu",
-    "relu, tanh, sigmoid or linear",
-    "what follows the weighted sums of the hidden layers",
-);
-
-const OUTPUT: ParameterSpec = parameter(
-    "output",
-    "linear",
-    "linear, sigmoid, tanh or relu",
-    "what follows the weighted sums of the last layer: sigmoid suits min-max scaling",
-);
-
-const THRESHOLD: ParameterSpec = parameter(
-    "threshold",
-    "contamination",
-    "contamination, spot or conformal",
-    "where the bound lies: a quantile of the errors of all rows, extreme value theory on them, or a quantile of the errors of the rows held back that keeps to the rate of false alarms",
-);
-
-const HISTORY: ParameterSpec = parameter(
-    "history",
-    "2016",
-    "16 to 1048576",
-    "points that it is trained on before the first score, where points come one by one; at least 15 windows more than one",
-);
-
-const MAX_ALARM_SHARE: ParameterSpec = parameter(
-    "max_alarm_share",
-    "0.01",
-    "none or in (0, 0.5]",
-    "the largest share of these points beyond the bound, where points come one by one; `none` leaves the bound to `threshold`",
-);
-
-const fn scaling(default: &'static str) -> ParameterSpec {
-    parameter(
-        "scaling",
-        default,
-        "standard, min-max or none",
-        "how channels are brought to one scale, by the rows that are trained on",
-    )
-}
-
-const fn contamination(default: &'static str) -> ParameterSpec {
-    parameter(
-        "contamination",
-        default,
-        "in (0, 0.5]",
-        "the share of training rows beyond the bound; the rate of false alarms where the threshold is conformal",
-    )
-}
 
 /// Networks that are trained once and then only judge.
 pub(super) const NETWORKS: &[DetectorSpec] = &[
@@ -362,23 +222,6 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
     },
 ];
 
-const STRIDE: ParameterSpec = parameter(
-    "stride",
-    "1",
-    "1 to sequence",
-    "rows from one window to the next",
-);
-
-const CAUSAL: ParameterSpec = parameter(
-    "causal",
-    "false",
-    "true or false",
-    "judge a row by the window that ends with it, in place of all that cover it; points that come one by one always are",
-);
-
-const MIN_MAX: ParameterSpec = scaling("min-max");
-const FIVE_PERCENT: ParameterSpec = contamination("0.05");
-
 const fn recurrent_autoencoder(
     name: &'static str,
     summary: &'static str,
@@ -487,69 +330,6 @@ fn threshold(p: &Parameters<'_>) -> CoreResult<Calibration> {
     found
         .map(|(_, threshold)| threshold)
         .ok_or_else(|| p.refused("threshold"))
-}
-
-/// A network that is to be trained.
-#[derive(Debug, Clone)]
-pub(crate) enum NetworkConfig {
-    Dense(Autoencoder),
-    Variational(Vae),
-    Recurrent(LstmAutoencoder),
-    Forecast(LstmForecaster),
-}
-
-macro_rules! each {
-    ($state:expr, $config:ident => $call:expr) => {
-        match $state {
-            NetworkConfig::Dense($config) => $call,
-            NetworkConfig::Variational($config) => $call,
-            NetworkConfig::Recurrent($config) => $call,
-            NetworkConfig::Forecast($config) => $call,
-        }
-    };
-}
-
-/// A fitted network and the scores of the rows that it was fitted on.
-pub(crate) type Scored = (FittedNetwork, Vec<f64>);
-
-impl NetworkConfig {
-    /// The same, but each row judged by what came before it alone.
-    pub(super) fn causal(self) -> Self {
-        match self {
-            Self::Recurrent(config) => Self::Recurrent(config.combine(Combine::Causal)),
-            other => other,
-        }
-    }
-
-    /// Trains on the rows of `x`, telling `observe` of each batch.
-    pub(crate) fn train(
-        &self,
-        x: ArrayView2<'_, f64>,
-        observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-    ) -> CoreResult<Scored> {
-        each!(self, config => config.fit_score_with(x, observe))
-    }
-
-    /// Takes these weights in place of training.
-    pub(crate) fn with_weights(
-        &self,
-        x: ArrayView2<'_, f64>,
-        weights: &Weights,
-    ) -> CoreResult<Scored> {
-        each!(self, config => config.fit_weights(x, weights))
-    }
-}
-
-impl FitDetector for NetworkConfig {
-    type Fitted = FittedNetwork;
-
-    fn fit(&self, x: ArrayView2<'_, f64>) -> CoreResult<FittedNetwork> {
-        each!(self, config => config.fit(x))
-    }
-
-    fn fit_score(&self, rows: &Rows<'_>) -> CoreResult<Scored> {
-        each!(self, config => config.fit_score(rows))
-    }
 }
 
 /// The points to train on and the share beyond the bound, of a detector that takes points one by
