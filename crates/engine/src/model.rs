@@ -85,7 +85,8 @@ impl TrainedModel {
     }
 
     /// Judges every row of `table`, as [`crate::detect()`] does with the same detector when it is
-    /// fitted on the rows that this one was trained on. Of `request` only its parameters common to
+    /// fitted on the rows that this one was trained on (but for the last of these, which windows
+    /// with rows after them may cover here). Of `request` only its parameters common to
     /// all detectors, `raw` and `explain` count.
     ///
     /// # Errors

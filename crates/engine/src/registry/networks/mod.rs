@@ -51,6 +51,7 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Network(|p| {
             let config = Autoencoder::new()
                 .units(units(p)?)?
@@ -107,6 +108,7 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::Table,
+        inner: None,
         method: Method::Network(|p| {
             let config = Vae::new()
                 .units(units(p)?)?
@@ -208,6 +210,7 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
         ],
         classic: &[],
         input: Input::TableSeries,
+        inner: None,
         method: Method::Network(|p| {
             let config = LstmForecaster::new()
                 .sequence(p.integer("sequence")?)?
@@ -233,6 +236,7 @@ const fn recurrent_autoencoder(
         parameters,
         classic: &[],
         input: Input::TableSeries,
+        inner: None,
         method: Method::Network(|p| {
             let (sequence, stride) = (p.integer("sequence")?, p.integer("stride")?);
             if !(1..=sequence).contains(&stride) {
