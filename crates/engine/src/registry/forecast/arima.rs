@@ -71,7 +71,7 @@ pub(super) const ARIMA: &[ForecastSpec] = &[
                 "kpss, adf or pp",
                 "the test that decides on differences: of Kwiatkowski, Phillips, Schmidt and Shin, the augmented one of Dickey and Fuller, or of Phillips and Perron",
             ),
-            parameter("level", "0.05", "0.01 to 0.1", "the level of that test"),
+            parameter("level", "0.05", "[0.01, 0.1]", "the level of that test"),
             parameter(
                 "max_d",
                 "2",
