@@ -211,8 +211,8 @@ pub fn train(
     let channels = Channels::new(table, &columns, input, &detect, &filter);
     let values = channels.learned()?;
     let (network, scores) = match &request.weights {
-        Some(weights) => config.with_weights(values.view(), weights)?,
-        None => config.train(values.view(), &mut observe)?,
+        Some(weights) => config.with_weights(&values.view(), weights)?,
+        None => config.train(&values.view(), &mut observe)?,
     };
     let learned = Rows::untimed(values.view());
     let fitted = Fitted::of(Box::new(network.clone()), scores, &learned, None)?;

@@ -136,9 +136,9 @@ impl Trained {
             .map_err(|e| CoreError::snapshot(e.to_string()))?;
         let filled = self.is_sequence().then(|| Consecutive::new(times, &values));
         let rows = filled.as_ref().map(Consecutive::rows).transpose()?;
-        let values = rows.as_ref().map_or(values, |rows| rows.values());
+        let values = rows.as_ref().map_or(values, Rows::values);
         let mut observe = |_: &bongsu_neural::Progress| std::ops::ControlFlow::Continue(());
-        let (network, scores) = self.config()?.train(values, &mut observe)?;
+        let (network, scores) = self.config()?.train(&values, &mut observe)?;
         let learned = Rows::untimed(values);
         let fitted = Box::new(network.clone());
         let fitted = Fitted::of(fitted, scores, &learned, self.max_alarm_share)?;

@@ -41,19 +41,19 @@ impl NetworkConfig {
     /// Trains on the rows of `x`, telling `observe` of each batch.
     pub(crate) fn train(
         &self,
-        x: ArrayView2<'_, f64>,
+        x: &ArrayView2<'_, f64>,
         observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> CoreResult<Scored> {
-        each!(self, config => config.fit_score_with(x, observe))
+        each!(self, config => config.fit_score_with(*x, observe))
     }
 
     /// Takes these weights in place of training.
     pub(crate) fn with_weights(
         &self,
-        x: ArrayView2<'_, f64>,
+        x: &ArrayView2<'_, f64>,
         weights: &Weights,
     ) -> CoreResult<Scored> {
-        each!(self, config => config.fit_weights(x, weights))
+        each!(self, config => config.fit_weights(*x, weights))
     }
 }
 
