@@ -485,3 +485,31 @@ fn the_first_channel_is_forecast_unless_another_is_named() {
     let second = forecast(&[&args[..], &["--channel", "b"]].concat(), input);
     assert_eq!(csv(&second)[1][1], "30");
 }
+
+#[test]
+fn values_that_say_nothing_are_refused_by_their_row() {
+    let series = |value: fn(usize) -> &'static str| {
+        let rows = (0..40).map(|i| format!("{},{}\n", 60 * i, value(i)));
+        format!("timestamp,load\n{}", rows.collect::<String>())
+    };
+    let refused = |input: &str, model: &str| {
+        let output = forecast(&["--model", model, "--horizon", "2", "-q"], input);
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    let infinite = series(|i| if i == 7 { "inf" } else { "1.5" });
+    let missing = series(|_| "");
+    // What a float can hold, but no interval around it.
+    let huge = series(|i| if i % 2 == 0 { "1.7e308" } else { "-1.7e308" });
+    for model in ["naive", "mstl", "prophet"] {
+        let message = refused(&infinite, model);
+        assert!(
+            message.contains("`load` is infinite in row 8 (`420`)"),
+            "{message}"
+        );
+        let message = refused(&missing, model);
+        assert!(message.contains("all 40 are missing"), "{message}");
+    }
+    let message = refused(&huge, "arima");
+    assert!(message.contains("beyond what floats can tell"), "{message}");
+}

@@ -14,7 +14,7 @@ use bongsu_forecast::{Backtest, Refit, Timeline};
 use bongsu_stats::period::PeriodSearch;
 
 pub use self::length::Length;
-use crate::forecast::{check_order, column};
+use crate::forecast::{check_order, check_values, column};
 use crate::registry::forecast::{ForecastPlan, find};
 use crate::table::TimeFormat;
 use crate::{Error, Table};
@@ -221,6 +221,7 @@ pub fn backtest(table: &Table, task: &BacktestTask) -> Result<TableBacktest, Err
     let channel = table.channels.get(column).cloned().unwrap_or_default();
     let labels = Labels::from_pairs([(METRIC_NAME, channel.as_str())])?;
     let observed = table.values.column(column).to_vec();
+    check_values(&channel, table, &observed)?;
     let series = SeriesView::new(&labels, &table.timestamps, &observed)?;
     let (timeline, values) = Timeline::of(&series)?;
     let times = (0..values.len()).map(|i| timeline.at(i));

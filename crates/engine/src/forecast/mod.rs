@@ -146,6 +146,46 @@ pub(crate) fn check_order(table: &Table) -> Result<(), Error> {
     )))
 }
 
+/// An error where a value is infinite or every one is missing.
+pub(crate) fn check_values(channel: &str, table: &Table, values: &[f64]) -> Result<(), Error> {
+    if !values.is_empty() && values.iter().all(|value| value.is_nan()) {
+        return Err(Error::input(format!(
+            "`{channel}` has no values: all {} are missing",
+            values.len()
+        )));
+    }
+    match values.iter().position(|value| value.is_infinite()) {
+        Some(row) => {
+            let text = table.timestamp_texts.get(row).map_or("", String::as_str);
+            Err(Error::input(format!(
+                "`{channel}` is infinite in row {} (`{}`): leave the value empty where it is missing",
+                row + 1,
+                shown(text)
+            )))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An error where a number of the forecast is beyond the range of floats.
+fn check_finite(forecast: &Forecast, percents: &[f64]) -> Result<(), Error> {
+    let beyond = |what: &str, values: &[f64]| match values.iter().position(|v| !v.is_finite()) {
+        Some(at) => Err(Error::input(format!(
+            "{what} {} steps ahead is beyond what floats can tell; ask for fewer steps or another \
+             model",
+            at + 1
+        ))),
+        None => Ok(()),
+    };
+    beyond("the forecast", &forecast.mean)?;
+    for (interval, percent) in forecast.intervals.iter().zip(percents) {
+        let what = format!("the interval of {percent} %");
+        beyond(&what, &interval.lower)?;
+        beyond(&what, &interval.upper)?;
+    }
+    Ok(())
+}
+
 /// A forecast of a channel of a table, and the model that made it.
 #[derive(Debug, Clone)]
 pub struct TableForecast {
@@ -213,6 +253,7 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
     let channel = table.channels.get(column).cloned().unwrap_or_default();
     let labels = Labels::from_pairs([(METRIC_NAME, channel.as_str())])?;
     let observed = table.values.column(column).to_vec();
+    check_values(&channel, table, &observed)?;
     let series = SeriesView::new(&labels, &table.timestamps, &observed)?;
     let (timestamps, values, seasons, model) =
         if let Ok(ForecastModel::Prophet(mut model)) = plan.model(&[2]) {
@@ -247,13 +288,7 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
     } else {
         fitted.forecast(&request)?
     };
-    if let Some(at) = forecast.mean.iter().position(|mean| !mean.is_finite()) {
-        return Err(Error::input(format!(
-            "the forecast {} steps ahead is beyond what floats can tell; ask for fewer steps or \
-             another model",
-            at + 1
-        )));
-    }
+    check_finite(&forecast, &percents)?;
     let period = seasons.first().copied().unwrap_or(1);
     let shown = output::shown(&forecast, period, &values);
     let parts = if let ForecastModel::Prophet(_) = &model {
