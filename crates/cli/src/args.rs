@@ -148,8 +148,8 @@ pub(crate) struct TrainArgs {
     /// Learn only from the first rows.
     #[arg(long, value_name = "N")]
     pub(crate) train_rows: Option<usize>,
-    /// Take the weights of this safetensors file, named as a PyTorch state_dict, in place of
-    /// training; scaler and threshold are still fitted on the rows.
+    /// Take the weights of this safetensors file, with names as PyTorch gives them, in place
+    /// of training; scaler and threshold are still fitted on the rows.
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
     /// Draw the losses over the epochs to this file, .png or .svg.
@@ -173,7 +173,8 @@ pub(crate) enum ModelsCommand {
         /// The file that `bongsu train` saved.
         model: PathBuf,
     },
-    /// Write the weights of a saved network as a safetensors file, named as a PyTorch state_dict.
+    /// Write the weights of a saved network as a safetensors file, with names as PyTorch gives
+    /// them.
     Export {
         /// The file that `bongsu train` saved.
         model: PathBuf,

@@ -5,6 +5,7 @@ use bongsu::engine::registry::forecast::{
     ForecastSpec, TRANSFORM_PARAMETERS, forecast_models, markdown,
 };
 use bongsu::engine::{ForecastTask, Table, TableForecast, forecast as run_model, read_holidays};
+use bongsu::report::Panels;
 use serde_json::json;
 
 use crate::args::{ForecastArgs, ListFormat};
@@ -49,8 +50,8 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
         let (plot, panels) = (forecast.plot()?, forecast.panels()?);
         let panels = panels.as_ref();
         picture.draw(
-            || panels.map_or_else(|| plot.to_svg(), |panels| panels.to_svg()),
-            || panels.map_or_else(|| plot.to_png(), |panels| panels.to_png()),
+            || panels.map_or_else(|| plot.to_svg(), Panels::to_svg),
+            || panels.map_or_else(|| plot.to_png(), Panels::to_png),
         )?;
     }
     Ok(())

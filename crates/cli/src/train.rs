@@ -75,23 +75,22 @@ fn tell(model: &TrainedModel) {
     let parameters: usize = network.networks().iter().map(|(_, n)| n.parameters()).sum();
     let threshold = network.error_threshold();
     let rows = model.rows();
-    match network.history() {
-        Some(history) => {
-            let best = history.best.and_then(|best| history.epochs.get(best));
-            let loss = best.map(|epoch| epoch.validation_loss.unwrap_or(epoch.loss));
-            tracing::info!(
-                rows,
-                parameters,
-                epochs = history.epochs.len(),
-                kept = history.best.map(|best| best + 1),
-                loss,
-                threshold,
-                "{}",
-                ended(history.stop)
-            );
-        }
-        None => tracing::info!(rows, parameters, threshold, "the weights were taken"),
-    }
+    let Some(history) = network.history() else {
+        tracing::info!(rows, parameters, threshold, "the weights were taken");
+        return;
+    };
+    let best = history.best.and_then(|best| history.epochs.get(best));
+    let loss = best.map(|epoch| epoch.validation_loss.unwrap_or(epoch.loss));
+    tracing::info!(
+        rows,
+        parameters,
+        epochs = history.epochs.len(),
+        kept = history.best.map(|best| best + 1),
+        loss,
+        threshold,
+        "{}",
+        ended(history.stop)
+    );
 }
 
 const fn ended(stop: Stop) -> &'static str {

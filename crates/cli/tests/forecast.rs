@@ -419,7 +419,7 @@ fn bad_usage_and_series_that_cannot_be_forecast_are_told() {
             &["--model", "naive"],
             "timestamp,a\n1,\n2,\n3,\n",
             1,
-            "needs at least 2",
+            "all 3 are missing",
         ),
         (
             &["--model", "auto-arima"],

@@ -311,7 +311,9 @@ mod tests {
             .split('"')
             .next()
             .unwrap();
-        let ys: Vec<f64> = d[1..]
+        let ys: Vec<f64> = d
+            .get(1..)
+            .unwrap()
             .split(['L', ' '])
             .skip(1)
             .step_by(2)
