@@ -1,6 +1,8 @@
 //! Trains a network on one table and scores the rows of another; `benches/peers/neural_accuracy.py`
 //! runs it. `METHOD 0 OUTPUT TRAIN TEST seed= epochs= sequence= stride=`.
 
+// xtask: skip benches/peers/neural_accuracy.py runs it, on the files that it writes
+
 use std::error::Error;
 
 use bongsu_core::ndarray::ArrayView2;
@@ -8,6 +10,7 @@ use bongsu_core::{Detector as _, FitDetector};
 use bongsu_neural::{Autoencoder, FittedNetwork, LstmAutoencoder, Training, Vae};
 
 #[path = "../../stats/examples/peer/mod.rs"]
+#[allow(dead_code, reason = "the inputs are tables, never one column")]
 mod peer;
 
 fn main() -> Result<(), Box<dyn Error>> {

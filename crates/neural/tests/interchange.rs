@@ -2,6 +2,7 @@
 //! the files. What is not a whole file of the right weights is refused.
 
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a failure in a test is a panic"
@@ -74,7 +75,7 @@ fn layer(value: &Value) -> Layer {
             units: size(&value[1]),
             sequences: sequences(),
         },
-        other => unreachable!("{other}"),
+        other => panic!("{other}"),
     }
 }
 
