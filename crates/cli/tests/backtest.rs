@@ -58,6 +58,22 @@ fn csv(output: &Output) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn the_levels_asked_for_do_not_change_the_crps() {
+    let crps = |levels: &str| {
+        let args = ["--model", "naive", "--horizon", "3", "--format", "csv"];
+        let rows = csv(&backtest(
+            &[&args[..], &["--level", levels]].concat(),
+            &hours(80),
+        ));
+        rows[1][9].clone()
+    };
+    let usual = crps("95");
+    assert!(usual.parse::<f64>().unwrap() > 0.0);
+    assert_eq!(crps("80"), usual);
+    assert_eq!(crps("61,99"), usual);
+}
+
+#[test]
 fn models_are_compared_on_the_same_cutoffs() {
     let args = ["--model", "naive,seasonal-naive,croston", "--horizon", "6"];
     let more = ["--format", "csv", "--level", "80,95", "--by-step"];

@@ -22,7 +22,7 @@ use crate::{Error, Table};
 /// Parameters by name.
 type Given = BTreeMap<String, String>;
 
-/// Beside the levels that are asked for, in percent: their bounds are the quantiles of the CRPS.
+/// The levels, in percent, whose bounds are the quantiles of the CRPS, beside those asked for.
 const QUANTILES: [f64; 9] = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
 
 /// Which models are compared on a table, and how.
@@ -382,8 +382,11 @@ fn scores(
             let both = pinball(&actual, &lower, below)? + pinball(&actual, &upper, above)?;
             losses.push(0.5 * both);
         }
-        quantiles.push((below, lower));
-        quantiles.push((above, upper));
+        // Always the same quantiles, so that the levels asked for do not change the figure.
+        if QUANTILES.iter().any(|q| q / 100.0 == *level) {
+            quantiles.push((below, lower));
+            quantiles.push((above, upper));
+        }
     }
     let crps = if quantiles.is_empty() {
         None
