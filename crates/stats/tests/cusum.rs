@@ -105,6 +105,27 @@ fn a_constant_metric_that_changes_is_learned_anew() {
 }
 
 #[test]
+fn bounds_stay_on_their_sides_at_the_ends_of_the_floats() {
+    let x = [
+        [0.0; 4].as_slice(),
+        &[-3.617_025_387_180_863_5e251],
+        &[0.0; 5],
+        &[-1.620_712_108_727_509_4e302, f64::MAX],
+    ];
+    for mut stream in streams() {
+        for v in x.concat() {
+            stream.learn(&[v]).unwrap();
+            if let Some(band) = stream.expectation() {
+                assert!(
+                    band.lower <= band.expected && band.expected <= band.upper,
+                    "{band:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn parameters_and_values_outside_their_domain_are_refused() {
     assert!(Cusum::new().slack(-1.0).is_err());
     assert!(Cusum::new().threshold(0.0).is_err());

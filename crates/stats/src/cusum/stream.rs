@@ -239,10 +239,12 @@ impl StreamDetector for CusumStream {
                 watch.level.at(scales)
             }
         };
+        let expected = watch.level.at(0.0);
+        // Near the ends of the floats a bound may round past them to the other side.
         Some(Expectation {
-            expected: watch.level.at(0.0),
-            lower: bound(-down - self.config.slack),
-            upper: bound(up + self.config.slack),
+            expected,
+            lower: bound(-down - self.config.slack).min(expected),
+            upper: bound(up + self.config.slack).max(expected),
         })
     }
 
