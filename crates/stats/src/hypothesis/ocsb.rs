@@ -62,8 +62,12 @@ impl OcsbTest {
 ///
 /// ```
 /// use bongsu_stats::hypothesis::{OcsbLags, ocsb};
-/// let noise = |i: i32| f64::from(i * i * 7 % 11) / 11.0;
-/// let stable: Vec<f64> = (0..96).map(|i| f64::from(i % 4) + noise(i)).collect();
+/// let mut state = 1_u32;
+/// let mut noise = || {
+///     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+///     f64::from(state >> 8) / 16_777_216.0
+/// };
+/// let stable: Vec<f64> = (0..120).map(|i| f64::from(i % 4) + noise()).collect();
 /// assert!(!ocsb(&stable, 4, OcsbLags::Aic(3))?.has_unit_root());
 /// # Ok::<(), bongsu_core::Error>(())
 /// ```
