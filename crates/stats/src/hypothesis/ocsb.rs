@@ -67,8 +67,13 @@ impl OcsbTest {
 ///     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
 ///     f64::from(state >> 8) / 16_777_216.0
 /// };
-/// let stable: Vec<f64> = (0..120).map(|i| f64::from(i % 4) + noise()).collect();
+/// let stable: Vec<f64> = (0..120).map(|_| noise()).collect();
+/// let mut wandering = stable.clone();
+/// for i in 4..120 {
+///     wandering[i] += wandering[i - 4] - 0.5;
+/// }
 /// assert!(!ocsb(&stable, 4, OcsbLags::Aic(3))?.has_unit_root());
+/// assert!(ocsb(&wandering, 4, OcsbLags::Aic(3))?.has_unit_root());
 /// # Ok::<(), bongsu_core::Error>(())
 /// ```
 pub fn ocsb(values: &[f64], period: usize, lags: OcsbLags) -> Result<OcsbTest> {
