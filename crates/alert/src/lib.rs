@@ -8,6 +8,11 @@
 //!
 //! [`Lifecycle`] decides, without a clock and without I/O; [`Dispatcher`] delivers, on Tokio.
 //!
+//! A [`Sink`] hears of alerts in one of three ways: of single transitions, or of the whole state
+//! (Alertmanager, which groups by itself), or, when it serves a
+//! [receiver](Dispatcher::with_receiver), of [pages](Page): one message for a group of alerts, with
+//! what there is to say about them.
+//!
 //! ```
 //! use bongsu_alert::{Dispatcher, Lifecycle, LogSink, Policy, Transition};
 //! use bongsu_core::{Labels, Timestamp, Verdict};
@@ -47,6 +52,7 @@ mod dispatch;
 mod error;
 mod lifecycle;
 mod number;
+mod page;
 mod policy;
 mod sink;
 #[cfg(test)]
@@ -55,9 +61,10 @@ mod time;
 
 pub use annotations::{Links, annotations};
 pub use describe::describe;
-pub use dispatch::{Delivery, Dispatcher, Pending, SinkStatus};
+pub use dispatch::{Delivery, Dispatcher, Pending, PendingPages, SinkStatus};
 pub use error::{Error, ErrorKind, Retry};
 pub use lifecycle::{HoldReason, Lifecycle, Transition};
+pub use page::{Digest, DigestGroup, Note, NoteKind, Occasion, Page};
 pub use policy::Policy;
 pub use sink::alertmanager::{AlertmanagerBuilder, AlertmanagerSink};
 pub use sink::auth::Auth;

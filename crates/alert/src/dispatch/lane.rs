@@ -5,7 +5,7 @@ use bongsu_core::{Alert, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Delivery, SinkStatus};
-use crate::{Error, ErrorKind, Mode, Retry, Sink};
+use crate::{BoxFuture, Error, ErrorKind, Mode, Page, Retry, Sink};
 
 /// The most alerts handed to a sink at once.
 const BATCH: usize = 256;
@@ -18,7 +18,10 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) sink: Box<dyn Sink>,
+    /// The receiver of the routing tree that it serves: then it hears pages only.
+    pub(super) receiver: Option<String>,
     pub(super) queue: VecDeque<Alert>,
+    pub(super) pages: VecDeque<Page>,
     pub(super) limit: usize,
     /// Dropped, and not reported yet.
     pub(super) lost: u64,
@@ -30,21 +33,23 @@ pub(super) struct Lane {
     retry_at: Option<Timestamp>,
     /// Failures since the last success.
     failures: u32,
-    status: Totals,
+    pub(super) status: Totals,
 }
 
 #[derive(Debug, Default)]
-struct Totals {
+pub(super) struct Totals {
     delivered: u64,
     failed: u64,
-    lost: u64,
+    pub(super) lost: u64,
 }
 
 impl Lane {
-    pub(super) fn new(sink: Box<dyn Sink>, limit: usize) -> Self {
+    pub(super) fn new(sink: Box<dyn Sink>, receiver: Option<String>, limit: usize) -> Self {
         Self {
             sink,
+            receiver,
             queue: VecDeque::new(),
+            pages: VecDeque::new(),
             limit,
             lost: 0,
             single: 0,
@@ -59,7 +64,7 @@ impl Lane {
     pub(super) fn status(&self) -> SinkStatus<'_> {
         SinkStatus {
             name: self.sink.name(),
-            queued: self.queue.len(),
+            queued: self.queued(),
             delivered: self.status.delivered,
             failed: self.status.failed,
             lost: self.status.lost,
@@ -67,8 +72,16 @@ impl Lane {
         }
     }
 
+    /// The number of entries that wait.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len() + self.pages.len()
+    }
+
     /// Takes note of a transition.
     pub(super) fn push(&mut self, alert: &Alert) {
+        if self.receiver.is_some() {
+            return;
+        }
         match self.sink.mode() {
             Mode::Transitions => {
                 self.queue.push_back(alert.clone());
@@ -93,6 +106,9 @@ impl Lane {
         let excess = self.queue.len().saturating_sub(self.limit);
         self.queue.drain(..excess);
         self.single = self.single.saturating_sub(excess);
+        let pages = self.pages.len().saturating_sub(self.limit);
+        self.pages.drain(..pages);
+        let excess = excess + pages;
         self.lost = self.lost.saturating_add(excess as u64);
         self.status.lost = self.status.lost.saturating_add(excess as u64);
     }
@@ -111,10 +127,10 @@ impl Lane {
 
     /// Whether there is something to deliver or to report.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.lost > 0 || self.wants_state(now) || (!self.queue.is_empty() && self.may_try(now))
+        self.lost > 0 || self.wants_state(now) || (self.queued() > 0 && self.may_try(now))
     }
 
-    fn may_try(&self, now: Timestamp) -> bool {
+    pub(super) fn may_try(&self, now: Timestamp) -> bool {
         // A pause that far ahead means that the clock went back.
         self.retry_at
             .is_none_or(|at| now >= at || at > now + PAUSE_LIMIT)
@@ -131,6 +147,7 @@ impl Lane {
             lost: 0,
         };
         let tried = match self.sink.mode() {
+            _ if !self.pages.is_empty() => self.run_pages(now, &mut delivery).await,
             Mode::Transitions => self.run_transitions(now, &mut delivery).await,
             Mode::State { .. } => self.run_state(now, state, &mut delivery).await,
         };
@@ -139,7 +156,7 @@ impl Lane {
             delivery.lost += lost;
             delivery.warnings.push(Error::overflow(lost, self.limit));
         }
-        delivery.queued = self.queue.len();
+        delivery.queued = self.queued();
         self.status.delivered += delivery.delivered as u64;
         (tried || lost > 0).then_some(delivery)
     }
@@ -156,7 +173,10 @@ impl Lane {
             let size = size.min(self.queue.len());
             let batch = self.queue.make_contiguous();
             let batch = batch.get(..size).unwrap_or_default();
-            let result = deliver(self.sink.as_ref(), now, batch, start + timeout).await;
+            let result = within(self.sink.as_ref(), start + timeout, |sink| {
+                sink.deliver(now, batch)
+            })
+            .await;
             match self.judge(now, result, delivery) {
                 Verdict::Delivered => {
                     self.queue.drain(..size);
@@ -197,7 +217,10 @@ impl Lane {
             return false;
         }
         let deadline = Instant::now() + self.sink.timeout();
-        let result = deliver(self.sink.as_ref(), now, state, deadline).await;
+        let result = within(self.sink.as_ref(), deadline, |sink| {
+            sink.deliver(now, state)
+        })
+        .await;
         match self.judge(now, result, delivery) {
             Verdict::Delivered => {
                 delivery.delivered = state.len();
@@ -215,7 +238,7 @@ impl Lane {
     }
 
     /// Notes in `delivery` what came of it, and when to try again.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         now: Timestamp,
         result: Result<(), Error>,
@@ -258,19 +281,19 @@ impl Lane {
     }
 }
 
-enum Verdict {
+pub(super) enum Verdict {
     Delivered,
     Refused,
     Later,
 }
 
-async fn deliver(
-    sink: &dyn Sink,
-    now: Timestamp,
-    alerts: &[Alert],
+/// Runs one delivery of `sink`, but not beyond `deadline`.
+pub(super) async fn within<'a>(
+    sink: &'a dyn Sink,
     deadline: Instant,
+    delivery: impl FnOnce(&'a dyn Sink) -> BoxFuture<'a, Result<(), Error>>,
 ) -> Result<(), Error> {
-    timeout_at(deadline, sink.deliver(now, alerts))
+    timeout_at(deadline, delivery(sink))
         .await
         .unwrap_or_else(|_| {
             let message = format!("sink `{}` did not finish in time", sink.name());

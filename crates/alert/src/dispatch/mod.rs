@@ -1,12 +1,13 @@
 mod lane;
+mod lane_pages;
 mod pending;
 
 use bongsu_core::{Alert, AlertState, Timestamp};
 use futures_util::future::join_all;
 
 use self::lane::Lane;
-pub use self::pending::Pending;
-use crate::{Error, Lifecycle, Sink};
+pub use self::pending::{Pending, PendingPages};
+use crate::{Error, Lifecycle, Mode, Page, Sink};
 
 /// The undelivered transitions kept for a sink unless [`Dispatcher::queue_limit`] says otherwise.
 const DEFAULT_LIMIT: usize = 10_000;
@@ -18,6 +19,9 @@ const DEFAULT_LIMIT: usize = 10_000;
 ///   after 5 minutes where a setting is wrong; or when the receiver says. Only what a receiver
 ///   refuses for its content is given up, one alert at a time, and reported.
 /// - A sink that wants the [state](crate::Mode::State) has none: it gets the whole state again.
+/// - A sink that serves a [receiver](Dispatcher::with_receiver) of a routing tree has a queue of
+///   [pages](Page) instead: [`Dispatcher::enqueue_pages`] fills it, and each page is one delivery.
+///   It hears of no transitions beside them.
 /// - A full queue loses its oldest entries; every loss is counted and reported.
 /// - Sinks run at the same time, and none holds a tick up longer than its
 ///   [time-out](Sink::timeout).
@@ -125,7 +129,32 @@ impl Dispatcher {
     ///
     /// # Errors
     /// As [`Dispatcher::with_sink`].
-    pub fn with_boxed(mut self, sink: Box<dyn Sink>) -> Result<Self, Error> {
+    pub fn with_boxed(self, sink: Box<dyn Sink>) -> Result<Self, Error> {
+        self.with_lane(sink, None)
+    }
+
+    /// Adds a sink that serves the receiver `receiver` of a routing tree: it hears the
+    /// [pages](Page) for this receiver, and nothing else. Several sinks may serve one receiver.
+    ///
+    /// # Errors
+    /// When another sink has its name, or it wants the [state](crate::Mode::State), which no
+    /// routing changes.
+    pub fn with_receiver(
+        self,
+        receiver: impl Into<String>,
+        sink: Box<dyn Sink>,
+    ) -> Result<Self, Error> {
+        if let Mode::State { .. } = sink.mode() {
+            return Err(Error::parameter(
+                "sink",
+                format!("`{}`", sink.name()),
+                "one that hears of transitions, to serve a receiver",
+            ));
+        }
+        self.with_lane(sink, Some(receiver.into()))
+    }
+
+    fn with_lane(mut self, sink: Box<dyn Sink>, receiver: Option<String>) -> Result<Self, Error> {
         let name = sink.name();
         if self.lanes.iter().any(|lane| lane.sink.name() == name) {
             return Err(Error::parameter(
@@ -134,7 +163,7 @@ impl Dispatcher {
                 "different from those of the other sinks",
             ));
         }
-        self.lanes.push(Lane::new(sink, self.limit));
+        self.lanes.push(Lane::new(sink, receiver, self.limit));
         Ok(self)
     }
 
@@ -146,6 +175,26 @@ impl Dispatcher {
                 self.lanes.iter_mut().for_each(|lane| lane.push(alert));
             }
         }
+    }
+
+    /// Queues `pages` for the sinks of their receivers, for the next [`Dispatcher::dispatch`], and
+    /// returns those whose receiver no sink serves: report them.
+    #[must_use = "a page that no sink serves is lost unless it is reported"]
+    pub fn enqueue_pages(&mut self, pages: Vec<Page>) -> Vec<Page> {
+        let mut unserved = Vec::new();
+        for page in pages {
+            let mut lanes = self
+                .lanes
+                .iter_mut()
+                .filter(|lane| lane.serves(&page.receiver))
+                .peekable();
+            if lanes.peek().is_none() {
+                unserved.push(page);
+                continue;
+            }
+            lanes.for_each(|lane| lane.push_page(&page));
+        }
+        unserved
     }
 
     /// Whether [`Dispatcher::dispatch`] would have something to do at the moment `now`.
@@ -175,7 +224,8 @@ impl Dispatcher {
         join_all(runs).await.into_iter().flatten().collect()
     }
 
-    /// What has not been delivered yet; save it where a restart finds it.
+    /// The transitions that have not been delivered yet; save them where a restart finds them,
+    /// together with [`Dispatcher::pending_pages`].
     #[must_use]
     pub fn pending(&self) -> Pending {
         let queues = self
@@ -201,6 +251,34 @@ impl Dispatcher {
         for lane in &mut self.lanes {
             if let Some(queue) = left.queues.remove(lane.sink.name()) {
                 lane.restore(queue.alerts, queue.lost);
+            }
+        }
+        left
+    }
+
+    /// The pages that have not been delivered yet; save them where a restart finds them.
+    #[must_use]
+    pub fn pending_pages(&self) -> PendingPages {
+        let queues = self
+            .lanes
+            .iter()
+            .filter(|lane| !lane.pages.is_empty())
+            .map(|lane| {
+                let pages = lane.pages.iter().cloned().collect();
+                (lane.sink.name().to_owned(), pages)
+            })
+            .collect();
+        PendingPages { queues }
+    }
+
+    /// Takes up the pages that an earlier run had not delivered, before any of this run. What
+    /// belongs to sinks that serve no receiver any more comes back: report it.
+    #[must_use = "what belongs to no sink is lost unless it is reported"]
+    pub fn restore_pages(&mut self, pending: PendingPages) -> PendingPages {
+        let mut left = pending;
+        for lane in self.lanes.iter_mut().filter(|lane| lane.receiver.is_some()) {
+            if let Some(pages) = left.queues.remove(lane.sink.name()) {
+                lane.restore_pages(pages);
             }
         }
         left

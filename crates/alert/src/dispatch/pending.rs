@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use bongsu_core::{Alert, AlertState, Snapshot};
 use serde::{Deserialize, Serialize};
 
-/// What a [`Dispatcher`](crate::Dispatcher) has not delivered yet, to be saved across a restart.
+use crate::Page;
+
+/// The transitions that a [`Dispatcher`](crate::Dispatcher) has not delivered yet, to be saved across
+/// a restart. [`PendingPages`] holds the pages.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Pending {
     pub(super) queues: BTreeMap<String, Queue>,
@@ -24,7 +27,7 @@ impl Pending {
         self.queues.is_empty()
     }
 
-    /// The sinks' names and what waits for each, oldest first.
+    /// The sinks' names and the transitions that wait for each, oldest first.
     pub fn queues(&self) -> impl Iterator<Item = (&str, &[Alert])> {
         self.queues
             .iter()
@@ -43,6 +46,43 @@ impl Snapshot for Pending {
         match pending {
             Some((name, _)) => Err(bongsu_core::Error::snapshot(format!(
                 "the queue of `{name}` holds an alert that never fired"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The pages that a [`Dispatcher`](crate::Dispatcher) has not delivered yet, to be saved across a
+/// restart.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PendingPages {
+    pub(super) queues: BTreeMap<String, Vec<Page>>,
+}
+
+impl PendingPages {
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+
+    /// The sinks' names and the pages that wait for each, oldest first.
+    pub fn queues(&self) -> impl Iterator<Item = (&str, &[Page])> {
+        self.queues
+            .iter()
+            .map(|(name, pages)| (name.as_str(), pages.as_slice()))
+    }
+}
+
+impl Snapshot for PendingPages {
+    const KIND: &'static str = "alert.pending_pages";
+    const VERSION: u16 = 1;
+
+    fn validate(&self) -> bongsu_core::Result<()> {
+        let pending = |page: &Page| page.alerts.iter().any(|a| a.state == AlertState::Pending);
+        match self.queues().find(|(_, pages)| pages.iter().any(pending)) {
+            Some((name, _)) => Err(bongsu_core::Error::snapshot(format!(
+                "a page for `{name}` holds an alert that never fired"
             ))),
             None => Ok(()),
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bongsu_core::{Alert, Timestamp};
 
-use crate::Error;
+use crate::{Error, Page};
 
 /// A future on the heap, as dyn-compatible asynchronous methods return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -82,6 +82,18 @@ pub trait Sink: Debug + Send + Sync {
         now: Timestamp,
         alerts: &'a [Alert],
     ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Delivers one message about a group of alerts, at the moment `now`, when the sink serves a
+    /// [receiver](crate::Dispatcher::with_receiver) of the routing tree.
+    ///
+    /// Unless overridden it hands the alerts of the page to [`Sink::deliver`], without what else the
+    /// page says.
+    ///
+    /// # Errors
+    /// As [`Sink::deliver`].
+    fn page<'a>(&'a self, now: Timestamp, page: &'a Page) -> BoxFuture<'a, Result<(), Error>> {
+        self.deliver(now, &page.alerts)
+    }
 }
 
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

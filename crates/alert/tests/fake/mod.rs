@@ -1,4 +1,5 @@
 //! A sink that answers by script.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

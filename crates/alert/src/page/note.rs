@@ -1,0 +1,79 @@
+use bongsu_core::{Severity, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::number::number;
+use crate::time::rfc3339;
+
+/// Something to be said of one alert of a [`Page`](crate::Page).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// Of which: the [fingerprint](bongsu_core::Labels::fingerprint) of its labels.
+    pub fingerprint: u64,
+    /// What.
+    pub kind: NoteKind,
+}
+
+/// What a [`Note`] says. `Display` puts it into words.
+///
+/// ```
+/// use bongsu_alert::NoteKind;
+/// use bongsu_core::Severity;
+/// let kind = NoteKind::Escalated { from: Severity::Warning, to: Severity::Major };
+/// assert_eq!(kind.to_string(), "severity rose from warning to major");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NoteKind {
+    /// It is more severe than when the receiver last heard of it.
+    Escalated {
+        /// What the receiver knew.
+        from: Severity,
+        /// What it is now.
+        to: Severity,
+    },
+    /// It changes its state too often; nothing more is told of it until that ends.
+    Flapping {
+        /// The weighted rate of its state changes, in percent.
+        percent: f64,
+    },
+    /// It was flapping and has come to rest.
+    FlappingEnded,
+    /// It ended because what was unusual has become usual.
+    Settled {
+        /// What was expected before.
+        from: Option<f64>,
+        /// What is expected now.
+        to: Option<f64>,
+    },
+    /// It is told late, because messages were held back.
+    HeldBack {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+impl std::fmt::Display for NoteKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::Escalated { from, to } => write!(f, "severity rose from {from} to {to}"),
+            Self::Flapping { percent } => write!(
+                f,
+                "flapping: {} % state changes; held until it comes to rest",
+                number(percent, 3)
+            ),
+            Self::FlappingEnded => f.write_str("has stopped flapping"),
+            Self::Settled {
+                from: Some(from),
+                to: Some(to),
+            } => write!(
+                f,
+                "settled at a new level: {} is expected now, it was {}",
+                number(to, 4),
+                number(from, 4)
+            ),
+            Self::Settled { .. } => f.write_str("settled at a new level"),
+            Self::HeldBack { since } => write!(f, "held back since {}", rfc3339(since)),
+        }
+    }
+}
