@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod parameters;
 mod picture;
+mod reload;
 mod run;
 mod signals;
 mod stream;

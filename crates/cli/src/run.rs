@@ -8,6 +8,7 @@ use bongsu::engine::{
 
 use crate::Failure;
 use crate::args::RunArgs;
+use crate::reload;
 use crate::signals::Signals;
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -35,8 +36,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
                 End::NoMoreData
             }
             Some(signals) => {
-                tracing::info!("running; stop with SIGINT or SIGTERM");
-                engine.run(signals.wait()).await?
+                tracing::info!(
+                    "running; stop with SIGINT or SIGTERM, read the configuration again with SIGHUP"
+                );
+                let reloading = tokio::spawn(reload::follow(
+                    engine.control(),
+                    args.config.clone(),
+                    args.profile.clone(),
+                ));
+                let end = engine.run(signals.wait()).await;
+                reloading.abort();
+                end?
             }
         };
         let totals = finish(engine).await;

@@ -39,3 +39,31 @@ impl Signals {
         let _ = tokio::signal::ctrl_c().await;
     }
 }
+
+/// SIGHUP, by which a service is asked to read its configuration again.
+#[derive(Debug, Default)]
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    hangup: Option<Signal>,
+}
+
+impl Hangups {
+    /// Installs the handler; needs a runtime.
+    pub(crate) fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            hangup: Some(signal(SignalKind::hangup())?),
+        })
+    }
+
+    /// Completes on the next signal; never where there is no handler.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangup) = &mut self.hangup
+            && hangup.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}

@@ -14,6 +14,8 @@ pub(crate) struct Courier {
     carried: Pending,
     /// News that came while it was away.
     waiting: Vec<Alert>,
+    /// Its successor, which takes over when it is back.
+    successor: Option<Dispatcher>,
 }
 
 #[derive(Debug)]
@@ -30,9 +32,18 @@ impl Courier {
             place: Place::Home(dispatcher),
             carried: Pending::default(),
             waiting: Vec::new(),
+            successor: None,
         };
         courier.enqueue(waiting);
         courier
+    }
+
+    /// Delivers with `dispatcher` from now on, what is not delivered yet included.
+    pub(crate) fn exchange(&mut self, dispatcher: Dispatcher) {
+        match &mut self.place {
+            Place::Home(old) => *old = succeed(old, dispatcher),
+            Place::Away(_) | Place::Lost => self.successor = Some(dispatcher),
+        }
     }
 
     /// Takes in alerts that are to be told.
@@ -75,6 +86,9 @@ impl Courier {
         };
         match journey.await {
             Ok((mut dispatcher, deliveries)) => {
+                if let Some(successor) = self.successor.take() {
+                    dispatcher = succeed(&dispatcher, successor);
+                }
                 dispatcher.enqueue(&std::mem::take(&mut self.waiting));
                 self.place = Place::Home(dispatcher);
                 deliveries
@@ -113,5 +127,23 @@ impl Courier {
             journey.abort();
         }
         deliveries
+    }
+}
+
+/// `new`, with what `old` has not delivered.
+fn succeed(old: &Dispatcher, mut new: Dispatcher) -> Dispatcher {
+    let unclaimed = new.restore(old.pending());
+    tell_unclaimed(&unclaimed);
+    new
+}
+
+/// Says what belongs to sinks that are not there any more.
+pub(crate) fn tell_unclaimed(unclaimed: &Pending) {
+    for (sink, alerts) in unclaimed.queues() {
+        tracing::warn!(
+            sink,
+            alerts = alerts.len(),
+            "undelivered alerts of a sink that is not configured any more are dropped"
+        );
     }
 }

@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use bongsu_core::{
-    Calibrator, DeviationFilter, Explanation, Labels, METRIC_NAME, Series, StreamDetector,
-    Timestamp, Verdict, format_duration,
+    Calibrator, DeviationFilter, Drift, DriftDetector, Explanation, Labels, METRIC_NAME, Series,
+    StreamDetector, Timestamp, Verdict, format_duration,
 };
+use bongsu_stream::DriftMonitor;
 use bongsu_stream::fleet::scale_of_siblings;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::config::QueryConfig;
-use crate::registry::{self, StreamState};
+use crate::config::{QueryConfig, Watched};
+use crate::maintenance::Closed;
+use crate::registry::{self, StreamState, drift};
+use crate::training::drift_monitor;
 
 /// How the series of a query are judged: the parts of its configuration, checked and built.
 #[derive(Debug, Clone)]
@@ -29,7 +32,22 @@ pub(crate) struct Judge {
     quiet_after: i64,
     max_series: usize,
     start_from_siblings: bool,
+    watch: Option<Watch>,
+    /// The maintenance windows that touch what is being judged.
+    pub(crate) closed: Closed,
 }
+
+/// What watches each series for drift.
+#[derive(Debug, Clone)]
+struct Watch {
+    fresh: DriftMonitor,
+    what: Watched,
+    /// Whether it is told errors, 0 or 1, rather than scores.
+    takes_errors: bool,
+}
+
+/// Scores above this count as this much for drift, so that one outlier is no change of the mean.
+const MOST_SCORE: f64 = 10.0;
 
 /// So many siblings are asked for their scale.
 const SIBLINGS: usize = 256;
@@ -52,6 +70,10 @@ pub(crate) struct SeriesState {
     pub(crate) last_seen: Timestamp,
     /// The newest moment at which that sample was a number.
     pub(crate) last_value: Timestamp,
+    /// What watches it for drift, where something does.
+    drift: Option<Box<DriftMonitor>>,
+    /// When it first drifted since its detector was trained.
+    drifted: Option<Timestamp>,
     /// The labels of its alerts; rebuilt after loading.
     #[serde(skip)]
     pub(crate) identity: Labels,
@@ -68,6 +90,18 @@ pub(crate) struct Judged {
     pub(crate) missing_values: usize,
     /// The identities of series that were forgotten, and when: their alerts are over.
     pub(crate) gone: Vec<(Labels, Timestamp)>,
+    /// When series have drifted, each for the first time since its detector was trained.
+    pub(crate) drifted: Vec<Timestamp>,
+}
+
+/// What judging a series gave.
+#[derive(Debug, Default)]
+struct Outcome {
+    verdicts: Vec<Verdict>,
+    missing: usize,
+    /// Whether the series is to be forgotten.
+    gone: bool,
+    drifted: Option<Timestamp>,
 }
 
 impl Judge {
@@ -88,7 +122,57 @@ impl Judge {
             forget_after: query.forget_after.millis(),
             max_series,
             start_from_siblings: query.start_from_siblings,
+            watch: Watch::new(query)?,
+            closed: Closed::default(),
         })
+    }
+
+    /// The state of a series of which nothing is known yet.
+    pub(crate) fn fresh(&self, labels: &Labels) -> SeriesState {
+        SeriesState {
+            labels: labels.clone(),
+            detector: self.fresh.clone(),
+            judged: Timestamp::MIN,
+            last_seen: Timestamp::MIN,
+            last_value: Timestamp::MIN,
+            drift: self.monitor(),
+            drifted: None,
+            identity: self.identity(labels),
+        }
+    }
+
+    fn monitor(&self) -> Option<Box<DriftMonitor>> {
+        let watch = self.watch.as_ref()?;
+        Some(Box::new(watch.fresh.clone()))
+    }
+
+    /// Whether `moment` neither alarms nor teaches.
+    pub(crate) fn excludes(&self, moment: Timestamp, labels: &Labels) -> bool {
+        self.closed.at(moment, labels).is_some()
+    }
+
+    /// Replaces the detectors of `known` by those of `trained` that have the same labels; both are
+    /// in order of their labels. Gives the number of detectors that were replaced.
+    pub(crate) fn exchange(
+        &self,
+        known: &mut [SeriesState],
+        trained: Vec<(Labels, StreamState)>,
+    ) -> usize {
+        let mut trained = trained.into_iter().peekable();
+        let mut exchanged = 0;
+        for state in known {
+            state.drifted = None;
+            state.drift = self.monitor();
+            while trained
+                .next_if(|(labels, _)| *labels < state.labels)
+                .is_some()
+            {}
+            if let Some((_, detector)) = trained.next_if(|(labels, _)| *labels == state.labels) {
+                state.detector = detector;
+                exchanged += 1;
+            }
+        }
+        exchanged
     }
 
     /// The labels under which the alerts of a series are known: its own, its metric as `metric`,
@@ -120,20 +204,20 @@ impl Judge {
     ) -> Judged {
         let mut judged = Judged::default();
         let mut work = self.pair_up(known, series, grid, first, &mut judged);
-        let outcomes: Vec<(Vec<Verdict>, usize, bool)> = work
+        let outcomes: Vec<Outcome> = work
             .par_iter_mut()
             .map(|(state, series)| self.judge_series(state, series.as_ref(), grid, complete))
             .collect();
         let mut kept = Vec::with_capacity(work.len());
-        for ((state, _), (verdicts, missing, gone)) in work.into_iter().zip(outcomes) {
-            judged.missing_values += missing;
+        for ((state, _), outcome) in work.into_iter().zip(outcomes) {
+            judged.missing_values += outcome.missing;
+            judged.drifted.extend(outcome.drifted);
             let identity = &state.identity;
-            judged.verdicts.extend(
-                verdicts
-                    .into_iter()
-                    .map(|verdict| (identity.clone(), verdict)),
-            );
-            if gone {
+            let verdicts = outcome.verdicts.into_iter();
+            judged
+                .verdicts
+                .extend(verdicts.map(|verdict| (identity.clone(), verdict)));
+            if outcome.gone {
                 judged.gone.push((state.identity, grid.to));
             } else {
                 kept.push(state);
@@ -186,12 +270,8 @@ impl Judge {
         let detector = self.detector_of_new(&work, &fresh);
         work.extend(fresh.into_iter().map(|series| {
             let state = SeriesState {
-                labels: series.labels().clone(),
                 detector: detector.clone(),
-                judged: Timestamp::MIN,
-                last_seen: Timestamp::MIN,
-                last_value: Timestamp::MIN,
-                identity: self.identity(series.labels()),
+                ..self.fresh(series.labels())
             };
             (state, Some(series))
         }));
@@ -219,21 +299,20 @@ impl Judge {
         detector
     }
 
-    /// The verdicts of one series, its missing values, and whether it is to be forgotten.
     fn judge_series(
         &self,
         state: &mut SeriesState,
         series: Option<&Series>,
         grid: Grid,
         complete: bool,
-    ) -> (Vec<Verdict>, usize, bool) {
+    ) -> Outcome {
         let mut samples = series.into_iter().flat_map(Series::iter).peekable();
-        let mut verdicts = Vec::new();
-        let mut missing = 0;
+        let mut outcome = Outcome::default();
         if !complete && series.is_none() {
             // Its part of the answer did not come: these moments are judged when it does.
-            return (verdicts, missing, false);
+            return outcome;
         }
+        let had_drifted = state.drifted;
         let mut moment = grid.from.max(state.judged.add_millis(self.step));
         state.judged = state.judged.max(grid.to);
         while moment <= grid.to {
@@ -248,15 +327,19 @@ impl Judge {
                 Some(value) if value.is_finite() => {
                     state.last_seen = moment;
                     state.last_value = moment;
-                    verdicts.extend(self.judge_value(state, moment, value));
+                    let verdict = match self.closed.at(moment, &state.labels) {
+                        None => self.judge_value(state, moment, value),
+                        Some(window) => self.judge_in_maintenance(state, moment, value, window),
+                    };
+                    outcome.verdicts.extend(verdict);
                 }
                 Some(_) => {
                     state.last_seen = moment;
-                    missing += 1;
+                    outcome.missing += 1;
                     // Without a verdict an alert would fire for as long as there is no number.
                     let away = moment.millis_since(state.last_value);
                     if away > self.quiet_after && state.last_value > Timestamp::MIN {
-                        verdicts.push(normal(
+                        outcome.verdicts.push(normal(
                             state,
                             moment,
                             format!("no number for {}", span(away)),
@@ -264,24 +347,27 @@ impl Judge {
                     }
                 }
                 None if state.last_seen > Timestamp::MIN => {
+                    let open = !self.excludes(moment, &state.labels);
                     let away = moment.millis_since(state.last_seen);
                     if complete && self.forget_after > 0 && away >= self.forget_after {
                         let why = format!("forgotten after {} without a sample", span(away));
-                        verdicts.push(normal(state, moment, why));
+                        outcome.verdicts.push(normal(state, moment, why));
                         // If it comes back it is a new series.
                         state.last_seen = Timestamp::MIN;
                         state.last_value = Timestamp::MIN;
                         state.detector.reset();
-                    } else if complete && self.absent_after > 0 && away > self.absent_after {
-                        verdicts.push(self.absent(state, moment, away));
+                    } else if complete && open && self.absent_after > 0 && away > self.absent_after
+                    {
+                        outcome.verdicts.push(self.absent(state, moment, away));
                     }
                 }
                 None => {}
             }
             moment = moment.add_millis(self.step);
         }
-        let gone = state.last_seen == Timestamp::MIN;
-        (verdicts, missing, gone)
+        outcome.gone = state.last_seen == Timestamp::MIN;
+        outcome.drifted = state.drifted.filter(|_| had_drifted.is_none());
+        outcome
     }
 
     fn judge_value(
@@ -294,7 +380,7 @@ impl Judge {
         let expectation = state.detector.expectation();
         // The value is finite and alone, which is all that a detector of one metric asks for.
         let raw = state.detector.score_then_learn(&[value]).ok()?;
-        Some(Verdict::judge(
+        let verdict = Verdict::judge(
             moment,
             state.labels.clone(),
             value,
@@ -302,7 +388,45 @@ impl Judge {
             expectation,
             &self.calibrator,
             &self.filter,
-        ))
+        );
+        if let (Some(watch), Some(monitor)) = (&self.watch, &mut state.drift)
+            && let Some(x) = watch.look(&verdict)
+            // Values that the method does not take, errors beyond 1 say, tell it nothing.
+            && matches!(monitor.update(x), Ok(Drift::Drift))
+        {
+            state.drifted.get_or_insert(moment);
+        }
+        Some(verdict)
+    }
+
+    /// A point that neither alarms nor teaches; its score is told.
+    fn judge_in_maintenance(
+        &self,
+        state: &mut SeriesState,
+        moment: Timestamp,
+        value: f64,
+        window: &str,
+    ) -> Option<Verdict> {
+        state.detector.set_time(moment);
+        let expectation = state.detector.expectation();
+        let raw = state.detector.score(&[value]).ok()?;
+        let verdict = Verdict::judge(
+            moment,
+            state.labels.clone(),
+            value,
+            raw,
+            expectation,
+            &self.calibrator,
+            &self.filter,
+        );
+        Some(Verdict {
+            anomalous: false,
+            explanation: Some(Explanation {
+                summary: format!("maintenance: {window}"),
+                contributions: Vec::new(),
+            }),
+            ..verdict
+        })
     }
 
     fn absent(&self, state: &SeriesState, moment: Timestamp, away: i64) -> Verdict {
@@ -312,6 +436,31 @@ impl Judge {
             expected: band.map(|band| band.expected),
             anomalous: true,
             ..without_value(state, moment, format!("no sample for {}", span(away)))
+        }
+    }
+}
+
+impl Watch {
+    fn new(query: &QueryConfig) -> Result<Option<Self>, Error> {
+        let trigger = query.training.as_ref().and_then(|t| t.on_drift.as_ref());
+        let Some(trigger) = trigger else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            fresh: drift_monitor(trigger)?,
+            what: trigger.watch,
+            takes_errors: drift::find(&trigger.detector)?.values != drift::Values::Any,
+        }))
+    }
+
+    /// What it is told of a verdict.
+    fn look(&self, verdict: &Verdict) -> Option<f64> {
+        let score = verdict.score?;
+        match self.what {
+            Watched::Score if self.takes_errors => Some(f64::from(u8::from(verdict.anomalous))),
+            Watched::Score => Some(score.min(MOST_SCORE)),
+            Watched::Value => verdict.value,
+            Watched::Residual => Some(verdict.value? - verdict.expected?),
         }
     }
 }

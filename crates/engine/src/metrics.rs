@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::judge::Judged;
 use crate::process;
+use crate::training::{Reason, TrainingState};
 
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -48,6 +49,24 @@ struct ByOutcome {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByTraining {
+    query: String,
+    reason: String,
+    outcome: &'static str,
+}
+
+/// What became of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TrainingOutcome {
+    /// The new detectors are at work.
+    Exchanged,
+    /// They are not good enough.
+    Refused,
+    /// There are none.
+    Failed,
+}
+
 /// A part of the work on a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -74,6 +93,13 @@ pub(crate) struct Metrics {
     deliveries_failed: Family<BySink, Counter>,
     alerts_lost: Family<BySink, Counter>,
     alerts_waiting: Family<BySink, Gauge>,
+    trainings: Family<ByTraining, Counter>,
+    training_time: Family<ByQuery, Counter<f64, AtomicU64>>,
+    model_version: Family<ByQuery, Gauge>,
+    model_trained: Family<ByQuery, Seconds>,
+    drifted: Family<ByQuery, Gauge>,
+    reloads: Family<ByOutcome, Counter>,
+    reload_worked: Gauge,
     saves: Family<ByOutcome, Counter>,
     unwritten: Gauge,
     written: Family<ByOutcome, Gauge>,
@@ -105,6 +131,13 @@ impl Metrics {
             deliveries_failed: Family::default(),
             alerts_lost: Family::default(),
             alerts_waiting: Family::default(),
+            trainings: Family::default(),
+            training_time: Family::default(),
+            model_version: Family::default(),
+            model_trained: Family::default(),
+            drifted: Family::default(),
+            reloads: Family::default(),
+            reload_worked: Gauge::default(),
             saves: Family::default(),
             unwritten: Gauge::default(),
             written: Family::default(),
@@ -182,6 +215,7 @@ impl Metrics {
             "Alerts that wait for a sink, as of its last delivery",
             self.alerts_waiting.clone(),
         );
+        self.register_training(&mut all);
         all.register(
             "state_saves",
             "Saves of the state, by outcome",
@@ -217,6 +251,91 @@ impl Metrics {
         start.set(now_in_seconds());
         process.register("start_timestamp_seconds", "When the service started", start);
         all
+    }
+
+    fn register_training(&self, all: &mut Registry) {
+        all.register(
+            "trainings",
+            "Trainings of detectors, by reason and outcome",
+            self.trainings.clone(),
+        );
+        all.register_with_unit(
+            "training",
+            "Time that trainings took",
+            Unit::Seconds,
+            self.training_time.clone(),
+        );
+        all.register(
+            "model_version",
+            "The version of the trained detectors at work",
+            self.model_version.clone(),
+        );
+        all.register(
+            "model_trained_timestamp_seconds",
+            "The end of the data that the detectors at work were trained on",
+            self.model_trained.clone(),
+        );
+        all.register(
+            "drifted_series",
+            "Series that have drifted since their detectors were trained",
+            self.drifted.clone(),
+        );
+        all.register(
+            "config_reloads",
+            "New configurations, by outcome",
+            self.reloads.clone(),
+        );
+        self.reload_worked.set(1);
+        all.register(
+            "config_last_reload_successful",
+            "Whether the newest configuration is at work",
+            self.reload_worked.clone(),
+        );
+    }
+
+    pub(crate) fn trained(
+        &self,
+        query: &str,
+        reason: Reason,
+        outcome: TrainingOutcome,
+        took: Duration,
+    ) {
+        let by = ByTraining {
+            query: query.to_owned(),
+            reason: reason.to_string(),
+            outcome: match outcome {
+                TrainingOutcome::Exchanged => "exchanged",
+                TrainingOutcome::Refused => "refused",
+                TrainingOutcome::Failed => "failed",
+            },
+        };
+        self.trainings.get_or_create(&by).inc();
+        let query = query.to_owned();
+        let time = self.training_time.get_or_create(&ByQuery { query });
+        time.inc_by(took.as_secs_f64());
+    }
+
+    /// Which detectors are at work, and how many series have drifted since.
+    pub(crate) fn at_work(&self, query: &str, state: &TrainingState) {
+        let Some(trained) = state.trained else {
+            return;
+        };
+        let by = ByQuery {
+            query: query.to_owned(),
+        };
+        let version = i64::try_from(state.version).unwrap_or(i64::MAX);
+        self.model_version.get_or_create(&by).set(version);
+        self.model_trained
+            .get_or_create(&by)
+            .set(trained.as_secs_f64());
+        let drifted = i64::try_from(state.drifted()).unwrap_or(i64::MAX);
+        self.drifted.get_or_create(&by).set(drifted);
+    }
+
+    pub(crate) fn reloaded(&self, ok: bool) {
+        let outcome = if ok { "ok" } else { "failed" };
+        self.reloads.get_or_create(&ByOutcome { outcome }).inc();
+        self.reload_worked.set(i64::from(ok));
     }
 
     pub(crate) fn took(&self, query: &str, stage: Stage, time: Duration) {

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use bongsu_alert::{Policy, Transition};
-use bongsu_core::{Alert, Labels, Timestamp, format_duration};
+use bongsu_core::{Alert, Labels, Series, Timestamp, format_duration};
 
-use crate::config::QueryConfig;
-use crate::judge::{Judge, Judged};
-use crate::server::QueryView;
+use crate::config::{MaintenanceConfig, QueryConfig};
+use crate::judge::{Grid, Judge, Judged};
+use crate::maintenance::{Closed, Maintenance};
+use crate::server::{ModelView, QueryView};
 use crate::state::{EngineState, QueryState};
+use crate::training::{Reason, Training};
 use crate::{Error, Observer, sinks};
 
 /// The first wait before a failed query is tried again; it doubles up to [`LONGEST_RETRY`].
@@ -27,15 +29,44 @@ pub(crate) struct Query {
     last_problem: Option<String>,
     /// Whether a fetch is under way.
     pub(crate) fetching: bool,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) training: Option<Training>,
+    /// A training that was asked for.
+    pub(crate) requested: bool,
+    /// What came since a training began that is under way; `None` while there is none.
+    pub(crate) meanwhile: Option<Vec<Arrived>>,
+    /// Why the latest training gave nothing.
+    pub(crate) training_problem: Option<String>,
+    /// The versions of trained detectors that are kept.
+    pub(crate) kept: Vec<u64>,
+}
+
+/// Data that were judged.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) grid: Grid,
+    pub(crate) series: Vec<Series>,
+    pub(crate) closed: Closed,
+    pub(crate) complete: bool,
 }
 
 impl Query {
-    pub(crate) fn new(config: QueryConfig, max_series: usize) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: QueryConfig,
+        max_series: usize,
+        maintenance: &[MaintenanceConfig],
+    ) -> Result<Self, Error> {
         let at = |e: &dyn std::fmt::Display| Error::config(format!("query `{}`: {e}", config.name));
         let policy = sinks::policy(&config.alert).map_err(|e| at(&e))?;
         Ok(Self {
             judge: Judge::new(&config, max_series).map_err(|e| at(&e))?,
             policy,
+            maintenance: Maintenance::new(maintenance, &config.name)?,
+            training: Training::new(&config).map_err(|e| at(&e))?,
+            requested: false,
+            meanwhile: None,
+            training_problem: None,
+            kept: Vec::new(),
             config,
             failures: 0,
             retry_at: None,
@@ -45,7 +76,7 @@ impl Query {
     }
 
     /// What the series' states depend on; when it changes they start afresh.
-    fn signature(&self) -> String {
+    pub(crate) fn signature(&self) -> String {
         let parameters: Vec<String> = self
             .config
             .parameter_texts()
@@ -66,11 +97,15 @@ impl Query {
         &mut self,
         quality: &bongsu_prometheus::Quality,
         judged: &Judged,
+        maintenance: Option<&Error>,
         observer: &mut dyn Observer,
     ) {
         self.failures = 0;
         self.retry_at = None;
         let mut problems = data_problems(quality);
+        if let Some(error) = maintenance {
+            problems.push(format!("judged without its maintenance windows: {error}"));
+        }
         if judged.refused_series > 0 {
             problems.push(format!(
                 "{} series beyond engine.max_series were refused",
@@ -95,7 +130,30 @@ impl Query {
             judged_until: state.cursor,
             failures: self.failures,
             problem: self.last_problem.clone(),
+            model: self.training.as_ref().map(|training| ModelView {
+                query: self.config.name.clone(),
+                version: state.training.version,
+                trained_until: state.training.trained,
+                next: training.next(&state.training),
+                in_training: self.meanwhile.is_some(),
+                drifted_series: state.training.drifted(),
+                problem: self.training_problem.clone(),
+                kept: self.kept.clone(),
+            }),
         }
+    }
+
+    /// Why its detectors are to be trained now, when they are.
+    pub(crate) fn training_due(&self, state: &QueryState) -> Option<Reason> {
+        let training = self.training.as_ref()?;
+        let now = state.cursor?;
+        if self.meanwhile.is_some() || state.history_until.is_some() {
+            return None;
+        }
+        if self.requested {
+            return Some(Reason::Request);
+        }
+        training.due(&state.training, now, state.series.len())
     }
 
     /// How long to wait after one more failure: it doubles with each.

@@ -41,6 +41,14 @@ impl Source {
         }
     }
 
+    /// A connection to a server; `None` for sources that are opened once.
+    pub(crate) fn connect(config: &SourceConfig) -> Result<Option<Self>, Error> {
+        match config {
+            SourceConfig::Prometheus { .. } => Ok(Some(Self::Live(client(config)?))),
+            SourceConfig::Csv { .. } | SourceConfig::Replay { .. } => Ok(None),
+        }
+    }
+
     /// A replay server on a free port of the loopback address, and a client of it.
     pub(crate) fn replay(
         recording: Arc<Recording>,
@@ -124,6 +132,11 @@ impl Source {
         if let Self::Replay { server, .. } = self {
             server.stop().await;
         }
+    }
+
+    /// Whether all of it is there from the start.
+    pub(crate) const fn is_fixed(&self) -> bool {
+        matches!(self, Self::Fixed(_))
     }
 
     /// Whether alerts of it carry the time of day rather than the time of the data.

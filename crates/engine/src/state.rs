@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::journal::Mark;
 use crate::judge::SeriesState;
+use crate::training::TrainingState;
 
 /// Everything that must survive a restart.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -35,6 +36,7 @@ pub(crate) struct QueryState {
     pub(crate) history_until: Option<Timestamp>,
     /// In order of their labels.
     pub(crate) series: Vec<SeriesState>,
+    pub(crate) training: TrainingState,
 }
 
 impl Snapshot for EngineState {

@@ -4,17 +4,21 @@
 //! variable, secrets may be `file:` references, and a profile overlays the base.
 
 mod load;
+mod maintenance;
 mod outputs;
 mod reference;
 mod scalars;
+mod training;
 mod types;
 mod validate;
 
 pub(crate) use load::nearest;
 pub use load::{load, parse};
+pub use maintenance::MaintenanceConfig;
 pub use outputs::{OutputConfig, RemoteWriteConfig, RemoteWriteVersion, ServerConfig};
 pub use reference::{reference_markdown, schema_json};
 pub use scalars::{SecretText, Span};
+pub use training::{DriftTrigger, ScheduleConfig, TrainingConfig, Watched};
 pub use types::{
     AlertPolicy, AuthConfig, Config, EngineSettings, ParameterValue, QueryConfig, SinkConfig,
     SourceConfig, StateConfig, TlsConfig,

@@ -64,19 +64,36 @@ pub enum RemoteWriteVersion {
     V2,
 }
 
-/// The service's own HTTP server: `/metrics`, `/-/healthy`, `/-/ready` and `/api/v1/...`. It has no
-/// access control and changes nothing.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+/// The service's own HTTP server: `/metrics`, `/-/healthy`, `/-/ready` and `/api/v1/...`. Everybody
+/// who reaches it may read; what changes something needs the token.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// The address to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// The bearer token of requests that change something; without it there are none.
+    pub token: Option<SecretText>,
+}
+
+impl ServerConfig {
+    /// Whether both are the same server.
+    pub(crate) fn are_same(a: &Option<Self>, b: &Option<Self>) -> bool {
+        let parts = |server: &Self| {
+            let token = server.token.as_ref();
+            (
+                server.listen,
+                token.map(|token| token.secret().expose().to_owned()),
+            )
+        };
+        a.as_ref().map(parts) == b.as_ref().map(parts)
+    }
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9469)),
+            token: None,
         }
     }
 }

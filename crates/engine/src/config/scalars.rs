@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use bongsu_core::{Secret, format_duration, parse_duration};
@@ -27,6 +28,12 @@ impl Span {
     #[must_use]
     pub fn millis(self) -> i64 {
         i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format_duration(self.0))
     }
 }
 
@@ -96,7 +103,7 @@ fn refused<T, E: serde::de::Error>(what: &str) -> Result<T, E> {
 impl<'de> Visitor<'de> for SecretVisitor {
     type Value = SecretText;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a secret text")
     }
 

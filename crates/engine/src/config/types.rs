@@ -5,7 +5,7 @@ use bongsu_core::{Direction, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{OutputConfig, SecretText, ServerConfig, Span};
+use super::{MaintenanceConfig, OutputConfig, SecretText, ServerConfig, Span, TrainingConfig};
 use crate::Error;
 
 /// The whole configuration of a service.
@@ -31,6 +31,9 @@ pub struct Config {
     /// The service's own HTTP server; without this section there is none.
     #[serde(default)]
     pub server: Option<ServerConfig>,
+    /// Times in which series neither alarm nor teach, for example deployments.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceConfig>,
 }
 
 /// Where the data come from.
@@ -171,6 +174,10 @@ pub struct QueryConfig {
     /// A series that stays away for this long is forgotten.
     #[serde(default = "default_forget_after")]
     pub forget_after: Span,
+    /// Training on history, beside the judging; without this section detectors only learn as they
+    /// judge.
+    #[serde(default)]
+    pub training: Option<TrainingConfig>,
 }
 
 /// A parameter's value as it may be written in a configuration.
@@ -282,6 +289,8 @@ pub struct EngineSettings {
     pub max_catch_up: Span,
     /// The most series that one query may bring; more are refused and counted.
     pub max_series: usize,
+    /// Threads that train detectors beside the judging.
+    pub training_threads: usize,
 }
 
 impl Default for EngineSettings {
@@ -289,6 +298,7 @@ impl Default for EngineSettings {
         Self {
             max_catch_up: Span::from_secs(24 * 3_600),
             max_series: 20_000,
+            training_threads: 1,
         }
     }
 }
@@ -365,6 +375,21 @@ fn default_resend() -> Span {
     Span::from_secs(60)
 }
 
+impl SourceConfig {
+    /// Whether a running service can go over from this source to `other`: from server to server,
+    /// which it asks anew each time. Files and recordings stay as they are.
+    pub(crate) fn may_become(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Prometheus { .. }, Self::Prometheus { .. }) => true,
+            (Self::Csv { path: a }, Self::Csv { path: b }) => a == b,
+            (Self::Replay { path: a, speed: x }, Self::Replay { path: b, speed: y }) => {
+                a == b && x == y
+            }
+            _ => false,
+        }
+    }
+}
+
 impl QueryConfig {
     /// A query with everything else at its default.
     #[must_use]
@@ -385,6 +410,7 @@ impl QueryConfig {
             alert: AlertPolicy::default(),
             absent_after: default_absent_after(),
             forget_after: default_forget_after(),
+            training: None,
         }
     }
 

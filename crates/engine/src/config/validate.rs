@@ -1,4 +1,5 @@
 use super::{AlertPolicy, Config, QueryConfig, SinkConfig, SourceConfig, Span};
+use crate::maintenance::Maintenance;
 use crate::{Error, registry, sinks, source};
 
 impl Config {
@@ -25,6 +26,17 @@ impl Config {
                 return Err(at(&format!("name: `{}` is taken", query.name)));
             }
         }
+        for query in &self.queries {
+            Maintenance::new(&self.maintenance, &query.name)?;
+        }
+        let known = |name: &&String| self.queries.iter().any(|query| query.name == **name);
+        for (i, window) in self.maintenance.iter().enumerate() {
+            if let Some(unknown) = window.queries.iter().find(|name| !known(name)) {
+                return Err(Error::config(format!(
+                    "maintenance[{i}].queries: there is no query `{unknown}`"
+                )));
+            }
+        }
         for (i, sink) in self.sinks.iter().enumerate() {
             check_sink(sink).map_err(|e| Error::config(format!("sinks[{i}].{e}")))?;
         }
@@ -34,6 +46,12 @@ impl Config {
             for name in write.labels.keys() {
                 check_label("output.remote_write.labels", name)?;
             }
+        }
+        if !(1..=1_024).contains(&self.engine.training_threads) {
+            return Err(Error::config(format!(
+                "engine.training_threads is {}, but must be 1 to 1024",
+                self.engine.training_threads
+            )));
         }
         if self.engine.max_series == 0 {
             return Err(Error::config(
@@ -73,6 +91,10 @@ impl QueryConfig {
         registry::find(&self.detector).map_err(|e| wrong("detector", &e))?;
         registry::build(&self.detector, &self.parameter_texts())
             .map_err(|e| wrong("parameters", &e))?;
+        if let Some(training) = &self.training {
+            let at = |e| Error::config(format!("training.{e} (query `{}`)", self.name));
+            training.validate(self).map_err(at)?;
+        }
         check_alert(&self.alert)
     }
 }

@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use bongsu_alert::Transition;
 use bongsu_core::{Alert, format_duration};
-use bongsu_prometheus::Answer;
 use tokio::task::JoinError;
 
 use super::Engine;
-use super::jobs::{Fetched, Job};
+use super::jobs::{Data, Fetched, Job};
 use crate::Error;
 use crate::journal::verdict_row;
 use crate::judge::Judged;
 use crate::metrics::Stage;
 use crate::observe::Observer as _;
+use crate::query::Arrived;
 
 /// So many moments the missing part of an answer is waited for, while the others go on.
 const PATIENCE_WITH_PARTS: i64 = 20;
@@ -33,7 +33,7 @@ impl Engine {
                 query.fetching = false;
             }
             match answer {
-                Ok(answer) => self.take_in(job, answer).await,
+                Ok(data) => self.take_in(job, data).await,
                 Err(error) => self.query_failed(job.query, &error),
             }
         }
@@ -47,7 +47,7 @@ impl Engine {
         }
     }
 
-    async fn take_in(&mut self, job: Job, answer: Answer) {
+    async fn take_in(&mut self, job: Job, data: Data) {
         let (Some(query), Some(state)) = (
             self.queries.get_mut(job.query),
             self.state.queries.get_mut(job.query),
@@ -62,13 +62,22 @@ impl Engine {
             tracing::warn!(query = %query.config.name, "{message}");
             self.observer.problem(&query.config.name, &message);
         }
-        let judge = query.judge.clone();
+        let mut judge = query.judge.clone();
         let begun = Instant::now();
         let mut known = std::mem::take(&mut state.series);
-        let quality = answer.quality;
+        let (quality, series) = (data.answer.quality, data.answer.series);
         let (complete, in_history) = (!quality.partial, job.history_until.is_some());
+        if let Some(meanwhile) = &mut query.meanwhile {
+            meanwhile.push(Arrived {
+                grid: job.grid,
+                series: series.clone(),
+                closed: data.closed.clone(),
+                complete,
+            });
+        }
+        judge.closed = data.closed;
         let judged = tokio::task::spawn_blocking(move || {
-            let judged = judge.judge(&mut known, answer.series, job.grid, complete, in_history);
+            let judged = judge.judge(&mut known, series, job.grid, complete, in_history);
             (known, judged)
         });
         let (known, judged) = match judged.await {
@@ -80,7 +89,12 @@ impl Engine {
         self.metrics.took(name, Stage::Judge, begun.elapsed());
         self.metrics
             .succeeded(name, &quality, &judged, state.series.len());
-        query.succeeded(&quality, &judged, &mut self.observer);
+        query.succeeded(&quality, &judged, data.problem.as_ref(), &mut self.observer);
+        if let Some(training) = &query.training {
+            state
+                .training
+                .observe(&judged, training.config.window.millis());
+        }
         if complete {
             state.cursor = Some(job.grid.to);
         } else {

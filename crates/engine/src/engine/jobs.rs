@@ -9,6 +9,7 @@ use bongsu_prometheus::{Answer, Range};
 use super::Engine;
 use crate::Error;
 use crate::judge::Grid;
+use crate::maintenance::{Closed, Maintenance};
 use crate::metrics::Stage;
 use crate::query::Query;
 use crate::source::Source;
@@ -36,7 +37,16 @@ pub(super) struct Job {
 }
 
 /// Data that were fetched and not yet judged.
-pub(super) type Fetched = (Job, Result<Answer, Error>);
+pub(super) type Fetched = (Job, Result<Data, Error>);
+
+/// What a query and its maintenance windows answered.
+#[derive(Debug)]
+pub(super) struct Data {
+    pub(super) answer: Answer,
+    pub(super) closed: Closed,
+    /// Why an expression of maintenance did not answer: the data are judged as if there were none.
+    pub(super) problem: Option<Error>,
+}
 
 impl Engine {
     /// Starts to fetch what is due at `now`, each query on its own: a slow one holds up no other.
@@ -61,11 +71,18 @@ impl Engine {
                 step_ms: query.judge.step,
             };
             let (metrics, name) = (self.metrics.clone(), query.config.name.clone());
+            let maintenance = query.maintenance.clone();
             self.fetching.spawn(async move {
                 let begun = Instant::now();
                 let answer = source.fetch(&expr, &range).await;
+                let (closed, problem) = closed(&source, &maintenance, &range).await;
                 metrics.took(&name, Stage::Fetch, begun.elapsed());
-                (job, answer)
+                let data = answer.map(|answer| Data {
+                    answer,
+                    closed,
+                    problem,
+                });
+                (job, data)
             });
         }
     }
@@ -134,6 +151,31 @@ impl Engine {
             .unwrap_or(LONGEST_SLEEP)
             .clamp(Duration::from_millis(1), LONGEST_SLEEP)
     }
+}
+
+/// The maintenance windows that touch `range`; where an expression does not answer, those of the
+/// others, and why.
+pub(super) async fn closed(
+    source: &Source,
+    maintenance: &Maintenance,
+    range: &Range,
+) -> (Closed, Option<Error>) {
+    let mut answers = Vec::new();
+    let mut problem = None;
+    for expr in maintenance.exprs() {
+        match source.fetch(expr, range).await {
+            Ok(answer) => answers.push(answer.series),
+            Err(error) => {
+                answers.push(Vec::new());
+                problem = Some(error);
+            }
+        }
+    }
+    let grid = Grid {
+        from: range.start,
+        to: range.end,
+    };
+    (maintenance.closed(grid, range.step_ms, &answers), problem)
 }
 
 /// Refuses a step so short that a file has absurdly many moments.

@@ -1,7 +1,10 @@
+mod control;
 mod intake;
 mod jobs;
+mod reload;
+mod training;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,21 +12,25 @@ use std::time::{Duration, Instant};
 use bongsu_alert::{Delivery, Dispatcher};
 use bongsu_core::{Alert, Timestamp};
 use serde::Serialize;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ServerConfig};
-use crate::courier::Courier;
+use crate::courier::{Courier, tell_unclaimed};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::observe::Watch;
 use crate::query::{Query, adopt};
-use crate::server::{Server, Shared};
+use crate::server::{Served, Server, Shared};
 use crate::source::{Source, wall_clock};
 use crate::state::{EngineState, Store};
 use crate::write_back::WriteBack;
 
 use crate::{Collector, Error, Observer, report, sinks};
+use control::Command;
+pub use control::Control;
 use jobs::{Fetched, check_span};
+use training::{Trained, Trainer};
 
 /// How long a stopping engine waits for its sinks; what they did not take is kept in the state.
 const PARTING_PATIENCE: Duration = Duration::from_secs(5);
@@ -74,8 +81,15 @@ pub struct Engine {
     journal: Option<Journal>,
     /// Rows that the journal could not take yet.
     unwritten: String,
+    training: JoinSet<Trained>,
+    trainer: Trainer,
     courier: Courier,
     observer: Watch,
+    /// As it was given, but for what is built from it.
+    config: Config,
+    options: Options,
+    control: Control,
+    commands: mpsc::Receiver<Command>,
     settings: Settings,
     totals: Totals,
     last_save: Option<Instant>,
@@ -91,6 +105,18 @@ struct Settings {
     anomalous_only: bool,
     max_catch_up: i64,
     save_every: Duration,
+}
+
+impl Settings {
+    fn new(config: &Config, options: Options) -> Self {
+        let report = config.output.report.clone();
+        Self {
+            report: report.filter(|_| !options.dry_run),
+            anomalous_only: config.output.anomalous_only,
+            max_catch_up: config.engine.max_catch_up.millis(),
+            save_every: config.state.save_every.duration(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -124,7 +150,7 @@ impl Engine {
         options: Options,
         observer: Box<dyn Observer>,
     ) -> Result<Self, Error> {
-        let keeps = |_: &_| !options.dry_run;
+        let keeps = |_: &&Path| !options.dry_run;
         let store = config
             .state
             .directory
@@ -150,18 +176,19 @@ impl Engine {
             sinks::build(&config.sinks)?
         };
         let unclaimed = dispatcher.restore(std::mem::take(&mut state.pending));
-        for (sink, alerts) in unclaimed.queues() {
-            tracing::warn!(
-                sink,
-                alerts = alerts.len(),
-                "undelivered alerts of a sink that is not configured any more are dropped"
-            );
-        }
-        let queries = config
+        tell_unclaimed(&unclaimed);
+        let mut queries = config
             .queries
-            .into_iter()
-            .map(|query| Query::new(query, config.engine.max_series))
+            .iter()
+            .map(|query| Query::new(query.clone(), config.engine.max_series, &config.maintenance))
             .collect::<Result<Vec<_>, _>>()?;
+        let directory = config.state.directory.as_deref().filter(keeps);
+        let trainer = Trainer::new(
+            config.engine.training_threads,
+            directory.map(Path::to_path_buf),
+        )?;
+        queries.iter_mut().for_each(|query| trainer.look(query));
+        let (control, commands) = Control::new();
         for query in &queries {
             check_span(&source, query)?;
         }
@@ -173,12 +200,24 @@ impl Engine {
         let write_back = write_back.map(WriteBack::start).transpose()?;
         let (metrics, registry) = Metrics::new();
         let view = Shared::new();
-        let serve = |server: ServerConfig| {
-            Server::start(server.listen, view.clone(), metrics.clone(), registry)
+        let serve = |server: &ServerConfig| {
+            let served = Served {
+                view: view.clone(),
+                metrics: metrics.clone(),
+                registry: Arc::new(registry),
+                control: control.clone(),
+                token: server.token.as_ref().map(|token| token.secret().clone()),
+            };
+            Server::start(server.listen, served)
         };
-        let server = config.server.map(serve).transpose()?;
+        let server = config.server.as_ref().map(serve).transpose()?;
         let mut news = std::mem::take(&mut state.news);
         news.extend(adopt(&mut state, &queries));
+        for (query, state) in queries.iter().zip(&mut state.queries) {
+            if let Some(training) = &query.training {
+                training.resume(&mut state.training, source.now());
+            }
+        }
         let mut engine = Self {
             queries,
             source: Arc::new(source),
@@ -192,12 +231,13 @@ impl Engine {
                 caller: observer,
                 collector: config.output.report.is_some().then(Collector::default),
             },
-            settings: Settings {
-                report: config.output.report.filter(|_| !options.dry_run),
-                anomalous_only: config.output.anomalous_only,
-                max_catch_up: config.engine.max_catch_up.millis(),
-                save_every: config.state.save_every.duration(),
-            },
+            settings: Settings::new(&config, options),
+            training: JoinSet::new(),
+            trainer,
+            config,
+            options,
+            control,
+            commands,
             totals: Totals::default(),
             last_save: None,
             metrics,
@@ -245,10 +285,20 @@ impl Engine {
         let now = self.source.now();
         loop {
             self.start_fetching(now);
-            let Some(fetched) = self.fetching.join_next().await else {
+            let fetched = self.fetching.join_next().await;
+            let ended = fetched.is_none();
+            if let Some(fetched) = fetched {
+                self.apply(vec![fetched]).await;
+            }
+            self.obey_all();
+            while self.start_training() {
+                if let Some(trained) = self.training.join_next().await {
+                    self.finish_training(trained).await;
+                }
+            }
+            if ended {
                 break;
-            };
-            self.apply(vec![fetched]).await;
+            }
         }
         self.finish(ONCE_PATIENCE).await
     }
@@ -262,8 +312,13 @@ impl Engine {
         let (end, patience) = loop {
             // Seen before the fetch, so that the last fetch reaches the end of the data.
             let ended = self.source.ended();
-            self.start_fetching(self.source.now());
-            if ended && self.fetching.is_empty() {
+            self.obey_all();
+            let in_training = self.start_training() || !self.training.is_empty();
+            // A file waits for its detectors as time would, so that its story is always the same.
+            if !in_training || !self.source.is_fixed() {
+                self.start_fetching(self.source.now());
+            }
+            if ended && self.fetching.is_empty() && !in_training {
                 break (End::NoMoreData, ONCE_PATIENCE);
             }
             self.courier.leave(self.alert_time(), &self.state.lifecycle);
@@ -280,11 +335,14 @@ impl Engine {
                     }
                     self.apply(all).await;
                 }
+                Some(trained) = self.training.join_next() => self.finish_training(trained).await,
+                Some(command) = self.commands.recv() => self.obey(command),
                 () = tokio::time::sleep(pause) => {}
             }
         };
         // Fetching changes nothing, so it may be broken off.
         self.fetching.shutdown().await;
+        self.training.shutdown().await;
         self.finish(patience).await?;
         Ok(end)
     }
@@ -312,6 +370,9 @@ impl Engine {
         let firing: Vec<Alert> = self.active().cloned().collect();
         self.metrics
             .set_levels(firing.len(), self.unwritten.len(), written.as_ref());
+        for (query, state) in self.queries.iter().zip(&self.state.queries) {
+            self.metrics.at_work(&query.config.name, &state.training);
+        }
         if self.server.is_none() {
             return;
         }

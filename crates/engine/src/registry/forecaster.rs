@@ -130,6 +130,23 @@ impl ForecasterStream {
     }
 }
 
+impl ForecasterStream {
+    /// Fits once, on the newest of `values` at `times` that fit into the window.
+    pub(super) fn fit_on(&mut self, times: &[Timestamp], values: &[f64]) -> CoreResult<()> {
+        self.reset();
+        let kept = self.stream.fit_first_after(times.len());
+        let from = times.len().saturating_sub(kept);
+        for (time, value) in times.iter().zip(values).skip(from) {
+            self.set_time(*time);
+            self.learn(&[*value])?;
+        }
+        match self.stream.failure() {
+            Some(failure) => Err(CoreError::input(failure)),
+            None => Ok(()),
+        }
+    }
+}
+
 fn plan<'a>(model: &str, parameters: &'a BTreeMap<String, String>) -> CoreResult<ForecastPlan<'a>> {
     ForecastPlan::new(model, parameters).map_err(|e| said(&e))
 }

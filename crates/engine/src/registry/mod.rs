@@ -101,6 +101,13 @@ impl DetectorSpec {
         }
     }
 
+    /// Whether points further apart than those that it judges teach it the same: it is fitted on
+    /// many rows, whose order means nothing to it.
+    pub(crate) const fn takes_any_step(&self) -> bool {
+        let fitted = matches!(self.method, Method::Batch(_) | Method::Network(_));
+        fitted && !self.input.is_sequence()
+    }
+
     /// Whether `detect` fits it on all rows rather than on a moving window.
     fn is_for_all_rows(&self, parameters: &Parameters<'_>) -> bool {
         match self.method {

@@ -12,6 +12,9 @@ use super::{DetectorSpec, Input, Method, Parameters};
 use crate::consecutive::Consecutive;
 use crate::fitted::Fitted;
 
+/// The most points that are fitted on.
+const MOST_POINTS: usize = 1 << 20;
+
 /// A detector that must be fitted on many rows, made to judge and learn point by point: it is
 /// fitted again and again on the latest points.
 ///
@@ -94,8 +97,8 @@ impl Refitted {
             ("min_points", self.min_points, 8),
         ];
         for (name, value, least) in sizes {
-            if !(least..=1 << 20).contains(&value) {
-                let domain = format!("{least} to {}", 1 << 20);
+            if !(least..=MOST_POINTS).contains(&value) {
+                let domain = format!("{least} to {MOST_POINTS}");
                 return Err(CoreError::parameter(name, value, domain));
             }
         }
@@ -215,6 +218,25 @@ impl Refitted {
         })
     }
 
+    /// Fits on all of `values` at `times`, and again by itself only when as many have followed.
+    pub(super) fn fit_on(&mut self, times: &[Timestamp], values: &[f64]) -> CoreResult<()> {
+        self.reset();
+        if times.len() < self.first_fit() {
+            let needed = self.first_fit();
+            return Err(CoreError::not_enough_data("points", needed, times.len()));
+        }
+        self.history = self.history.max(times.len()).min(MOST_POINTS);
+        self.refit = self.history;
+        let from = times.len().saturating_sub(self.history);
+        self.times.extend(times.iter().skip(from));
+        self.points.extend(values.iter().skip(from));
+        (self.features, self.seen) = (1, times.len() as u64);
+        self.since_fit = Some(0);
+        let fitted = self.fit()?;
+        self.model = OnceLock::from(Some(Arc::new(fitted)));
+        Ok(())
+    }
+
     /// What the latest fit says of the features of `x`.
     pub(super) fn contributions(&self, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {
         self.check(x)?;
@@ -252,8 +274,15 @@ impl Refitted {
         match self.since_fit {
             None => self.times.len() >= self.first_fit(),
             Some(since) => {
-                let grown = (self.times.len() - since).min(self.history) / 10;
-                since >= self.refit.min(grown.max(1))
+                let fitted_on = self.times.len() - since;
+                // Early on a fit rests on few points.
+                let early = (fitted_on / 10).max(1);
+                since
+                    >= if fitted_on < self.history {
+                        self.refit.min(early)
+                    } else {
+                        self.refit
+                    }
             }
         }
     }

@@ -106,6 +106,26 @@ impl StreamState {
         }
     }
 
+    /// Makes it the detector of a metric whose past are `values` at `times`, oldest first: fitted
+    /// on all of them at once where it is fitted at all. The state must be fresh.
+    ///
+    /// # Errors
+    /// When there are too few values for a fit, or the method refuses them.
+    pub(crate) fn learn_past(&mut self, times: &[Timestamp], values: &[f64]) -> CoreResult<()> {
+        match self {
+            Self::Refitted(detector) => detector.fit_on(times, values),
+            Self::Trained(detector) => detector.train_on(times, values),
+            Self::Forecaster(detector) => detector.fit_on(times, values),
+            _ => {
+                for (time, value) in times.iter().zip(values) {
+                    self.set_time(*time);
+                    self.learn(&[*value])?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// The raw score of the next point, of detectors whose scores are calibrated by a bound that they
     /// were given.
     pub(crate) fn raw_score(&self, x: &[f64]) -> CoreResult<Option<Score>> {

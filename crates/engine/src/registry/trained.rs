@@ -159,6 +159,13 @@ impl Trained {
         })
     }
 
+    /// Trains on all of `values` at `times`, however long the history is to be otherwise.
+    pub(super) fn train_on(&mut self, times: &[Timestamp], values: &[f64]) -> CoreResult<()> {
+        self.phase = Phase::Judging(Box::new(self.trained(values, times)?));
+        self.seen = times.len() as u64;
+        Ok(())
+    }
+
     /// Trains when there are enough points; where that fails, again when there are more.
     fn train_when_due(&mut self) {
         let Phase::Gathering {

@@ -9,22 +9,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bongsu_core::{Alert, Verdict};
 use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 
-use super::view::{QueryView, Shared, View};
+use super::view::{ModelView, QueryView, View};
+use super::{Served, change};
 use crate::Totals;
-use crate::metrics::Metrics;
 
 /// The version of the JSON answers.
 const SCHEMA: u32 = 1;
-
-#[derive(Clone)]
-pub(super) struct Served {
-    pub(super) view: Shared,
-    pub(super) metrics: Metrics,
-    pub(super) registry: Arc<Registry>,
-}
 
 pub(super) fn router(served: Served) -> Router {
     Router::new()
@@ -35,6 +27,8 @@ pub(super) fn router(served: Served) -> Router {
         .route("/api/v1/queries", get(queries))
         .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/verdicts", get(verdicts))
+        .route("/api/v1/models", get(models))
+        .merge(change::router(served.clone()))
         .fallback(unknown)
         .with_state(served)
 }
@@ -71,7 +65,7 @@ struct Envelope<T> {
 }
 
 /// The answer to a request for JSON.
-fn json<T: Serialize>(data: T) -> Response {
+pub(super) fn json<T: Serialize>(data: T) -> Response {
     axum::Json(Envelope {
         schema: SCHEMA,
         data,
@@ -79,7 +73,7 @@ fn json<T: Serialize>(data: T) -> Response {
     .into_response()
 }
 
-fn refused(status: StatusCode, message: String) -> Response {
+pub(super) fn refused(status: StatusCode, message: String) -> Response {
     #[derive(Serialize)]
     struct Refusal {
         error: String,
@@ -89,7 +83,8 @@ fn refused(status: StatusCode, message: String) -> Response {
 
 async fn unknown() -> Response {
     let known = "/metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/queries, /api/v1/alerts, \
-                 /api/v1/verdicts";
+                 /api/v1/verdicts, /api/v1/models; and for POST: /api/v1/train, \
+                 /api/v1/models/rollback";
     refused(
         StatusCode::NOT_FOUND,
         format!("there is no such page; there are: {known}"),
@@ -141,6 +136,21 @@ async fn queries(State(served): State<Served>) -> Response {
     }
     json(Queries {
         queries: served.view.read(|view| view.queries.clone()),
+    })
+}
+
+/// The trained detectors at work.
+async fn models(State(served): State<Served>) -> Response {
+    #[derive(Serialize)]
+    struct Models {
+        models: Vec<ModelView>,
+    }
+    let models = |view: &View| {
+        let models = view.queries.iter().filter_map(|query| query.model.clone());
+        models.collect()
+    };
+    json(Models {
+        models: served.view.read(models),
     })
 }
 

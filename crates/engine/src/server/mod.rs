@@ -1,6 +1,7 @@
 //! The service's own HTTP server: what it does, and whether it does it.
 
 mod api;
+mod change;
 mod view;
 
 use std::net::{SocketAddr, TcpListener};
@@ -12,13 +13,26 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-pub(crate) use view::{QueryView, Shared};
+pub(crate) use view::{ModelView, QueryView, Shared};
 
-use crate::Error;
+use bongsu_core::Secret;
+
 use crate::metrics::Metrics;
+use crate::{Control, Error};
 
 /// How long a stopping server waits for requests that are being answered.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the server shows, and whom it tells.
+#[derive(Debug, Clone)]
+pub(crate) struct Served {
+    pub(crate) view: Shared,
+    pub(crate) metrics: Metrics,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) control: Control,
+    /// What a request that changes something must bring; without it there are none.
+    pub(crate) token: Option<Secret>,
+}
 
 /// A running server; it stops when it is dropped.
 #[derive(Debug)]
@@ -30,22 +44,13 @@ pub(crate) struct Server {
 
 impl Server {
     /// Listens on `addr`, inside a Tokio runtime.
-    pub(crate) fn start(
-        addr: SocketAddr,
-        view: Shared,
-        metrics: Metrics,
-        registry: Registry,
-    ) -> Result<Self, Error> {
+    pub(crate) fn start(addr: SocketAddr, served: Served) -> Result<Self, Error> {
         let failed = |e| Error::config(format!("server.listen: {addr}: {e}"));
         let listener = TcpListener::bind(addr).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-        let router = api::router(api::Served {
-            view,
-            metrics,
-            registry: Arc::new(registry),
-        });
+        let router = api::router(served);
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let serving = axum::serve(listener, router).with_graceful_shutdown(async {

@@ -40,6 +40,28 @@ pub(crate) struct QueryView {
     pub(crate) failures: u32,
     /// What is wrong, when something is.
     pub(crate) problem: Option<String>,
+    /// Its trained detectors; `null` where there is no training.
+    pub(crate) model: Option<ModelView>,
+}
+
+/// The trained detectors of a query.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ModelView {
+    pub(crate) query: String,
+    /// The version at work; 0 before the first.
+    pub(crate) version: u64,
+    /// The end of the data that it was trained on.
+    pub(crate) trained_until: Option<Timestamp>,
+    /// When the schedule asks for the next training.
+    pub(crate) next: Option<Timestamp>,
+    /// Whether one is under way.
+    pub(crate) in_training: bool,
+    /// Series that have drifted since.
+    pub(crate) drifted_series: usize,
+    /// Why the latest training gave nothing, when it did not.
+    pub(crate) problem: Option<String>,
+    /// The versions that are kept to go back to.
+    pub(crate) kept: Vec<u64>,
 }
 
 impl Shared {

@@ -99,6 +99,14 @@ impl ForecastStream {
         self.failure.as_deref()
     }
 
+    /// Puts the first fit off until there are `values`, or as many as the window holds: for a past
+    /// that is known at once. Gives the number of values that it waits for.
+    pub fn fit_first_after(&mut self, values: usize) -> usize {
+        let detector = &self.config.detector;
+        self.due = values.clamp(detector.initial, detector.window);
+        self.due
+    }
+
     /// Learns a value as [`StreamDetector::learn`] does; where it is time for a fit, `model` says of
     /// what, from the values that it will be fitted to (NaN where one is missing).
     ///

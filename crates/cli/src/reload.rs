@@ -1,0 +1,42 @@
+//! Following the configuration file of a running service.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bongsu::engine::Control;
+use bongsu::engine::config::load;
+
+use crate::signals::Hangups;
+
+/// How often the file is looked at.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Gives the configuration to the engine on SIGHUP, and when the file has changed, for ever.
+///
+/// The text is compared rather than the time of change: files that an orchestrator mounts are
+/// links that are exchanged.
+pub(crate) async fn follow(control: Control, path: PathBuf, profile: Option<String>) {
+    let mut hangups = match Hangups::install() {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP is not caught; the file is followed all the same");
+            Hangups::default()
+        }
+    };
+    let mut known = std::fs::read(&path).ok();
+    loop {
+        let asked = tokio::select! {
+            () = hangups.next() => true,
+            () = tokio::time::sleep(EVERY) => false,
+        };
+        let text = std::fs::read(&path).ok();
+        // A file that is gone for a moment is being replaced.
+        let changed = text.is_some() && text != known;
+        if !asked && !changed {
+            continue;
+        }
+        known = text;
+        // The engine says in the log and in its metrics what came of it.
+        let _ = control.reload(load(&path, profile.as_deref())).await;
+    }
+}

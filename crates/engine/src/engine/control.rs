@@ -1,0 +1,117 @@
+//! What a running engine can be told.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Engine;
+use crate::Error;
+use crate::config::Config;
+
+/// So many commands wait at most.
+const QUEUE: usize = 16;
+
+/// A handle to tell a running [`Engine`] something. Clones speak to the same engine.
+#[derive(Debug, Clone)]
+pub struct Control {
+    commands: mpsc::Sender<Command>,
+}
+
+/// What an engine is told, and where it answers.
+#[derive(Debug)]
+pub(super) enum Command {
+    Reload(
+        Box<Result<Config, Error>>,
+        oneshot::Sender<Result<(), Error>>,
+    ),
+    Train(Option<String>, oneshot::Sender<Result<Vec<String>, Error>>),
+    RollBack(String, u64, oneshot::Sender<Result<usize, Error>>),
+}
+
+impl Control {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Command>) {
+        let (commands, received) = mpsc::channel(QUEUE);
+        (Self { commands }, received)
+    }
+
+    /// Exchanges the configuration; `config` is what reading it gave, so that a failure is visible
+    /// in the log and in the metrics too. Queries that stay as they are keep what they have learned.
+    ///
+    /// # Errors
+    /// When reading failed, the configuration is not valid, or the engine has ended; the old
+    /// configuration then stays at work.
+    pub async fn reload(&self, config: Result<Config, Error>) -> Result<(), Error> {
+        self.ask(|answer| Command::Reload(Box::new(config), answer))
+            .await
+    }
+
+    /// Asks for a training of `query`, or of all queries that are trained. Gives the names of the
+    /// queries that will be.
+    ///
+    /// # Errors
+    /// When there is no such query, it has no `training` section, or the engine has ended.
+    pub async fn train(&self, query: Option<String>) -> Result<Vec<String>, Error> {
+        self.ask(|answer| Command::Train(query, answer)).await
+    }
+
+    /// Puts the detectors of an earlier `version` of `query` to work again. Gives the number of
+    /// series whose detectors were exchanged.
+    ///
+    /// # Errors
+    /// When there is no such query or version, it was trained with another configuration, or the
+    /// engine has ended.
+    pub async fn roll_back(&self, query: String, version: u64) -> Result<usize, Error> {
+        self.ask(|answer| Command::RollBack(query, version, answer))
+            .await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<T, Error> {
+        let ended = || Error::state("the engine has ended");
+        let (answer, answered) = oneshot::channel();
+        self.commands
+            .send(command(answer))
+            .await
+            .map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+}
+
+impl Engine {
+    /// A handle to tell the engine something while it runs.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Does what it was told so far.
+    pub(super) fn obey_all(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.obey(command);
+        }
+    }
+
+    /// Does what it was told.
+    pub(super) fn obey(&mut self, command: Command) {
+        // Whoever asked may have gone; what was asked for is done.
+        match command {
+            Command::Reload(config, answer) => {
+                let outcome = config.and_then(|config| self.reload(config));
+                self.metrics.reloaded(outcome.is_ok());
+                match &outcome {
+                    Ok(()) => tracing::info!("the configuration was exchanged"),
+                    Err(error) => {
+                        tracing::error!(%error, "the new configuration is refused; the old one stays at work");
+                    }
+                }
+                let _ = answer.send(outcome);
+            }
+            Command::Train(query, answer) => {
+                let _ = answer.send(self.request_training(query.as_deref()));
+            }
+            Command::RollBack(query, version, answer) => {
+                let _ = answer.send(self.roll_back(&query, version));
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Exchanging the configuration of a running engine.
+
+use bongsu_alert::Dispatcher;
+
+use super::Engine;
+use super::jobs::check_span;
+use crate::Error;
+use crate::config::{Config, ServerConfig};
+use crate::query::{Query, adopt};
+use crate::sinks;
+use crate::source::Source;
+use crate::write_back::WriteBack;
+
+impl Engine {
+    /// Puts `config` to work: first everything that can fail is made, then all of it is exchanged.
+    ///
+    /// Where the source is not a server, it and what depends on it stay.
+    pub(super) fn reload(&mut self, config: Config) -> Result<(), Error> {
+        config.validate()?;
+        self.refuse_fixed(&config)?;
+        let source = Source::connect(&config.source)?;
+        let mut queries = config
+            .queries
+            .iter()
+            .map(|query| Query::new(query.clone(), config.engine.max_series, &config.maintenance))
+            .collect::<Result<Vec<_>, _>>()?;
+        for query in &queries {
+            check_span(source.as_ref().unwrap_or(&self.source), query)?;
+        }
+        queries
+            .iter_mut()
+            .for_each(|query| self.trainer.look(query));
+        let dispatcher = if self.options.dry_run {
+            Dispatcher::new()
+        } else {
+            sinks::build(&config.sinks)?
+        };
+        let write = config.output.remote_write.as_ref();
+        let write = write.filter(|_| !self.options.dry_run);
+        let write_back = write.map(WriteBack::start).transpose()?;
+
+        self.fetching.abort_all();
+        self.training.abort_all();
+        if let Some(source) = source {
+            self.source = source.into();
+        }
+        self.courier.exchange(dispatcher);
+        if let Some(old) = std::mem::replace(&mut self.write_back, write_back) {
+            tokio::spawn(async move { old.flush(super::PARTING_PATIENCE).await });
+        }
+        self.queries = queries;
+        let ended = adopt(&mut self.state, &self.queries);
+        self.courier.enqueue(ended);
+        self.settings = super::Settings::new(&config, self.options);
+        self.config = config;
+        Ok(())
+    }
+
+    /// What is opened once for the life of the process stays as it is.
+    fn refuse_fixed(&self, config: &Config) -> Result<(), Error> {
+        let old = &self.config;
+        let same = [
+            (
+                "state.directory",
+                old.state.directory == config.state.directory,
+            ),
+            (
+                "output.verdicts",
+                old.output.verdicts == config.output.verdicts,
+            ),
+            ("output.report", old.output.report == config.output.report),
+            (
+                "server",
+                ServerConfig::are_same(&old.server, &config.server),
+            ),
+            ("source", old.source.may_become(&config.source)),
+        ];
+        match same.iter().find(|(_, same)| !same) {
+            None => Ok(()),
+            Some((key, _)) => Err(Error::config(format!(
+                "{key} cannot change while the service runs; restart it"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Training detectors beside the judging, and exchanging them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bongsu_core::{Series, Timestamp};
+use bongsu_prometheus::Range;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::task::JoinError;
+
+use super::Engine;
+use super::jobs::closed;
+use crate::Error;
+use crate::judge::Grid;
+use crate::maintenance::Maintenance;
+use crate::metrics::TrainingOutcome;
+use crate::observe::Observer as _;
+use crate::query::{Arrived, Query};
+use crate::source::Source;
+use crate::training::{Candidate, ModelVersion, Reason, Task, Versions};
+
+/// More points of all series together are not learned at once.
+const MOST_POINTS: i64 = 100_000_000;
+
+/// A training that is under way, or waits to be taken over.
+#[derive(Debug)]
+pub(super) struct Trained {
+    query: usize,
+    /// Which query it was: the configuration may change meanwhile.
+    signature: String,
+    reason: Reason,
+    from: Timestamp,
+    to: Timestamp,
+    took: Duration,
+    outcome: Result<Candidate, Error>,
+}
+
+/// What trains: threads of its own, so that judging does not wait.
+#[derive(Debug)]
+pub(super) struct Trainer {
+    pool: Arc<ThreadPool>,
+    /// The directory of the state.
+    state: Option<PathBuf>,
+}
+
+impl Trainer {
+    pub(super) fn new(threads: usize, state: Option<PathBuf>) -> Result<Self, Error> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .thread_name(|i| format!("bongsu-train-{i}"))
+            .build()
+            .map_err(|e| Error::config(format!("engine.training_threads: {e}")))?;
+        Ok(Self {
+            pool: Arc::new(pool),
+            state,
+        })
+    }
+
+    /// Notes which versions of `query` are kept.
+    pub(super) fn look(&self, query: &mut Query) {
+        let keep = query.training.as_ref().map(|training| training.config.keep);
+        let versions = keep.and_then(|keep| self.versions(&query.config.name, keep));
+        query.kept = versions
+            .map(|versions| versions.numbers())
+            .unwrap_or_default();
+    }
+
+    fn versions(&self, query: &str, keep: usize) -> Option<Versions> {
+        let state = self.state.as_deref()?;
+        Some(Versions::new(state, query, keep))
+    }
+}
+
+impl Engine {
+    /// Begins the next training that is due, when none is under way; whether it did.
+    pub(super) fn start_training(&mut self) -> bool {
+        if !self.training.is_empty() {
+            return false;
+        }
+        let states = self.queries.iter_mut().zip(&self.state.queries).enumerate();
+        for (index, (query, state)) in states {
+            let (Some(reason), Some(to), Some(training)) =
+                (query.training_due(state), state.cursor, &query.training)
+            else {
+                continue;
+            };
+            let drifted = training.drifted_at(&state.training, state.series.len());
+            let since = drifted.filter(|_| reason == Reason::Drift);
+            let task = Task::new(query.judge.clone(), training.config.clone(), since, to);
+            let steps = task.learn.to.millis_since(task.learn.from) / task.step() + 1;
+            let series = i64::try_from(state.series.len()).unwrap_or(i64::MAX);
+            query.requested = false;
+            query.meanwhile = Some(Vec::new());
+            let (source, pool) = (Arc::clone(&self.source), Arc::clone(&self.trainer.pool));
+            let (expr, maintenance) = (query.config.expr.clone(), query.maintenance.clone());
+            let signature = query.signature();
+            let name = query.config.name.clone();
+            tracing::info!(query = %name, %reason, series, "training begins");
+            self.training.spawn(async move {
+                let begun = Instant::now();
+                let from = task.learn.from;
+                let outcome = if steps.saturating_mul(series) > MOST_POINTS {
+                    Err(Error::source(format!(
+                        "training.window has {} points of all series together, more than \
+                         {MOST_POINTS}; a shorter window or a longer step may help",
+                        steps.saturating_mul(series)
+                    )))
+                } else {
+                    train(&source, &expr, &maintenance, task, pool).await
+                };
+                Trained {
+                    query: index,
+                    signature,
+                    reason,
+                    from,
+                    to,
+                    took: begun.elapsed(),
+                    outcome,
+                }
+            });
+            return true;
+        }
+        false
+    }
+
+    /// Takes over what a training gave.
+    pub(super) async fn finish_training(&mut self, trained: Result<Trained, JoinError>) {
+        let trained = match trained {
+            Ok(trained) => trained,
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return,
+            },
+        };
+        let Some(query) = self.queries.get_mut(trained.query) else {
+            return;
+        };
+        let meanwhile = query.meanwhile.take();
+        if query.signature() != trained.signature {
+            return;
+        }
+        let name = query.config.name.clone();
+        let (took, reason) = (trained.took, trained.reason);
+        let outcome = match trained.outcome {
+            Ok(ref candidate) => self.objection(trained.query, candidate).map_or(Ok(()), Err),
+            Err(ref error) => Err(error.to_string()),
+        };
+        let outcome = match (outcome, trained.outcome) {
+            (Ok(()), Ok(candidate)) => {
+                let meanwhile = meanwhile.unwrap_or_default();
+                let span = (trained.from, trained.to);
+                self.exchange(trained.query, candidate, meanwhile, reason, span)
+                    .await
+            }
+            (Err(why), Ok(_)) => Outcome::Refused(why),
+            (Err(why), Err(_)) => Outcome::Failed(why),
+            (Ok(()), Err(error)) => Outcome::Failed(error.to_string()),
+        };
+        let (kind, why) = match outcome {
+            Outcome::Exchanged => (TrainingOutcome::Exchanged, None),
+            Outcome::Refused(why) => (TrainingOutcome::Refused, Some(why)),
+            Outcome::Failed(why) => (TrainingOutcome::Failed, Some(why)),
+        };
+        self.metrics.trained(&name, reason, kind, took);
+        let (Some(query), Some(state)) = (
+            self.queries.get_mut(trained.query),
+            self.state.queries.get_mut(trained.query),
+        ) else {
+            return;
+        };
+        if let Some(why) = &why {
+            state.training.failed_at(trained.to);
+            if query.training_problem.as_ref() != Some(why) {
+                tracing::warn!(query = %name, %reason, "training gave nothing; the detectors at work stay: {why}");
+                self.observer
+                    .problem(&name, &format!("training gave nothing: {why}"));
+            }
+        }
+        query.training_problem = why;
+    }
+
+    fn objection(&self, index: usize, candidate: &Candidate) -> Option<String> {
+        let (query, state) = (self.queries.get(index)?, self.state.queries.get(index)?);
+        let training = query.training.as_ref()?;
+        let serving = state.training.tally_since(candidate.holdout.from);
+        candidate.objection(&training.config, &serving)
+    }
+
+    /// Puts new detectors to work, once they know what came meanwhile, and keeps them as a version.
+    async fn exchange(
+        &mut self,
+        index: usize,
+        mut candidate: Candidate,
+        meanwhile: Vec<Arrived>,
+        reason: Reason,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Outcome {
+        let (Some(query), Some(state)) = (
+            self.queries.get_mut(index),
+            self.state.queries.get_mut(index),
+        ) else {
+            return Outcome::Failed("the query is gone".to_owned());
+        };
+        let Some(training) = &query.training else {
+            return Outcome::Failed("the query is not trained any more".to_owned());
+        };
+        let mut judge = query.judge.clone();
+        let caught_up = tokio::task::spawn_blocking(move || {
+            for arrived in meanwhile {
+                judge.closed = arrived.closed;
+                let (series, grid) = (arrived.series, arrived.grid);
+                let _ = judge.judge(&mut candidate.series, series, grid, arrived.complete, false);
+            }
+            candidate
+        });
+        let candidate = match caught_up.await {
+            Ok(candidate) => candidate,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        let name = query.config.name.clone();
+        let versions = self.trainer.versions(&name, training.config.keep);
+        let newest = versions.as_ref().and_then(|v| v.numbers().pop());
+        let number = newest.unwrap_or(0).max(state.training.version) + 1;
+        let series = candidate.series.into_iter();
+        let version = ModelVersion {
+            version: number,
+            query: name.clone(),
+            detector: query.config.detector.clone(),
+            reason,
+            from,
+            to,
+            points: candidate.points,
+            alarm_rate: candidate.tally.alarm_rate().unwrap_or(0.0),
+            signature: query.signature(),
+            series: series.map(|state| (state.labels, state.detector)).collect(),
+        };
+        if let Some(versions) = versions {
+            if let Err(error) = versions.save(&version) {
+                tracing::error!(query = %name, %error, "the version is not kept to go back to");
+            }
+            query.kept = versions.numbers();
+        }
+        let exchanged = query.judge.exchange(&mut state.series, version.series);
+        state.training.exchanged(number, to);
+        tracing::info!(
+            query = %name, %reason, version = number, series = exchanged,
+            points = candidate.points, left_out = candidate.left_out.len(),
+            alarm_rate = version.alarm_rate, "new detectors are at work"
+        );
+        for why in candidate.left_out.iter().take(3) {
+            tracing::warn!(query = %name, "not trained: {why}");
+        }
+        Outcome::Exchanged
+    }
+
+    /// Asks for a training of `query`, or of all queries that are trained.
+    ///
+    /// # Errors
+    /// When there is no such query, or none that is trained.
+    pub(super) fn request_training(&mut self, query: Option<&str>) -> Result<Vec<String>, Error> {
+        let mut asked = Vec::new();
+        for own in &mut self.queries {
+            let name = &own.config.name;
+            if query.is_some_and(|query| query != name) {
+                continue;
+            }
+            if own.training.is_some() {
+                own.requested = true;
+                asked.push(name.clone());
+            } else if query.is_some() {
+                return Err(Error::config(format!(
+                    "query `{name}` has no `training` section"
+                )));
+            }
+        }
+        match (asked.is_empty(), query) {
+            (false, _) => Ok(asked),
+            (true, Some(query)) => Err(Error::config(format!("there is no query `{query}`"))),
+            (true, None) => Err(Error::config("no query has a `training` section")),
+        }
+    }
+
+    /// Puts the detectors of an earlier version to work again.
+    ///
+    /// # Errors
+    /// When there is no such query or version, or it is of another configuration.
+    pub(super) fn roll_back(&mut self, query: &str, number: u64) -> Result<usize, Error> {
+        let states = self.queries.iter().zip(&mut self.state.queries);
+        let mut named = states.filter(|(own, _)| own.config.name == query);
+        let Some((own, state)) = named.next() else {
+            return Err(Error::config(format!("there is no query `{query}`")));
+        };
+        let keep = own
+            .training
+            .as_ref()
+            .map_or(1, |training| training.config.keep);
+        let Some(versions) = self.trainer.versions(query, keep) else {
+            return Err(Error::config(
+                "without state.directory no versions are kept",
+            ));
+        };
+        let version = versions.load(number)?;
+        if version.signature != own.signature() {
+            return Err(Error::state(format!(
+                "version {number} was trained with another detector, expression, step or parameters"
+            )));
+        }
+        let at = state.cursor.unwrap_or(version.to);
+        let exchanged = own.judge.exchange(&mut state.series, version.series);
+        state.training.exchanged(number, at);
+        tracing::info!(
+            query,
+            version = number,
+            series = exchanged,
+            "an earlier version is at work"
+        );
+        Ok(exchanged)
+    }
+}
+
+/// What became of a training.
+enum Outcome {
+    Exchanged,
+    /// The new detectors are not good enough.
+    Refused(String),
+    /// There are no new detectors.
+    Failed(String),
+}
+
+/// Fetches the window and trains on it.
+async fn train(
+    source: &Source,
+    expr: &str,
+    maintenance: &Maintenance,
+    mut task: Task,
+    pool: Arc<ThreadPool>,
+) -> Result<Candidate, Error> {
+    let (past, _) = fetch(source, expr, task.learn, task.step()).await?;
+    let (holdout, range) = fetch(source, expr, task.holdout, task.judge.step).await?;
+    let whole = Range {
+        start: task.learn.from,
+        ..range
+    };
+    let (windows, problem) = closed(source, maintenance, &whole).await;
+    if let Some(error) = problem {
+        return Err(error);
+    }
+    task.judge.closed = windows;
+    let done = tokio::task::spawn_blocking(move || pool.install(|| task.run(past, holdout)));
+    match done.await {
+        Ok(candidate) => candidate,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+async fn fetch(
+    source: &Source,
+    expr: &str,
+    grid: Grid,
+    step_ms: i64,
+) -> Result<(Vec<Series>, Range), Error> {
+    let range = Range {
+        start: grid.from,
+        end: grid.to,
+        step_ms,
+    };
+    let answer = source.fetch(expr, &range).await?;
+    if answer.quality.partial {
+        return Err(Error::source(
+            "the answer is partial, which is not trained on",
+        ));
+    }
+    Ok((answer.series, range))
+}

@@ -1,0 +1,279 @@
+//! Detectors trained on history beside those at work, and exchanged when they have proved
+//! themselves.
+
+mod candidate;
+mod versions;
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use bongsu_core::{Timestamp, Verdict};
+use bongsu_stream::DriftMonitor;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use candidate::{Candidate, Task};
+pub(crate) use versions::{ModelVersion, Versions};
+
+use crate::Error;
+use crate::config::{DriftTrigger, QueryConfig, Span, TrainingConfig};
+use crate::judge::Judged;
+use crate::registry::drift;
+use crate::schedule::Schedule;
+
+/// After a training that gave nothing the next is tried when so many steps have passed; twice as
+/// many after each further one.
+const PATIENCE_STEPS: i64 = 20;
+const MOST_DOUBLINGS: u32 = 7;
+/// The most moments whose verdicts are counted for a comparison.
+const MOST_MOMENTS: usize = 20_000;
+
+/// Why detectors were trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    /// There were none yet.
+    First,
+    /// It was time.
+    Schedule,
+    /// The data have changed.
+    Drift,
+    /// Enough points were judged since.
+    Points,
+    /// Somebody asked for it.
+    Request,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "first",
+            Self::Schedule => "schedule",
+            Self::Drift => "drift",
+            Self::Points => "points",
+            Self::Request => "request",
+        })
+    }
+}
+
+/// When the detectors of a query are trained.
+#[derive(Debug, Clone)]
+pub(crate) struct Training {
+    pub(crate) config: TrainingConfig,
+    schedule: Option<Schedule>,
+    /// The distance between judged moments.
+    step: i64,
+}
+
+/// What is known of the training of a query between ticks.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub(crate) struct TrainingState {
+    /// The version at work; 0 before the first.
+    pub(crate) version: u64,
+    /// When it was trained.
+    pub(crate) trained: Option<Timestamp>,
+    /// From when on the schedule counts.
+    counted_from: Option<Timestamp>,
+    /// When a training gave nothing last, and how many in a row.
+    failed: Option<Timestamp>,
+    failures: u32,
+    /// Points judged since.
+    points: u64,
+    /// When series have drifted since, each for the first time.
+    drifts: Vec<Timestamp>,
+    /// What those at work made of the latest moments.
+    recent: VecDeque<Outcome>,
+}
+
+/// What came of a moment.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+struct Outcome {
+    at: Timestamp,
+    tally: Tally,
+}
+
+/// Verdicts in numbers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// Points with a score.
+    pub(crate) judged: u64,
+    /// Anomalous ones.
+    pub(crate) anomalous: u64,
+    /// Points of which something was expected, and the sum of the distances from it.
+    expected: u64,
+    error: f64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, verdict: &Verdict) {
+        // Absence and the like are not the detector's finding.
+        let (Some(value), Some(_)) = (verdict.value, verdict.score) else {
+            return;
+        };
+        self.judged += 1;
+        self.anomalous += u64::from(verdict.anomalous);
+        if let Some(expected) = verdict.expected {
+            self.expected += 1;
+            self.error += (value - expected).abs();
+        }
+    }
+
+    fn join(mut self, other: &Self) -> Self {
+        self.judged += other.judged;
+        self.anomalous += other.anomalous;
+        self.expected += other.expected;
+        self.error += other.error;
+        self
+    }
+
+    /// The share of anomalous points.
+    pub(crate) fn alarm_rate(&self) -> Option<f64> {
+        (self.judged > 0).then(|| self.anomalous as f64 / self.judged as f64)
+    }
+
+    /// The mean distance of values from what was expected of them.
+    pub(crate) fn mean_error(&self) -> Option<f64> {
+        (self.expected > 0).then(|| self.error / self.expected as f64)
+    }
+}
+
+impl Training {
+    /// What `query` says of training; `None` when it says nothing.
+    pub(crate) fn new(query: &QueryConfig) -> Result<Option<Self>, Error> {
+        let Some(config) = query.training.clone() else {
+            return Ok(None);
+        };
+        let schedule = Schedule::new(&config.schedule, &query.name)?;
+        Ok(Some(Self {
+            step: query.step.millis(),
+            schedule,
+            config,
+        }))
+    }
+
+    /// Why it is time at `now`, the newest judged moment, when it is.
+    pub(crate) fn due(
+        &self,
+        state: &TrainingState,
+        now: Timestamp,
+        series: usize,
+    ) -> Option<Reason> {
+        if series == 0 {
+            return None;
+        }
+        let patience = PATIENCE_STEPS << state.failures.saturating_sub(1).min(MOST_DOUBLINGS);
+        let rest = self.step.saturating_mul(patience);
+        if state
+            .failed
+            .is_some_and(|failed| now.millis_since(failed) < rest)
+        {
+            return None;
+        }
+        let Some(trained) = state.trained else {
+            return Some(Reason::First);
+        };
+        let scheduled = self.next(state);
+        if scheduled.is_some_and(|next| next <= now) {
+            return Some(Reason::Schedule);
+        }
+        if let Some(since) = self.drifted_at(state, series)
+            && self.is_settled(since, trained, now)
+        {
+            return Some(Reason::Drift);
+        }
+        let enough = |points| state.points >= points;
+        self.config
+            .after_points
+            .is_some_and(enough)
+            .then_some(Reason::Points)
+    }
+
+    /// When so many series had drifted that it counts, if they have.
+    pub(crate) fn drifted_at(&self, state: &TrainingState, series: usize) -> Option<Timestamp> {
+        let trigger = self.config.on_drift.as_ref()?;
+        let needed = (trigger.share * series as f64).ceil().max(1.0) as usize;
+        state.drifts.get(needed - 1).copied()
+    }
+
+    /// Whether there is enough to learn from since a drift, and those at work are old enough.
+    fn is_settled(&self, drifted: Timestamp, trained: Timestamp, now: Timestamp) -> bool {
+        let Some(trigger) = &self.config.on_drift else {
+            return false;
+        };
+        let step = self.config.step.map_or(self.step, Span::millis);
+        let points = self.config.min_points as f64 / (1.0 - self.config.holdout);
+        let least = (points * step as f64).ceil() as i64;
+        // The points on both borders, and those that are missing.
+        let least = least.saturating_add(2 * step).max(trigger.wait.millis());
+        now.millis_since(drifted) >= least && now.millis_since(trained) >= trigger.min_age.millis()
+    }
+
+    /// When the calendar asks for the next training.
+    pub(crate) fn next(&self, state: &TrainingState) -> Option<Timestamp> {
+        self.schedule.as_ref()?.next(state.counted_from?)
+    }
+
+    /// Brings the state in line with a start at `now`.
+    pub(crate) fn resume(&self, state: &mut TrainingState, now: Timestamp) {
+        if let (Some(schedule), Some(last)) = (&self.schedule, state.counted_from) {
+            state.counted_from = Some(schedule.since(last, now));
+        }
+    }
+}
+
+impl TrainingState {
+    /// Takes note of what those at work made of the latest moments.
+    pub(crate) fn observe(&mut self, judged: &Judged, span: i64) {
+        self.points += judged.verdicts.len() as u64;
+        self.drifts.extend(&judged.drifted);
+        for (_, verdict) in &judged.verdicts {
+            let at = verdict.timestamp;
+            match self.recent.back_mut() {
+                Some(last) if last.at == at => last.tally.add(verdict),
+                _ => {
+                    let mut tally = Tally::default();
+                    tally.add(verdict);
+                    self.recent.push_back(Outcome { at, tally });
+                }
+            }
+        }
+        let newest = self.recent.back().map_or(Timestamp::MIN, |last| last.at);
+        while self.recent.len() > MOST_MOMENTS
+            || (self.recent.front()).is_some_and(|first| newest.millis_since(first.at) > span)
+        {
+            self.recent.pop_front();
+        }
+    }
+
+    /// What those at work made of the moments from `from` on.
+    pub(crate) fn tally_since(&self, from: Timestamp) -> Tally {
+        let outcomes = self.recent.iter().filter(|outcome| outcome.at >= from);
+        outcomes.fold(Tally::default(), |sum, outcome| sum.join(&outcome.tally))
+    }
+
+    /// The series that have drifted since the last training.
+    pub(crate) const fn drifted(&self) -> usize {
+        self.drifts.len()
+    }
+
+    /// New detectors, trained at `at`, are at work as `version`.
+    pub(crate) fn exchanged(&mut self, version: u64, at: Timestamp) {
+        self.version = version;
+        self.trained = Some(at);
+        self.counted_from = Some(at);
+        (self.failed, self.failures) = (None, 0);
+        self.points = 0;
+        self.drifts.clear();
+    }
+
+    /// A training at `at` gave nothing.
+    pub(crate) fn failed_at(&mut self, at: Timestamp) {
+        self.failed = Some(at);
+        self.failures = self.failures.saturating_add(1);
+    }
+}
+
+/// What watches a series for drift.
+pub(crate) fn drift_monitor(trigger: &DriftTrigger) -> Result<DriftMonitor, Error> {
+    let method = drift::method(&trigger.detector, &trigger.parameter_texts())?;
+    Ok(DriftMonitor::new(method.build()?).min_points(trigger.cool_down))
+}

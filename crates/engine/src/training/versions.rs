@@ -1,0 +1,170 @@
+//! The versions of trained detectors that are kept to go back to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bongsu_core::{Labels, Result as CoreResult, Snapshot, Timestamp, snapshot};
+use serde::{Deserialize, Serialize};
+
+use super::Reason;
+use crate::Error;
+use crate::registry::StreamState;
+
+/// The detectors of a query as they were when they went to work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ModelVersion {
+    /// Counted from 1 for each query.
+    pub(crate) version: u64,
+    /// The query.
+    pub(crate) query: String,
+    /// The detector's name.
+    pub(crate) detector: String,
+    /// Why they were trained.
+    pub(crate) reason: Reason,
+    /// The window that was learned.
+    pub(crate) from: Timestamp,
+    /// Its end, holdout included.
+    pub(crate) to: Timestamp,
+    /// Points that were learned, of all series.
+    pub(crate) points: u64,
+    /// The share of anomalous points on the holdout.
+    pub(crate) alarm_rate: f64,
+    /// What the detectors are states of: another configuration does not take them back.
+    pub(crate) signature: String,
+    pub(crate) series: Vec<(Labels, StreamState)>,
+}
+
+impl Snapshot for ModelVersion {
+    const KIND: &'static str = "engine.model_version";
+    const VERSION: u16 = 1;
+
+    fn validate(&self) -> CoreResult<()> {
+        self.series
+            .iter()
+            .try_for_each(|(_, state)| state.validate())
+    }
+}
+
+/// The folder of the versions of one query.
+#[derive(Debug, Clone)]
+pub(crate) struct Versions {
+    folder: PathBuf,
+    keep: usize,
+}
+
+impl Versions {
+    /// Those of `query` below the directory of the state, of which `keep` are kept.
+    pub(crate) fn new(state: &Path, query: &str, keep: usize) -> Self {
+        Self {
+            folder: state.join("models").join(folder_name(query)),
+            keep,
+        }
+    }
+
+    /// The numbers that are there, ascending.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let number = |entry: fs::DirEntry| -> Option<u64> {
+            let name = entry.file_name().into_string().ok()?;
+            name.strip_suffix(".bngs")?.parse().ok()
+        };
+        let mut numbers: Vec<u64> = entries.filter_map(number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Writes a version and removes the oldest beyond those that are kept.
+    pub(crate) fn save(&self, version: &ModelVersion) -> Result<(), Error> {
+        let path = self.path(version.version);
+        let failed = |e: std::io::Error| Error::state(format!("{}: {e}", self.folder.display()));
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        snapshot::save(version, &path)?;
+        let numbers = self.numbers();
+        let surplus = numbers.len().saturating_sub(self.keep);
+        for number in numbers.into_iter().take(surplus) {
+            fs::remove_file(self.path(number)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a version.
+    pub(crate) fn load(&self, number: u64) -> Result<ModelVersion, Error> {
+        let path = self.path(number);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let known: Vec<String> = self.numbers().iter().map(u64::to_string).collect();
+                return Err(Error::state(format!(
+                    "there is no version {number}; there are: {}",
+                    known.join(", ")
+                )));
+            }
+            Err(e) => return Err(Error::state(format!("{}: {e}", path.display()))),
+        };
+        snapshot::from_bytes_capped(&bytes, u64::MAX)
+            .map_err(|e| Error::state(format!("{}: {e}", path.display())))
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:06}.bngs"))
+    }
+}
+
+/// A name of a folder that is the query's own: what is no letter, digit, `-` or `_` becomes its
+/// code between dots.
+fn folder_name(query: &str) -> String {
+    let mut name = String::with_capacity(query.len());
+    for c in query.chars() {
+        if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+            name.push(c);
+        } else {
+            name.push_str(&format!(".{:x}.", u32::from(c)));
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(number: u64) -> ModelVersion {
+        ModelVersion {
+            version: number,
+            query: "cpu".to_owned(),
+            detector: "ewma".to_owned(),
+            reason: Reason::First,
+            from: Timestamp::from_secs(0),
+            to: Timestamp::from_secs(60),
+            points: 100,
+            alarm_rate: 0.01,
+            signature: String::new(),
+            series: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_newest_versions_stay_and_others_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let versions = Versions::new(folder.path(), "cpu/all", 2);
+        assert!(versions.numbers().is_empty());
+        for number in 1..=4 {
+            versions.save(&version(number)).unwrap();
+        }
+        assert_eq!(versions.numbers(), [3, 4]);
+        assert_eq!(versions.load(3).unwrap().version, 3);
+        let error = versions.load(1).unwrap_err().to_string();
+        assert!(error.contains("no version 1; there are: 3, 4"), "{error}");
+        fs::write(folder.path().join("models/cpu.2f.all/000004.bngs"), b"BNGS").unwrap();
+        assert!(versions.load(4).is_err());
+    }
+
+    #[test]
+    fn different_queries_have_different_folders_inside_the_directory() {
+        let names = ["a/b", "a.b", "..", "a-b", "a.2f.b", "ä"].map(folder_name);
+        for (i, name) in names.iter().enumerate() {
+            assert!(!name.contains('/') && name != "..", "{name}");
+            assert!(!names[i + 1..].contains(name), "{name}");
+        }
+    }
+}
