@@ -49,12 +49,17 @@
 mod annotations;
 mod describe;
 mod dispatch;
+mod duration_text;
 mod error;
+mod interval;
 mod lifecycle;
+mod matcher;
 mod number;
 mod page;
 mod policy;
+mod routing;
 mod sink;
+mod suppress;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -63,11 +68,22 @@ pub use annotations::{Links, annotations};
 pub use describe::describe;
 pub use dispatch::{Delivery, Dispatcher, Pending, PendingPages, SinkStatus};
 pub use error::{Error, ErrorKind, Retry};
+pub use interval::{TimeInterval, TimeIntervalConfig, TimeRangeConfig, Word};
 pub use lifecycle::{HoldReason, Lifecycle, Transition};
+pub use matcher::{MatchOp, Matcher, Subject};
 pub use page::{Digest, DigestGroup, Note, NoteKind, Occasion, Page};
 pub use policy::Policy;
+pub use routing::{
+    InhibitRuleConfig, NamedIntervalConfig, Opaque, ReceiverConfig, RouteConfig, RoutingConfig,
+    RoutingTree, Waits,
+};
 pub use sink::alertmanager::{AlertmanagerBuilder, AlertmanagerSink};
 pub use sink::auth::Auth;
 pub use sink::log::LogSink;
 pub use sink::webhook::{WebhookBuilder, WebhookSink};
 pub use sink::{BoxFuture, Mode, Sink};
+pub use suppress::{
+    BudgetConfig, BudgetKey, EscalationStep, FlappingConfig, Limits, MaintenanceConfig, MuteConfig,
+    Outcome, Rate, Silence, Stage, Step, SuppressConfig, Suppressor, SuppressorState,
+    SuppressorStatus,
+};

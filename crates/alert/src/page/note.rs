@@ -39,6 +39,8 @@ pub enum NoteKind {
     },
     /// It was flapping and has come to rest.
     FlappingEnded,
+    /// It fired and ended between two messages.
+    Brief,
     /// It ended because what was unusual has become usual.
     Settled {
         /// What was expected before.
@@ -62,6 +64,7 @@ impl std::fmt::Display for NoteKind {
                 "flapping: {} % state changes; held until it comes to rest",
                 number(percent, 3)
             ),
+            Self::Brief => f.write_str("fired and ended between two messages"),
             Self::FlappingEnded => f.write_str("has stopped flapping"),
             Self::Settled {
                 from: Some(from),

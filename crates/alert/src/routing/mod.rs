@@ -1,0 +1,11 @@
+//! Which receivers hear of an alert, in the shape of Alertmanager's configuration.
+
+mod config;
+mod inhibit;
+mod tree;
+
+pub use self::config::{
+    InhibitRuleConfig, NamedIntervalConfig, Opaque, ReceiverConfig, RouteConfig, RoutingConfig,
+};
+pub(crate) use self::inhibit::InhibitRule;
+pub use self::tree::{RoutingTree, Waits};

@@ -1,0 +1,193 @@
+//! Silences that were made in Alertmanager.
+
+use bongsu_core::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::quiet::moment;
+use crate::matcher::{MatchOp, Matcher, all_match};
+use crate::{Error, Subject};
+
+/// A silence of Alertmanager: alerts that meet its matchers are not told while it is active.
+///
+/// ```
+/// use bongsu_alert::Silence;
+/// let silences = Silence::parse_all(r#"[{
+///     "id": "6b2f", "createdBy": "kim", "comment": "known",
+///     "startsAt": "2024-05-01T22:00:00Z", "endsAt": "2024-05-02T02:00:00Z",
+///     "matchers": [{"name": "job", "value": "db.*", "isRegex": true, "isEqual": true}],
+///     "status": {"state": "active"}, "updatedAt": "2024-05-01T22:00:00Z"
+/// }]"#)?;
+/// assert_eq!(silences[0].matchers(), [r#"job=~"db.*""#]);
+/// # Ok::<(), bongsu_alert::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    id: String,
+    comment: String,
+    created_by: String,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+    /// As texts, so that they can be kept.
+    matchers: Vec<String>,
+}
+
+impl Silence {
+    /// Reads the answer to `GET /api/v2/silences`. Those that have expired are left out.
+    ///
+    /// # Errors
+    /// When the text is not such an answer.
+    pub fn parse_all(json: &str) -> Result<Vec<Self>, Error> {
+        let found: Vec<Gettable> = serde_json::from_str(json)
+            .map_err(|e| Error::input(format!("this is not a list of silences: {e}")))?;
+        found
+            .into_iter()
+            .filter(|silence| silence.status.state != "expired")
+            .map(Gettable::read)
+            .collect()
+    }
+
+    /// Its identity in Alertmanager.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What its author wrote.
+    #[must_use]
+    pub fn comment(&self) -> &str {
+        &self.comment
+    }
+
+    /// Who made it.
+    #[must_use]
+    pub fn created_by(&self) -> &str {
+        &self.created_by
+    }
+
+    /// From when and until just before when it is active.
+    #[must_use]
+    pub const fn span(&self) -> (Timestamp, Timestamp) {
+        (self.starts_at, self.ends_at)
+    }
+
+    /// What alerts must meet, as texts.
+    #[must_use]
+    pub fn matchers(&self) -> &[String] {
+        &self.matchers
+    }
+
+    /// Its matchers, ready for use.
+    pub(super) fn compile(&self) -> Result<Vec<Matcher>, Error> {
+        let parsed = self.matchers.iter().map(|text| Matcher::parse_all(text));
+        Ok(parsed.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Whether it holds for this alert at this moment; `matchers` are its own.
+    pub(super) fn holds(&self, matchers: &[Matcher], alert: Subject<'_>, at: Timestamp) -> bool {
+        self.starts_at <= at && at < self.ends_at && all_match(matchers, alert)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Gettable {
+    id: String,
+    #[serde(default)]
+    comment: String,
+    #[serde(default)]
+    created_by: String,
+    starts_at: String,
+    ends_at: String,
+    matchers: Vec<GettableMatcher>,
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    state: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GettableMatcher {
+    name: String,
+    value: String,
+    is_regex: bool,
+    /// Older releases do not say.
+    #[serde(default = "yes")]
+    is_equal: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Gettable {
+    fn read(self) -> Result<Silence, Error> {
+        let matchers = self.matchers.into_iter().map(|matcher| {
+            let op = match (matcher.is_equal, matcher.is_regex) {
+                (true, false) => MatchOp::Equal,
+                (false, false) => MatchOp::NotEqual,
+                (true, true) => MatchOp::Matches,
+                (false, true) => MatchOp::MatchesNot,
+            };
+            Matcher::new(matcher.name, op, matcher.value).map(|matcher| matcher.to_string())
+        });
+        Ok(Silence {
+            matchers: matchers.collect::<Result<_, _>>()?,
+            starts_at: moment(&self.starts_at)?,
+            ends_at: moment(&self.ends_at)?,
+            id: self.id,
+            comment: self.comment,
+            created_by: self.created_by,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::alert;
+
+    #[test]
+    fn the_four_kinds_of_matchers_are_kept() {
+        let json = r#"[{"id":"a","startsAt":"1970-01-01T00:01:00Z","endsAt":"1970-01-01T00:02:00Z",
+            "matchers":[{"name":"metric","value":"a\"\\.b","isRegex":false},
+                        {"name":"b","value":"x","isRegex":false,"isEqual":false},
+                        {"name":"c","value":"x|","isRegex":true,"isEqual":true},
+                        {"name":"d","value":"y","isRegex":true,"isEqual":false}],
+            "status":{"state":"pending"},"new":1},
+            {"id":"b","startsAt":"x","endsAt":"x","matchers":[],"status":{"state":"expired"}}]"#;
+        let silences = Silence::parse_all(json).unwrap();
+        assert_eq!(silences.len(), 1);
+        let silence = &silences[0];
+        let expected = [
+            r#"metric="a\"\\.b""#,
+            r#"b!="x""#,
+            r#"c=~"x|""#,
+            r#"d!~"y""#,
+        ];
+        assert_eq!(silence.matchers(), expected);
+        let matchers = silence.compile().unwrap();
+        let alert = alert("a\"\\.b", 0);
+        let holds = |second| {
+            silence.holds(
+                &matchers,
+                Subject::new(&alert),
+                Timestamp::from_secs(second),
+            )
+        };
+        assert_eq!([59, 60, 119, 120].map(holds), [false, true, true, false]);
+    }
+
+    #[test]
+    fn other_answers_are_refused() {
+        for json in [
+            "{}",
+            "[{}]",
+            r#"[{"id":"a","startsAt":"x","endsAt":"x","matchers":[],"status":{"state":"active"}}]"#,
+        ] {
+            assert!(Silence::parse_all(json).is_err(), "{json}");
+        }
+    }
+}
