@@ -15,6 +15,7 @@ use crate::Error;
 use crate::config::{QueryConfig, Watched};
 use crate::maintenance::Closed;
 use crate::registry::{self, StreamState, drift};
+use crate::shard::Shard;
 use crate::training::drift_monitor;
 
 /// How the series of a query are judged: the parts of its configuration, checked and built.
@@ -33,6 +34,8 @@ pub(crate) struct Judge {
     max_series: usize,
     start_from_siblings: bool,
     watch: Option<Watch>,
+    /// The series that this process judges.
+    pub(crate) shard: Shard,
     /// The maintenance windows that touch what is being judged.
     pub(crate) closed: Closed,
 }
@@ -123,6 +126,7 @@ impl Judge {
             max_series,
             start_from_siblings: query.start_from_siblings,
             watch: Watch::new(query)?,
+            shard: Shard::ALL,
             closed: Closed::default(),
         })
     }
@@ -240,6 +244,7 @@ impl Judge {
         first: bool,
         judged: &mut Judged,
     ) -> Vec<(SeriesState, Option<Series>)> {
+        series.retain(|series| self.shard.owns(series.labels()));
         series.sort_by(|a, b| a.labels().cmp(b.labels()));
         series.dedup_by(|a, b| a.labels() == b.labels());
         let mut fresh = Vec::new();

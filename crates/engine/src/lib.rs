@@ -48,6 +48,7 @@ mod report;
 mod rules;
 mod schedule;
 mod server;
+mod shard;
 mod sinks;
 mod source;
 mod state;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use bongsu_alert::{Policy, Transition};
 use bongsu_core::{Alert, Labels, Series, Timestamp, format_duration};
 
-use crate::config::{MaintenanceConfig, QueryConfig};
+use crate::config::{Config, QueryConfig};
 use crate::judge::{Grid, Judge, Judged};
 use crate::maintenance::{Closed, Maintenance};
 use crate::server::{ModelView, QueryView};
+use crate::shard::Shard;
 use crate::state::{EngineState, QueryState};
 use crate::training::{Reason, Training};
 use crate::{Error, Observer, sinks};
@@ -51,17 +52,22 @@ pub(crate) struct Arrived {
 }
 
 impl Query {
-    pub(crate) fn new(
-        config: QueryConfig,
-        max_series: usize,
-        maintenance: &[MaintenanceConfig],
-    ) -> Result<Self, Error> {
+    /// The queries of a configuration.
+    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, Error> {
+        let queries = config.queries.iter();
+        queries.map(|query| Self::new(query, config)).collect()
+    }
+
+    fn new(query: &QueryConfig, whole: &Config) -> Result<Self, Error> {
+        let config = query.clone();
         let at = |e: &dyn std::fmt::Display| Error::config(format!("query `{}`: {e}", config.name));
         let policy = sinks::policy(&config.alert).map_err(|e| at(&e))?;
+        let mut judge = Judge::new(&config, whole.engine.max_series).map_err(|e| at(&e))?;
+        judge.shard = whole.shard.as_ref().map_or(Shard::ALL, Shard::new);
         Ok(Self {
-            judge: Judge::new(&config, max_series).map_err(|e| at(&e))?,
+            judge,
             policy,
-            maintenance: Maintenance::new(maintenance, &config.name)?,
+            maintenance: Maintenance::new(&whole.maintenance, &config.name)?,
             training: Training::new(&config).map_err(|e| at(&e))?,
             requested: false,
             meanwhile: None,
@@ -190,6 +196,9 @@ impl Query {
             tracing::info!(query = %fresh.name, "the query changed, so its detectors start afresh");
             return fresh;
         }
+        // Those that another process judges now.
+        old.series
+            .retain(|series| self.judge.shard.owns(&series.labels));
         for series in &mut old.series {
             series.identity = self.judge.identity(&series.labels);
         }

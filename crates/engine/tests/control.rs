@@ -137,9 +137,11 @@ async fn a_new_configuration_goes_to_work_and_a_wrong_one_leaves_the_old_at_work
     // The query that stayed goes on where it was: no moment is judged twice.
     drop(service.stop);
     service.engine.await.unwrap().close().await;
-    let seen = service.memory.0.lock().unwrap();
-    let of_load = seen.verdicts.iter().filter(|(query, _)| query == "load");
-    let times: Vec<i64> = of_load.map(|(_, v)| v.timestamp.as_millis()).collect();
+    let times: Vec<i64> = {
+        let seen = service.memory.0.lock().unwrap();
+        let of_load = seen.verdicts.iter().filter(|(query, _)| query == "load");
+        of_load.map(|(_, v)| v.timestamp.as_millis()).collect()
+    };
     assert!(times.windows(2).all(|t| t[1] - t[0] == 1_000));
     let ended = service.control.train(None).await.unwrap_err().to_string();
     assert!(ended.contains("the engine has ended"), "{ended}");

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Config;
+use super::{Config, older};
 use crate::Error;
 
 /// Reads the configuration file at `path` and overlays `profile` when one is named.
@@ -34,6 +34,7 @@ pub fn parse(text: &str, profile: Option<&str>) -> Result<Config, Error> {
     let mut value: Value = serde_saphyr::from_str_with_options(text, options)
         .map_err(|e| Error::config(e.to_string()))?;
     overlay_profile(&mut value, profile)?;
+    older::translate(&mut value)?;
     expand_variables(&mut value, "", &|name| std::env::var(name).ok())?;
     let config: Config = serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();

@@ -5,9 +5,11 @@
 
 mod load;
 mod maintenance;
+mod older;
 mod outputs;
 mod reference;
 mod scalars;
+mod shard;
 mod training;
 mod types;
 mod validate;
@@ -18,6 +20,7 @@ pub use maintenance::MaintenanceConfig;
 pub use outputs::{OutputConfig, RemoteWriteConfig, RemoteWriteVersion, ServerConfig};
 pub use reference::{reference_markdown, schema_json};
 pub use scalars::{SecretText, Span};
+pub use shard::{ShardConfig, ShardIndex};
 pub use training::{DriftTrigger, ScheduleConfig, TrainingConfig, Watched};
 pub use types::{
     AlertPolicy, AuthConfig, Config, EngineSettings, ParameterValue, QueryConfig, SinkConfig,

@@ -5,7 +5,9 @@ use bongsu_core::{Direction, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MaintenanceConfig, OutputConfig, SecretText, ServerConfig, Span, TrainingConfig};
+use super::{
+    MaintenanceConfig, OutputConfig, SecretText, ServerConfig, ShardConfig, Span, TrainingConfig,
+};
 use crate::Error;
 
 /// The whole configuration of a service.
@@ -34,6 +36,9 @@ pub struct Config {
     /// Times in which series neither alarm nor teach, for example deployments.
     #[serde(default)]
     pub maintenance: Vec<MaintenanceConfig>,
+    /// The part of the series that this process judges; without it all.
+    #[serde(default)]
+    pub shard: Option<ShardConfig>,
 }
 
 /// Where the data come from.
@@ -134,6 +139,10 @@ pub struct QueryConfig {
     /// The distance between judged points.
     #[serde(default = "default_step")]
     pub step: Span,
+    /// How often the source is asked; what came since is then judged at once. `0s`, and whatever is
+    /// shorter than the step, means at every step.
+    #[serde(default)]
+    pub interval: Span,
     /// The history that a detector sees before it first judges live data.
     #[serde(default = "default_window")]
     pub window: Span,
@@ -398,6 +407,7 @@ impl QueryConfig {
             name: name.into(),
             expr: expr.into(),
             step: default_step(),
+            interval: Span::default(),
             window: default_window(),
             offset: Span::default(),
             detector: default_detector(),

@@ -11,6 +11,9 @@ impl Config {
     /// names its path.
     pub fn validate(&self) -> Result<(), Error> {
         check_source(&self.source)?;
+        if let Some(shard) = &self.shard {
+            shard.validate()?;
+        }
         if self.queries.is_empty() {
             return Err(Error::config("queries: there must be at least one"));
         }

@@ -50,13 +50,14 @@ pub(super) struct Data {
 
 impl Engine {
     /// Starts to fetch what is due at `now`, each query on its own: a slow one holds up no other.
-    pub(super) fn start_fetching(&mut self, now: Timestamp) {
+    /// With `at_once` what there is is fetched before the query's interval has passed, too.
+    pub(super) fn start_fetching(&mut self, now: Timestamp, at_once: bool) {
         if self.unwritten.len() > MOST_UNWRITTEN {
             return;
         }
         let queries = self.queries.iter().zip(&self.state.queries).enumerate();
         let due: Vec<Job> = queries
-            .filter_map(|(i, (query, state))| self.job(i, query, state, now))
+            .filter_map(|(i, (query, state))| self.job(i, query, state, now, at_once))
             .collect();
         for job in due {
             let Some(query) = self.queries.get_mut(job.query) else {
@@ -87,7 +88,14 @@ impl Engine {
         }
     }
 
-    fn job(&self, index: usize, query: &Query, state: &QueryState, now: Timestamp) -> Option<Job> {
+    fn job(
+        &self,
+        index: usize,
+        query: &Query,
+        state: &QueryState,
+        now: Timestamp,
+        at_once: bool,
+    ) -> Option<Job> {
         let waits = query.retry_at.is_some_and(|at| at > Instant::now());
         if query.fetching || waits || self.source.is_empty() {
             return None;
@@ -97,7 +105,11 @@ impl Engine {
         // A file is complete, so its last rows belong to the moment that follows them.
         let newest = match self.source.start() {
             Some(_) => reach.align_up(step),
-            None => reach.align_down(step),
+            None if at_once || state.cursor.is_none() => reach.align_down(step),
+            None => {
+                let interval = query.config.interval.millis().max(step);
+                reach.align_down(interval).align_down(step)
+            }
         };
         let (from, skipped) = match (state.cursor, self.source.start()) {
             (Some(cursor), None) => {
@@ -136,9 +148,10 @@ impl Engine {
             .filter(|(query, _)| !query.fetching)
             .map(|(query, state)| {
                 let next = state.cursor.map_or(now, |cursor| {
-                    cursor
-                        .add_millis(query.judge.step)
-                        .add_millis(query.config.offset.millis())
+                    let step = query.judge.step;
+                    let interval = query.config.interval.millis().max(step);
+                    let next = cursor.add_millis(step).align_up(interval).align_up(step);
+                    next.add_millis(query.config.offset.millis())
                 });
                 let data = Duration::from_millis(next.millis_since(now).max(0).unsigned_abs());
                 let retry = query.retry_at.map_or(Duration::ZERO, |at| {

@@ -177,11 +177,7 @@ impl Engine {
         };
         let unclaimed = dispatcher.restore(std::mem::take(&mut state.pending));
         tell_unclaimed(&unclaimed);
-        let mut queries = config
-            .queries
-            .iter()
-            .map(|query| Query::new(query.clone(), config.engine.max_series, &config.maintenance))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut queries = Query::all(&config)?;
         let directory = config.state.directory.as_deref().filter(keeps);
         let trainer = Trainer::new(
             config.engine.training_threads,
@@ -284,7 +280,7 @@ impl Engine {
     pub async fn once(&mut self) -> Result<(), Error> {
         let now = self.source.now();
         loop {
-            self.start_fetching(now);
+            self.start_fetching(now, true);
             let fetched = self.fetching.join_next().await;
             let ended = fetched.is_none();
             if let Some(fetched) = fetched {
@@ -316,7 +312,7 @@ impl Engine {
             let in_training = self.start_training() || !self.training.is_empty();
             // A file waits for its detectors as time would, so that its story is always the same.
             if !in_training || !self.source.is_fixed() {
-                self.start_fetching(self.source.now());
+                self.start_fetching(self.source.now(), false);
             }
             if ended && self.fetching.is_empty() && !in_training {
                 break (End::NoMoreData, ONCE_PATIENCE);

@@ -19,11 +19,7 @@ impl Engine {
         config.validate()?;
         self.refuse_fixed(&config)?;
         let source = Source::connect(&config.source)?;
-        let mut queries = config
-            .queries
-            .iter()
-            .map(|query| Query::new(query.clone(), config.engine.max_series, &config.maintenance))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut queries = Query::all(&config)?;
         for query in &queries {
             check_span(source.as_ref().unwrap_or(&self.source), query)?;
         }

@@ -75,8 +75,10 @@ impl Task {
     /// # Errors
     /// When no series has enough points, or none could be fitted, or they give no scores.
     pub(crate) fn run(&self, past: Vec<Series>, holdout: Vec<Series>) -> Result<Candidate, Error> {
+        let own = |series: &Series| self.judge.shard.owns(series.labels());
         let outcomes: Vec<Result<(SeriesState, usize), String>> = past
             .into_par_iter()
+            .filter(own)
             .map(|series| self.train(&series))
             .collect();
         let mut left_out = Vec::new();
