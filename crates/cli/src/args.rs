@@ -103,7 +103,8 @@ pub(crate) struct DetectArgs {
     /// A parameter of the detector, name=value. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
+    /// or ts too. .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
     /// Where the CSV `timestamp,score,anomalous,...` goes; - is standard output.
@@ -139,7 +140,8 @@ pub(crate) struct TrainArgs {
     /// A parameter of the network, name=value. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
+    /// or ts too. .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
     /// The file that the trained network is saved to.
@@ -192,7 +194,8 @@ pub(crate) struct StreamArgs {
     /// A parameter of the detector, name=value. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// The CSV `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    /// The CSV `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
+    /// or ts too. .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
     /// Where the CSV `timestamp,score,anomalous,...` goes; - is standard output. With --state a file
@@ -243,7 +246,8 @@ pub(crate) struct DriftArgs {
     /// A parameter of the drift detector, name=value. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
+    /// or ts too. .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
     /// Where the CSV `timestamp,state` goes, one row an input row; - is standard output. The state is
@@ -322,7 +326,8 @@ pub(crate) struct ForecastArgs {
     /// Write what the forecast is made of too: trend, seasons, holidays, regressors.
     #[arg(long)]
     pub(crate) parts: bool,
-    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
+    /// or ts too. .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
     /// Where the CSV `timestamp,mean,lower_80,upper_80,...` goes; - is standard output.
@@ -382,7 +387,8 @@ pub(crate) struct BacktestArgs {
     /// given several times.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// The CSV file `timestamp,<channel>,...`; .gz and .zst are read as they are, - is standard input.
+    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
+    /// or ts too. .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
     /// Where the table goes; - is standard output.

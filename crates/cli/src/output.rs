@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use bongsu::engine::DetectedRow;
+use bongsu::engine::{DetectedRow, format_number};
 
 use crate::Failure;
 
@@ -103,12 +103,14 @@ pub(crate) fn write_row(
     write_field(out, time)?;
     out.write_all(b",")?;
     if let Some(score) = row.score {
-        write!(out, "{score}")?;
+        write!(out, "{}", format_number(score))?;
     }
     out.write_all(if row.anomalous { b",1" } else { b",0" })?;
     match (with_band, row.expectation) {
         (true, Some(band)) => {
-            write!(out, ",{},{},{}", band.expected, band.lower, band.upper)?;
+            for value in [band.expected, band.lower, band.upper] {
+                write!(out, ",{}", format_number(value))?;
+            }
         }
         (true, None) => out.write_all(b",,,")?,
         (false, _) => {}

@@ -9,7 +9,7 @@ use bongsu::core::snapshot::Lock;
 use bongsu::engine::stream::{
     Lines, PushedLine, Skipped, StreamCounts, StreamRequest, StreamSession,
 };
-use bongsu::engine::{DetectedRow, are_limits_wrong, open_input, tell_outside_limits};
+use bongsu::engine::{DetectedRow, Table, are_limits_wrong, open_input, tell_outside_limits};
 use tokio::sync::mpsc::{self, Receiver};
 
 use crate::Failure;
@@ -475,7 +475,11 @@ impl<'a> Stream<'a> {
 }
 
 fn not_a_header() -> Failure {
-    let message = "line 1: the input must start with the header `timestamp,<channel>,...`";
+    let message = format!(
+        "line 1: the input must start with the header `timestamp,<channel>,...`; the time may be \
+         called {}",
+        Table::TIME_COLUMNS.join(", ")
+    );
     std::io::Error::new(std::io::ErrorKind::InvalidData, message).into()
 }
 

@@ -162,6 +162,13 @@ fn the_document_has_its_fields() {
     let bound = |name: &str| rows[2][name].as_f64().unwrap();
     let order = ["lower_99.5", "lower_80", "mean", "upper_80", "upper_99.5"].map(bound);
     assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
+    let tests = &document["diagnostics"];
+    // A fifth of the points.
+    assert_eq!(tests["ljung_box"]["lags"], 14);
+    for test in ["ljung_box", "jarque_bera", "break_variance"] {
+        let p = tests[test]["p_value"].as_f64().unwrap();
+        assert!(p > 0.0 && p <= 1.0, "{test}: {p}");
+    }
 
     let naive = json(
         &["--model", "naive", "--horizon", "1", "--json"],
@@ -499,8 +506,7 @@ fn values_that_say_nothing_are_refused_by_their_row() {
     };
     let infinite = series(|i| if i == 7 { "inf" } else { "1.5" });
     let missing = series(|_| "");
-    // What a float can hold, but no interval around it.
-    let huge = series(|i| if i % 2 == 0 { "1.7e308" } else { "-1.7e308" });
+    let huge = series(|i| if i == 7 { "-1e151" } else { "1.5" });
     for model in ["naive", "mstl", "prophet"] {
         let message = refused(&infinite, model);
         assert!(
@@ -509,7 +515,13 @@ fn values_that_say_nothing_are_refused_by_their_row() {
         );
         let message = refused(&missing, model);
         assert!(message.contains("all 40 are missing"), "{message}");
+        let message = refused(&huge, model);
+        let named = "`load` is -1e151 in row 8 (`420`), but must be at most 1e150 in magnitude";
+        assert!(message.contains(named), "{message}");
     }
-    let message = refused(&huge, "arima");
-    assert!(message.contains("beyond what floats can tell"), "{message}");
+    let large = series(|i| if i % 2 == 0 { "1e149" } else { "-2e-149" });
+    let args = ["--model", "naive", "--horizon", "1", "--level", "80"];
+    let output = forecast(&args, &large);
+    assert_eq!(csv(&output)[1][1], "-2e-149");
+    assert!(output.stdout.len() < 150, "{}", text(&output.stdout));
 }

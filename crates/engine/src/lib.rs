@@ -69,4 +69,4 @@ pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};
 pub use report::run_report;
 pub use rules::rules_yaml;
-pub use table::{Table, TimeFormat, TimeUnit, open as open_input, parse_time};
+pub use table::{Table, TimeFormat, TimeUnit, format_number, open as open_input, parse_time};

@@ -1,5 +1,6 @@
 //! Tables of time series in CSV: `timestamp,<channel>[,<channel>...]`.
 
+mod header;
 mod shown;
 mod unpack;
 mod written;
@@ -12,9 +13,11 @@ use bongsu_core::{Labels, METRIC_NAME, Series, Timestamp};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
+use self::header::header;
+pub(crate) use self::header::{check_header, is_time_column};
 pub(crate) use self::shown::shown;
 pub use self::unpack::open;
-pub use self::written::TimeFormat;
+pub use self::written::{TimeFormat, format_number};
 use crate::Error;
 
 /// A CSV file in memory: rows in the order of the file.
@@ -74,11 +77,12 @@ impl Table {
 
     /// Reads CSV text.
     ///
-    /// A byte-order mark, carriage returns and blank lines are tolerated. Rows that do not move on
-    /// in time are kept and listed in [`Table::late_rows`].
+    /// The first column is the time; it is called `timestamp`, `time`, `date`, `datetime`, `ds` or `ts`,
+    /// in any case. A byte-order mark, carriage returns and blank lines are tolerated. Rows that do not
+    /// move on in time are kept and listed in [`Table::late_rows`].
     ///
     /// # Errors
-    /// With line and column: when the header does not start with `timestamp`, names a channel twice
+    /// With line and column: when the header does not start with the time, names a channel twice
     /// or has no channel; when a row has another number of fields; when a timestamp cannot be read
     /// or is written in another unit than the first; when a value is not a number.
     pub fn read(input: impl Read) -> Result<Self, Error> {
@@ -238,43 +242,6 @@ fn next_record<R: Read>(
     })
 }
 
-fn header(record: &csv::StringRecord) -> Result<Vec<String>, Error> {
-    let first = record.get(0).unwrap_or_default();
-    if first != "timestamp" {
-        return Err(Error::input(format!(
-            "line 1, column 1: the header starts with `{}`, but must start with `timestamp`",
-            shown(first)
-        )));
-    }
-    let channels: Vec<String> = record.iter().skip(1).map(str::to_owned).collect();
-    check_header(&channels)?;
-    Ok(channels)
-}
-
-/// Checks the names of channels in a header.
-pub(crate) fn check_header(channels: &[String]) -> Result<(), Error> {
-    if channels.is_empty() {
-        return Err(Error::input(
-            "line 1: the header names no channel after `timestamp`",
-        ));
-    }
-    for (i, channel) in channels.iter().enumerate() {
-        let column = i + 2;
-        if channel.is_empty() {
-            return Err(Error::input(format!(
-                "line 1, column {column}: the channel has no name"
-            )));
-        }
-        if channels.iter().take(i).any(|other| other == channel) {
-            return Err(Error::input(format!(
-                "line 1, column {column}: channel `{}` occurs twice",
-                shown(channel)
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// What is wrong with a text that [`parse_time`] does not read.
 pub(crate) fn why_no_time(text: &str) -> &'static str {
     if is_too_fine(text) {
@@ -377,9 +344,11 @@ mod tests {
         for (text, message) in [
             ("", "line 1"),
             (
-                "time,a\n1,2\n",
-                "line 1, column 1: the header starts with `time`",
+                "when,a\n1,2\n",
+                "line 1, column 1: the header starts with `when`, but must start with the time, as \
+                 `timestamp`, `time`, `date`, `datetime`, `ds` or `ts`",
             ),
+            ("1,2\n2,3\n", "line 1, column 1: the header starts with `1`"),
             ("timestamp\n1\n", "names no channel"),
             (
                 "timestamp,a,a\n1,2,3\n",

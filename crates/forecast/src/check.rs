@@ -28,6 +28,28 @@ pub(crate) fn no_infinity(values: &[f64]) -> Result<()> {
     }
 }
 
+/// The largest magnitude of a value of a series that a model takes: squares of such values, and their
+/// sums over the longest series, are finite.
+pub const LARGEST: f64 = 1e150;
+
+/// Every present value (NaN marks a missing one) is at most [`LARGEST`] in magnitude, or the error names
+/// the first that is not, and its row.
+pub(crate) fn series(values: &[f64]) -> Result<()> {
+    no_infinity(values)?;
+    let mut rows = values.iter().enumerate();
+    match rows.find(|(_, value)| value.abs() > LARGEST) {
+        Some((row, value)) => Err(Error::input(format!(
+            "the value in row {row} is {value:e}, but must be at most {LARGEST:e} in magnitude"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// `value`, at most [`LARGEST`] in magnitude; NaN stays NaN.
+pub(crate) const fn bounded(value: f64) -> f64 {
+    value.clamp(-LARGEST, LARGEST)
+}
+
 /// The number of values that are not missing, of which `model` needs `needed`.
 pub(crate) fn enough(model: &str, values: &[f64], needed: usize) -> Result<usize> {
     let present = values.iter().filter(|value| !value.is_nan()).count();

@@ -4,6 +4,9 @@ use bongsu_core::{Result, SeriesView};
 
 use crate::{Timeline, check, gaps};
 
+/// Series of which no value reaches this are zeros.
+const SMALLEST: f64 = 1e-300;
+
 /// The values of a series on its grid, missing ones filled, divided by a unit.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -62,8 +65,12 @@ impl History {
     }
 
     /// With the unit in which the largest magnitude is in [512, 1024): tolerances then mean the same
-    /// at every scale, and no digit changes.
+    /// at every scale, and no digit changes. Values of which none reaches 1e-300 have hardly a digit
+    /// left, and count as 0.
     pub(crate) fn scaled(mut self) -> Self {
+        if self.values.iter().all(|value| value.abs() < SMALLEST) {
+            self.values.fill(0.0);
+        }
         self.unit = unit_of(&self.values);
         for value in &mut self.values {
             *value /= self.unit;

@@ -32,6 +32,10 @@
 //! [`FittedForecaster`](bongsu_core::FittedForecaster), can be saved, and tells its
 //! [`Information`] criteria where it has a likelihood. A series lies on a [`Timeline`], which finds
 //! its step and the moments that follow.
+//!
+//! Every model takes values of at most [`LARGEST`] in magnitude, whose squares floats can sum, and says
+//! which value is beyond that. Where the values of a series differ by less than about 1e-150 their
+//! squares vanish: a model then sees a constant, or says that it cannot be fitted.
 
 pub mod accuracy;
 pub mod arima;
@@ -65,6 +69,7 @@ pub mod transform;
 pub use arima::{Arima, AutoArima, FittedArima};
 pub use backtest::{Backtest, Backtested, Refit};
 pub use ces::{Ces, FittedCes};
+pub use check::LARGEST;
 pub use conformal::{Conformal, FittedConformal};
 pub use cross_validation::{CrossValidation, Validated};
 pub use croston::{Croston, FittedCroston};

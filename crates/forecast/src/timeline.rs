@@ -80,9 +80,9 @@ impl Timeline {
     ///
     /// # Errors
     /// When there are fewer than 2 points, the points are not on one grid, the grid has more than
-    /// 2^24 steps, or a value is infinite.
+    /// 2^24 steps, or a value is beyond 1e150 in magnitude.
     pub fn of(series: &SeriesView<'_>) -> Result<(Self, Vec<f64>)> {
-        crate::check::no_infinity(series.values())?;
+        crate::check::series(series.values())?;
         let times = series.timestamps();
         let (Some(&start), Some(&last)) = (times.first(), times.last()) else {
             return Err(Error::not_enough_data("a series to forecast", 2, 0));
@@ -256,7 +256,7 @@ impl Timeline {
     /// The grid after the points of `y`, which follow it, and the values at its new moments: NaN where
     /// one is missing.
     pub(crate) fn continued(&self, y: &SeriesView<'_>) -> Result<(Self, Vec<f64>)> {
-        crate::check::no_infinity(y.values())?;
+        crate::check::series(y.values())?;
         if y.is_empty() {
             return Ok((*self, Vec::new()));
         }

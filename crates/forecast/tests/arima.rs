@@ -241,3 +241,32 @@ fn fits_are_not_worse_than_those_of_statsmodels() {
     failures.report();
     assert!(same >= 30, "{same}");
 }
+
+#[test]
+fn at_given_parameters_tests_of_residuals_are_those_of_statsmodels() {
+    let golden: Value = serde_json::from_str(include_str!("golden/diagnostics.json")).unwrap();
+    let mut failures = Failures::default();
+    let mut compared = 0;
+    for case in cases() {
+        let theirs = &golden[&case.name];
+        let tests = case.at("parameters").diagnostics(6).unwrap();
+        let jb = tests.jarque_bera;
+        let lags: Vec<f64> = tests.ljung_box.iter().map(|t| t.statistic).collect();
+        let broken = [tests.break_variance.statistic, tests.break_variance.p_value];
+        let normal = [jb.statistic, jb.p_value, jb.skewness, jb.kurtosis];
+        for (name, ours) in [
+            ("break_variance", &broken[..]),
+            ("jarque_bera", &normal),
+            ("ljung_box", &lags),
+        ] {
+            compared += 1;
+            for (ours, theirs) in ours.iter().zip(numbers(&theirs[name])) {
+                failures.check(close(*ours, theirs, 1e-6), || {
+                    format!("{} {name}: {ours} {theirs}", case.name)
+                });
+            }
+        }
+    }
+    failures.report();
+    assert!(compared > 140, "{compared}");
+}

@@ -185,11 +185,15 @@ fn fault(forecast: &Forecast) -> Option<String> {
     None
 }
 
-fn check(model: &Model, values: &[f64]) -> std::result::Result<bool, String> {
+fn fitted(model: &Model, values: &[f64]) -> Result<FittedModel> {
     let times = (0..values.len()).map(|i| Timestamp::from_secs(3600 * i as i64));
     let series = Series::new(Labels::empty(), times.collect(), values.to_vec()).unwrap();
+    model.fit(&series.view())
+}
+
+fn check(model: &Model, values: &[f64]) -> std::result::Result<bool, String> {
     let start = Instant::now();
-    let Ok(fitted) = model.fit(&series.view()) else {
+    let Ok(fitted) = fitted(model, values) else {
         return Ok(false);
     };
     let sparse = matches!(&fitted, FittedModel::Member(FittedMember::Croston(_)));
@@ -234,4 +238,54 @@ fn an_error_or_a_sound_forecast() {
         faults.join("\n")
     );
     assert!(sound > 10 * rounds);
+}
+
+#[test]
+fn values_up_to_1e150_are_taken_and_larger_ones_are_named() {
+    let shape = |i: usize| 1.0 + [0.1, 0.5, 0.9, 0.3][i % 4] + ((i * i) % 7) as f64 / 40.0;
+    let mut faults = Vec::new();
+    for model in models(4).iter().filter(|model| model.validate().is_ok()) {
+        for scale in [-5e149, 1e149, 1e-149, 1e-200, -1e-300, 1e-310, 5e-324] {
+            let values: Vec<f64> = (0..30).map(|i| scale * shape(i)).collect();
+            let run = std::panic::catch_unwind(|| check(model, &values));
+            let told = match run {
+                // A power below 0 of what is huge has no digits left.
+                Ok(Ok(good)) => {
+                    let plain = !matches!(model, Model::Transformed(_));
+                    good || !(plain && (1e-149..1e150).contains(&scale))
+                }
+                Ok(Err(fault)) => {
+                    faults.push(fault);
+                    false
+                }
+                Err(_) => false,
+            };
+            if !told {
+                faults.push(format!("at {scale:e}: {model:?}"));
+            }
+        }
+        for scale in [1.1e150, -1e151, 1e299, -1.7e308] {
+            let mut values: Vec<f64> = (0..30).map(shape).collect();
+            values[17] = scale;
+            let error = fitted(model, &values).unwrap_err().to_string();
+            let named = format!("row 17 is {scale:e}, but must be at most 1e150 in magnitude");
+            if !error.contains(&named) {
+                faults.push(format!("{error}: {model:?}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn values_whose_squares_vanish_are_a_constant_or_refused() {
+    let values: Vec<f64> = (0..30).map(|i| 1e-200 * (1.0 + f64::from(i % 4))).collect();
+    let arima = Model::from(Arima::new(Orders::new(1, 0, 0)));
+    let error = fitted(&arima, &values).unwrap_err().to_string();
+    assert!(error.contains("beyond what floats can tell"), "{error}");
+    // What is smaller still has no digits: exponential smoothing sees zeros.
+    let values: Vec<f64> = values.iter().map(|value| value * 1e-105).collect();
+    let zeros = fitted(&Ets::automatic().into(), &values).unwrap();
+    let request = ForecastRequest::steps(2).levels(&LEVELS);
+    assert_eq!(zeros.forecast(&request).unwrap().mean, [0.0, 0.0]);
 }

@@ -3,6 +3,7 @@
 //! Those of `statrs` 0.19 are not used: its error function is exact to 5e-11 only, and its Student t
 //! loses digits with many degrees of freedom, to the difference of two large log-gammas.
 
+use statrs::function::beta::checked_beta_reg;
 use statrs::function::gamma::gamma_ur;
 
 /// `1 / sqrt(2 pi)`.
@@ -96,6 +97,20 @@ pub fn normal_isf(p: f64) -> f64 {
 pub(crate) fn chi_squared_sf(x: f64, freedom: f64) -> f64 {
     if x > 0.0 && x.is_finite() {
         gamma_ur(0.5 * freedom, 0.5 * x).clamp(0.0, 1.0)
+    } else if x > 0.0 {
+        0.0
+    } else {
+        1.0
+    }
+}
+
+/// The probability that an F of `above` and `below` degrees of freedom, both above 0, is above `x`; 1
+/// when `x` is not above 0.
+pub(crate) fn f_sf(x: f64, above: f64, below: f64) -> f64 {
+    if x > 0.0 && x.is_finite() {
+        let share = below / (below + above * x);
+        let tail = checked_beta_reg(0.5 * below, 0.5 * above, share.min(1.0));
+        tail.unwrap_or(f64::NAN).clamp(0.0, 1.0)
     } else if x > 0.0 {
         0.0
     } else {

@@ -11,8 +11,8 @@ use bongsu_core::{Detector, Direction, ErrorKind, FitDetector, Rows, ndarray::Ar
 use bongsu_stats::Gesd;
 use bongsu_stats::gesd::grubbs;
 use bongsu_stats::hypothesis::{
-    Adf, Alternative, KpssLags, KpssTrend, LagChoice, PValue, Trend, energy_distance, energy_test,
-    jarque_bera, kpss, ks_2samp, ljung_box, mann_whitney, welch,
+    Adf, Alternative, KpssLags, KpssTrend, LagChoice, PValue, Trend, break_variance,
+    energy_distance, energy_test, jarque_bera, kpss, ks_2samp, ljung_box, mann_whitney, welch,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -423,5 +423,38 @@ proptest! {
         let threshold = fitted.threshold().unwrap();
         let flagged: Vec<usize> = (0..x.len()).filter(|&i| scores[i] > threshold).collect();
         prop_assert_eq!(flagged, found);
+    }
+}
+
+#[test]
+fn a_break_in_variance_is_seen_in_both_directions_and_at_every_scale() {
+    let calm = [0.4, -0.7, 0.2, 0.9, -0.3, -0.8, 0.6, 0.1];
+    let wild = calm.map(|x| 5.0 * x);
+    let gap = [f64::NAN; 8];
+    let grows = break_variance(&[calm, gap, wild].concat()).unwrap();
+    assert!((grows.statistic - 25.0).abs() < 1e-12 && grows.p_value < 0.001);
+    let shrinks = break_variance(&[wild, gap, calm].concat()).unwrap();
+    assert!((shrinks.statistic - 0.04).abs() < 1e-12);
+    assert!((shrinks.p_value / grows.p_value - 1.0).abs() < 1e-9);
+    let same = break_variance(&[calm, gap, calm].concat()).unwrap();
+    assert!((same.p_value - 1.0).abs() < 1e-9 && same.statistic == 1.0);
+    for scale in [1e-300, 1e300] {
+        let scaled: Vec<f64> = [calm, gap, wild].concat();
+        let scaled: Vec<f64> = scaled.iter().map(|x| x * scale).collect();
+        let test = break_variance(&scaled).unwrap();
+        assert!((test.statistic - 25.0).abs() < 1e-9, "{test:?}");
+    }
+    // The later third lacks values: a sum of fewer squares is not a smaller variance.
+    let mut holes = [calm, calm, calm].concat();
+    holes[16..20].fill(f64::NAN);
+    let test = break_variance(&holes).unwrap();
+    assert_eq!((test.early, test.late), (8, 4));
+    assert!(test.p_value > 0.5, "{test:?}");
+    for wrong in [
+        &calm[..3],
+        &[0.0; 9],
+        &[1.0, 2.0, 3.0, f64::INFINITY, 1.0, 2.0],
+    ] {
+        assert!(break_variance(wrong).is_err());
     }
 }

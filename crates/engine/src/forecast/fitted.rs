@@ -1,6 +1,7 @@
 //! What was fitted, in words and numbers.
 
 use bongsu_core::{FittedForecaster, Result as CoreResult, SeriesView};
+use bongsu_forecast::arima::Diagnostics;
 use bongsu_forecast::ces::CesSeason;
 use bongsu_forecast::prophet::Columns;
 use bongsu_forecast::theta::ThetaModel;
@@ -28,6 +29,8 @@ pub struct ModelSummary {
     pub log_likelihood: Option<f64>,
     /// The information criteria that go with it.
     pub information: Option<Information>,
+    /// Tests of the residuals of an ARIMA that has enough of them.
+    pub diagnostics: Option<Diagnostics>,
     /// Whether every search came to its end.
     pub converged: bool,
     /// The members of an ensemble.
@@ -189,9 +192,23 @@ fn arima(fitted: &FittedArima) -> ModelSummary {
         parameters: parameters.into_iter().map(|p| (p.name, p.value)).collect(),
         log_likelihood: Some(fitted.log_likelihood()),
         information: Some(fitted.information()),
+        diagnostics: fitted.diagnostics(tested_lags(fitted)).ok(),
         converged: fitted.converged(),
         ..ModelSummary::default()
     }
+}
+
+/// The lags whose autocorrelations are tested: two seasons, else 10, but a fifth of the points at most
+/// and more than there are coefficients.
+fn tested_lags(fitted: &FittedArima) -> usize {
+    let orders = fitted.orders();
+    let usual = if orders.period > 1 {
+        2 * orders.period
+    } else {
+        10
+    };
+    let coefficients = orders.ar + orders.ma + orders.seasonal_ar + orders.seasonal_ma;
+    usual.min(fitted.residuals().len() / 5).max(coefficients + 1)
 }
 
 fn ets(fitted: &FittedEts) -> ModelSummary {

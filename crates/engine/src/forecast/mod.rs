@@ -11,8 +11,8 @@ use bongsu_core::{
     Error as CoreError, Forecast, ForecastPart, ForecastRequest, Horizon, Labels, METRIC_NAME,
     SeriesView, Timestamp,
 };
-use bongsu_forecast::Timeline;
 use bongsu_forecast::prophet::Holiday;
+use bongsu_forecast::{LARGEST, Timeline};
 
 use self::beside::Beside;
 pub use self::beside::read_holidays;
@@ -146,7 +146,7 @@ pub(crate) fn check_order(table: &Table) -> Result<(), Error> {
     )))
 }
 
-/// An error where a value is infinite or every one is missing.
+/// An error where a value is infinite or larger than models take, or every one is missing.
 pub(crate) fn check_values(channel: &str, table: &Table, values: &[f64]) -> Result<(), Error> {
     if !values.is_empty() && values.iter().all(|value| value.is_nan()) {
         return Err(Error::input(format!(
@@ -154,17 +154,17 @@ pub(crate) fn check_values(channel: &str, table: &Table, values: &[f64]) -> Resu
             values.len()
         )));
     }
-    match values.iter().position(|value| value.is_infinite()) {
-        Some(row) => {
-            let text = table.timestamp_texts.get(row).map_or("", String::as_str);
-            Err(Error::input(format!(
-                "`{channel}` is infinite in row {} (`{}`): leave the value empty where it is missing",
-                row + 1,
-                shown(text)
-            )))
-        }
-        None => Ok(()),
-    }
+    let mut rows = values.iter().enumerate();
+    let Some((row, value)) = rows.find(|(_, value)| value.abs() > LARGEST) else {
+        return Ok(());
+    };
+    let text = table.timestamp_texts.get(row).map_or("", String::as_str);
+    let place = format!("in row {} (`{}`)", row + 1, shown(text));
+    Err(Error::input(if value.is_infinite() {
+        format!("`{channel}` is infinite {place}: leave the value empty where it is missing")
+    } else {
+        format!("`{channel}` is {value:e} {place}, but must be at most {LARGEST:e} in magnitude")
+    }))
 }
 
 /// An error where a number of the forecast is beyond the range of floats.
@@ -227,7 +227,7 @@ pub struct TableForecast {
 ///
 /// # Errors
 /// When the task is not valid, there is no channel of the name, rows do not move on in time or are
-/// not on a grid, a value is infinite, or the model cannot be fitted: too few values, or values that
+/// not on a grid, a value is beyond 1e150 in magnitude, or the model cannot be fitted: too few values, or values that
 /// it does not take.
 ///
 /// ```

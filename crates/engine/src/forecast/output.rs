@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use bongsu_core::{Forecast, ForecastPart, PartKind};
+use bongsu_forecast::arima::Diagnostics;
 use bongsu_report::{Panels, TimeSeriesPlot, Unit};
 use serde_json::{Map, Number, Value, json};
 
 use super::TableForecast;
 use crate::Error;
+use crate::table::format_number;
 
 /// The version of the JSON document.
 const SCHEMA: u32 = 1;
@@ -41,14 +43,16 @@ impl TableForecast {
         }
         out.push('\n');
         for (i, (&time, mean)) in self.moments().enumerate() {
-            let _ = write!(out, "{},{mean}", self.format.write(time));
+            let _ = write!(out, "{},{}", self.format.write(time), format_number(*mean));
             for interval in &self.forecast.intervals {
                 for bound in [&interval.lower, &interval.upper] {
-                    let _ = write!(out, ",{}", bound.get(i).copied().unwrap_or(f64::NAN));
+                    let bound = bound.get(i).copied().unwrap_or(f64::NAN);
+                    let _ = write!(out, ",{}", format_number(bound));
                 }
             }
             for part in self.listed() {
-                let _ = write!(out, ",{}", self.coming(part).nth(i).unwrap_or(f64::NAN));
+                let value = self.coming(part).nth(i).unwrap_or(f64::NAN);
+                let _ = write!(out, ",{}", format_number(value));
             }
             out.push('\n');
         }
@@ -75,6 +79,8 @@ impl TableForecast {
     /// `schema` (1), `model`, `description`, `channel`, `period`, `order` and `seasonal_order` (null
     /// but for an ARIMA), `parameters`, `standard_errors`, `log_likelihood`, `aic`, `aicc` and `bic`
     /// (null where there is no likelihood), `converged`, `members` and `failures` for an ensemble,
+    /// `diagnostics` of the residuals of an ARIMA: `ljung_box` (whether they are independent),
+    /// `jarque_bera` (normal) and `break_variance` (of one variance), each with `statistic` and `p_value`,
     /// `notes` where there is something to say of calibrated intervals,
     /// and `forecast`: objects of `timestamp`, `mean`, `lower_80`, `upper_80` and so on, each time
     /// a number where the table's are, else a text, and where they were asked for `parts`, an object
@@ -107,6 +113,9 @@ impl TableForecast {
             if !summary.members.is_empty() {
                 fields.insert("members".to_owned(), json!(summary.members));
                 fields.insert("failures".to_owned(), json!(summary.failures));
+            }
+            if let Some(tests) = &summary.diagnostics {
+                fields.insert("diagnostics".to_owned(), diagnostics(tests));
             }
             if !self.notes.is_empty() {
                 fields.insert("notes".to_owned(), json!(self.notes));
@@ -230,6 +239,28 @@ impl TableForecast {
         }
         Ok(plot.unit(unit(part)))
     }
+}
+
+/// Tests of residuals.
+fn diagnostics(tests: &Diagnostics) -> Value {
+    let (normal, broken) = (tests.jarque_bera, tests.break_variance);
+    json!({
+        "ljung_box": tests.ljung_box.last().map(|test| json!({
+            "lags": test.lags,
+            "statistic": test.statistic,
+            "p_value": test.p_value,
+        })),
+        "jarque_bera": {
+            "statistic": normal.statistic,
+            "p_value": normal.p_value,
+            "skewness": normal.skewness,
+            "kurtosis": normal.kurtosis,
+        },
+        "break_variance": {
+            "statistic": broken.statistic,
+            "p_value": broken.p_value,
+        },
+    })
 }
 
 /// One turn of a season.

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use bongsu_core::Timestamp;
 
 use super::{Skipped, StreamSession};
-use crate::table::{check_header, parse_time, parse_value, shown, why_no_time};
+use crate::table::{check_header, is_time_column, parse_time, parse_value, shown, why_no_time};
 use crate::{DetectedRow, Error, TimeUnit};
 
 /// What a line of CSV gave.
@@ -17,7 +17,8 @@ pub struct PushedLine<'a> {
 
 impl StreamSession {
     /// The channels that a line names when it is a header, `timestamp,<channel>,...`; `None` when its
-    /// first field is not `timestamp`, so that it is no header.
+    /// first field is not the name of a time, see [`Table::read`](crate::Table::read), so that it is no
+    /// header.
     ///
     /// # Errors
     /// When it is a header that names no channel, or one without a name or twice.
@@ -33,7 +34,7 @@ impl StreamSession {
                 .collect(),
         };
         match fields.split_first() {
-            Some((first, channels)) if first == "timestamp" => {
+            Some((first, channels)) if is_time_column(first) => {
                 check_header(channels)?;
                 Ok(Some(channels.to_vec()))
             }
@@ -226,6 +227,8 @@ mod tests {
     fn headers_are_told_from_rows() {
         let header = |line: &str| StreamSession::header(line.as_bytes());
         assert_eq!(header("60,1").unwrap(), None);
+        assert_eq!(header("2024-01-01,1").unwrap(), None);
+        assert_eq!(header("Date,a").unwrap().unwrap(), ["a"]);
         assert_eq!(
             header("\u{feff}timestamp,\"a,b\", c").unwrap().unwrap(),
             ["a,b", "c"]

@@ -1,4 +1,4 @@
-//! Writing moments as a file writes its timestamps.
+//! Writing moments as a file writes its timestamps, and numbers so that they stay short.
 
 use bongsu_core::Timestamp;
 use jiff::civil::{Date, Time};
@@ -156,6 +156,26 @@ fn calendar(text: &str) -> Form {
         precision,
         zone,
     }
+}
+
+/// A number in as few digits as tell it from every other: `1e308` where it is at least 1e16 or, but for
+/// 0, below 1e-5 in magnitude.
+///
+/// ```
+/// use bongsu_engine::format_number;
+/// let written = [0.25, 1e15, 1e16, -1e-6, 0.0].map(|x| format_number(x).to_string());
+/// assert_eq!(written, ["0.25", "1000000000000000", "1e16", "-1e-6", "0"]);
+/// ```
+pub fn format_number(value: f64) -> impl std::fmt::Display {
+    std::fmt::from_fn(move |f| {
+        let size = value.abs();
+        let plain = (1e-5..1e16).contains(&size) || size == 0.0 || !size.is_finite();
+        if plain {
+            write!(f, "{value}")
+        } else {
+            write!(f, "{value:e}")
+        }
+    })
 }
 
 #[cfg(test)]

@@ -100,6 +100,12 @@ impl Given {
     }
 }
 
+fn lost_digits() -> Error {
+    Error::input(
+        "the filter lost all digits: the coefficients are at the edge of what is stationary",
+    )
+}
+
 impl FittedArima {
     pub(crate) fn new(
         problem: &Problem,
@@ -114,6 +120,13 @@ impl FittedArima {
         };
         let log_likelihood = problem.log_likelihood(solution).ok_or_else(no_likelihood)?;
         let unit = problem.design.unit;
+        let variance = solution.variance / unit / unit;
+        if !variance.is_normal() {
+            return Err(Error::input(format!(
+                "the variance of the innovations of ARIMA{orders} is {variance:e}, beyond what floats \
+                 can tell: multiply the values by a constant"
+            )));
+        }
         let count = problem.names.len() + orders.coefficients() + 1;
         let observations = problem.timeline.len().saturating_sub(orders.burn());
         let mut all = errors.effects;
@@ -129,7 +142,7 @@ impl FittedArima {
             names: problem.names.iter().skip(trend_columns).cloned().collect(),
             effects: problem.design.original(&solution.effects),
             coefficients: solution.coefficients.clone(),
-            variance: solution.variance / unit / unit,
+            variance,
             errors: all,
             log_likelihood,
             information: Information::new(log_likelihood, count, observations),
@@ -159,10 +172,7 @@ impl FittedArima {
         for value in values {
             let variance = kalman.step(state, &[value - self.shift], &mut innovation);
             if variance.is_none() {
-                return Err(Error::input(
-                    "the filter lost all digits: the coefficients are at the edge of what is \
-                     stationary",
-                ));
+                return Err(lost_digits());
             }
             let [innovation] = innovation;
             self.residuals.push(innovation / self.unit);
@@ -289,6 +299,36 @@ impl FittedArima {
         &self.residuals
     }
 
+    /// The residuals over the deviations that their one-step forecasts state: of variance 1, where that
+    /// of a residual is larger at the start and after missing values. NaN as in
+    /// [`FittedArima::residuals`].
+    ///
+    /// # Errors
+    /// When the coefficients are so near the edge of what is stationary that the filter loses all
+    /// digits.
+    ///
+    /// Cost: a pass of the filter.
+    pub fn standardized_residuals(&self) -> Result<Vec<f64>> {
+        let mut kalman = Kalman::new(&self.orders, &self.coefficients);
+        let state = kalman.start(&self.orders, &self.coefficients, INFINITE, 1);
+        let mut state = state.ok_or_else(lost_digits)?;
+        let deviation = self.variance.sqrt();
+        let burn = self.orders.burn();
+        let mut unused = [0.0];
+        let one = |(step, &residual): (usize, &f64)| {
+            // What was seen does not change the variances, but whether something was does.
+            let seen = if residual.is_nan() && step >= burn {
+                f64::NAN
+            } else {
+                0.0
+            };
+            let variance = kalman.step(&mut state, &[seen], &mut unused);
+            let variance = variance.ok_or_else(lost_digits)?;
+            Ok(residual / deviation / variance.sqrt())
+        };
+        self.residuals.iter().enumerate().map(one).collect()
+    }
+
     /// Takes new points into account without fitting again: the next forecast starts after them.
     ///
     /// # Errors
@@ -308,7 +348,7 @@ impl FittedArima {
         y: &SeriesView<'_>,
         x: Option<ArrayView2<'_, f64>>,
     ) -> Result<()> {
-        check::no_infinity(y.values())?;
+        check::series(y.values())?;
         if y.is_empty() {
             return Ok(());
         }

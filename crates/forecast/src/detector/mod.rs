@@ -51,6 +51,8 @@ pub fn deviation_percent(value: f64, predicted: f64) -> f64 {
 /// and every `refit` steps it is fitted anew to the last `window` steps; where that fails it goes on
 /// as it was, which [`FittedForecastDetector::failed_refits`] counts.
 ///
+/// A later value beyond 1e150 in magnitude is judged as it is, and counts in the model as 1e150.
+///
 /// **Rows.** Where rows have timestamps both when fitting and when scoring, their place follows from
 /// their time, on the grid of the rows that it was fitted to; a step without a row is a missing value.
 /// Else the first row of every call is the first row it learned from: score the rows that it learned
@@ -184,7 +186,7 @@ impl ForecastDetector {
     ///
     /// # Errors
     /// When a parameter is outside its domain, there is not one column, the rows are not on a regular
-    /// grid, a value is infinite, the model cannot be fitted to the first steps, or it has no
+    /// grid, a value is beyond 1e150 in magnitude, the model cannot be fitted to the first steps, or it has no
     /// intervals.
     pub fn fit_rows(&self, rows: &Rows<'_>) -> Result<FittedForecastDetector> {
         self.validate()?;

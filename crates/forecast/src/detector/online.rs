@@ -25,6 +25,8 @@ use crate::model::Model;
 /// row on one side they are a new level: model and kept values move there by the median of their
 /// deviations, and season and spread stay. With `patience` 0 the model learns every value.
 ///
+/// A value beyond 1e150 in magnitude is judged as it is, and counts in the model as 1e150.
+///
 /// **Holes.** Where values have times, a step without one is a missing value; a hole longer than
 /// `window`, or 32 gaps in a row that are not the step seen so far, starts the warm-up anew.
 ///

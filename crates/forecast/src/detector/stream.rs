@@ -6,6 +6,7 @@ use super::clock::{Clock, median_gap};
 use super::fitted::score;
 use super::walk::Walk;
 use crate::Timeline;
+use crate::check::bounded;
 use crate::model::{FittedModel, Model};
 use crate::timeline::Step;
 
@@ -53,14 +54,15 @@ struct Followed {
     stale: u64,
 }
 
-/// Within the range of floats; NaN stays NaN.
-const fn bounded(x: f64) -> f64 {
-    x.clamp(f64::MIN, f64::MAX)
-}
-
 /// The band of a level that moved; open bounds stay open.
 fn moved(band: Expectation, by: f64) -> Expectation {
-    let to = |x: f64| if x.is_finite() { bounded(x + by) } else { x };
+    let to = |x: f64| {
+        if x.is_finite() {
+            (x + by).clamp(f64::MIN, f64::MAX)
+        } else {
+            x
+        }
+    };
     Expectation {
         expected: to(band.expected),
         lower: to(band.lower),
@@ -114,7 +116,7 @@ impl ForecastStream {
     /// When there is not one value, or it is not finite; nothing is learned then. A failure of `model`
     /// is one of the fit, see [`ForecastStream::failure`].
     pub fn learn_with(&mut self, x: &[f64], model: &dyn Fn(&[f64]) -> Result<Model>) -> Result<()> {
-        let value = single(x)?;
+        let value = bounded(single(x)?);
         let steps = self.clock.steps();
         let now = self.clock.next();
         self.seen = self.seen.saturating_add(1);

@@ -144,8 +144,10 @@ impl Walk {
         Ok(judged)
     }
 
-    /// Takes the value of the next step into account, without a new fit.
+    /// Takes the value of the next step into account, without a new fit; one beyond what models take
+    /// as the largest that they do.
     pub(super) fn take(&mut self, value: f64, window: usize) -> Result<()> {
+        let value = check::bounded(value);
         let timeline = self.timeline.extended(1)?;
         let now = [timeline.at(timeline.len() - 1)?];
         self.largest = self.largest.max(value.abs());

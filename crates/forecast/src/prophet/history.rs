@@ -55,7 +55,7 @@ impl History {
         series: &SeriesView<'_>,
         columns: &Columns<'_>,
     ) -> Result<Self> {
-        check::no_infinity(series.values())?;
+        check::series(series.values())?;
         check::enough("prophet", series.values(), 2)?;
         let rows: Vec<usize> = (0..series.values().len())
             .filter(|&row| series.values().get(row).is_some_and(|v| !v.is_nan()))

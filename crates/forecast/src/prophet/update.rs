@@ -48,7 +48,7 @@ impl FittedProphet {
     /// # Ok::<(), bongsu_core::Error>(())
     /// ```
     pub fn update_with(&mut self, series: &SeriesView<'_>, columns: &Columns<'_>) -> Result<()> {
-        check::no_infinity(series.values())?;
+        check::series(series.values())?;
         let Some(sums) = &self.sums else {
             return Err(Error::unsupported(
                 "a Prophet model that is not additive, or has more than 512 parameters, has to be \

@@ -114,17 +114,18 @@ impl Transformed {
     pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedTransformed> {
         self.validate()?;
         let values = series.values();
+        check::series(values)?;
         check_positive(values)?;
         let lambda = match self.transform {
             Transform::Log => 0.0,
             Transform::BoxCox(lambda) => lambda,
             Transform::Guerrero { period } => {
-                check::no_infinity(values)?;
                 let present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
                 guerrero(&present, period)?
             }
         };
-        let forth = values.iter().map(|&value| forth(value, lambda)).collect();
+        let forth: Vec<f64> = values.iter().map(|&value| forth(value, lambda)).collect();
+        check_powers(values, &forth, lambda)?;
         let transformed =
             Series::new(series.labels().clone(), series.timestamps().to_vec(), forth)?;
         let model = self.model.fit(&transformed.view())?;
@@ -166,6 +167,19 @@ fn check_positive(values: &[f64]) -> Result<()> {
     match values.iter().position(|&value| value <= 0.0) {
         Some(row) => Err(Error::input(format!(
             "the value in row {row} is not above 0, as a logarithm or a power needs"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The powers are values that a model takes.
+fn check_powers(values: &[f64], powers: &[f64], lambda: f64) -> Result<()> {
+    let mut pairs = values.iter().zip(powers).enumerate();
+    match pairs.find(|(_, (_, power))| power.abs() > check::LARGEST) {
+        Some((row, (value, _))) => Err(Error::input(format!(
+            "the value in row {row}, {value:e}, has a Box-Cox transform with lambda {lambda} that is \
+             beyond {:e} in magnitude",
+            check::LARGEST
         ))),
         None => Ok(()),
     }

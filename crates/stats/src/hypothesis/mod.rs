@@ -1,10 +1,11 @@
 //! Tests of hypotheses: whether two samples differ, and whether a series is stationary, its
-//! residuals independent or normal.
+//! residuals independent, normal or of one variance.
 //!
 //! Every test gives a small struct of named fields; a p-value is the probability of a statistic at
 //! least as extreme where the null hypothesis holds.
 
 mod adf;
+mod break_variance;
 mod canova_hansen;
 mod energy;
 mod jarque_bera;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::check;
 
 pub use adf::{Adf, AdfTest, LagChoice, Trend};
+pub use break_variance::{BreakVariance, break_variance};
 pub use canova_hansen::{CanovaHansenTest, canova_hansen};
 pub use energy::{EnergyTest, energy_distance, energy_test};
 pub use jarque_bera::{JarqueBera, jarque_bera};
