@@ -320,7 +320,7 @@ pub(crate) struct ForecastArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) holidays: Option<PathBuf>,
     /// For prophet, a CSV file `timestamp,<column>,...` of the coming moments with the values of the
-    /// regressors and conditions; without --horizon all of its rows are forecast.
+    /// regressors and conditions there, and of `cap` and `floor` where those are columns; without --horizon all of its rows are forecast.
     #[arg(long, value_name = "FILE")]
     pub(crate) future: Option<PathBuf>,
     /// Write what the forecast is made of too: trend, seasons, holidays, regressors.

@@ -200,3 +200,76 @@ fn what_is_missing_or_wrong_is_told() {
         .unwrap();
     assert!(String::from_utf8_lossy(&other.stderr).contains("takes no values of the future"));
 }
+
+/// Growth towards a capacity that a column gives, which doubles at the end of the history.
+fn saturating() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let mut past = String::from("ds,users,cap,floor\n");
+    let mut coming = String::from("ds,cap,floor\n");
+    let day = |i: i32| 1_600_000_000 + 86_400 * i64::from(i);
+    for i in 0..200 {
+        let share = 1.0 / (1.0 + (-0.05 * f64::from(i - 60)).exp());
+        writeln!(past, "{},{},120,20", day(i), 20.0 + 100.0 * share).unwrap();
+    }
+    for i in 200..230 {
+        writeln!(coming, "{},220,20", day(i)).unwrap();
+    }
+    std::fs::write(directory.path().join("past.csv"), past).unwrap();
+    std::fs::write(directory.path().join("future.csv"), coming).unwrap();
+    directory
+}
+
+#[test]
+fn capacities_and_floors_may_be_columns() {
+    let directory = saturating();
+    let run = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_bongsu"))
+            .current_dir(&directory)
+            .args(["forecast", "--model", "prophet", "--input", "past.csv"])
+            .args(["--set", "growth=logistic", "--set", "weekly=false"])
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let last = |args: &[&str]| {
+        let output = run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let rows = String::from_utf8(output.stdout).unwrap();
+        let fields: Vec<f64> = rows
+            .lines()
+            .last()
+            .unwrap()
+            .split(',')
+            .map(|x| x.parse().unwrap())
+            .collect();
+        fields[1]
+    };
+    // The trend is the same share of whatever capacity there is above the floor.
+    let doubled = last(&["--future", "future.csv", "--plot", "plot.svg"]);
+    assert!((doubled - 220.0).abs() < 5.0, "{doubled}");
+    let constant = ["--set", "cap=120", "--set", "floor=20", "--horizon", "30"];
+    let kept = last(&constant);
+    assert!((kept - 120.0).abs() < 3.0, "{kept}");
+    for (args, words) in [
+        (&["--horizon", "3"][..], "coming values of `cap`, `floor`"),
+        (
+            &["--horizon", "3", "--set", "cap=10", "--set", "floor=0"],
+            "above the capacity",
+        ),
+        (
+            &["--horizon", "3", "--set", "cap=10", "--set", "floor=20"],
+            "above the floor",
+        ),
+    ] {
+        let output = run(args);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && told.contains(words), "{told}");
+    }
+    let shop = Shop::new();
+    let args = ["--horizon", "3", "--set", "growth=logistic"];
+    shop.refused(
+        &args,
+        "no column `cap`, which the model needs: give it one, or set `cap`",
+    );
+}

@@ -153,6 +153,16 @@ pub trait FittedForecaster: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// The trend of [`FittedForecaster::parts`] at the steps of `y`, the series that the model was fitted
+    /// to. Provided: nothing, for models that do not know it.
+    ///
+    /// # Errors
+    /// When `y` is not the series that the model was fitted to.
+    fn past_trend(&self, y: &SeriesView<'_>) -> Result<Vec<f64>> {
+        let _ = y;
+        Ok(Vec::new())
+    }
+
     /// What the model left unexplained at each fitted point.
     fn residuals(&self) -> &[f64];
 }

@@ -161,6 +161,10 @@ impl FittedForecaster for FittedMember {
         self.as_forecaster().parts(request)
     }
 
+    fn past_trend(&self, y: &SeriesView<'_>) -> Result<Vec<f64>> {
+        self.as_forecaster().past_trend(y)
+    }
+
     fn residuals(&self) -> &[f64] {
         self.as_forecaster().residuals()
     }

@@ -131,6 +131,10 @@ impl FittedForecaster for FittedModel {
         self.inner().parts(request)
     }
 
+    fn past_trend(&self, y: &SeriesView<'_>) -> Result<Vec<f64>> {
+        self.inner().past_trend(y)
+    }
+
     fn residuals(&self) -> &[f64] {
         self.inner().residuals()
     }

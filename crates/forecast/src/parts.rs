@@ -1,6 +1,6 @@
 //! Parts of forecasts on a grid.
 
-use bongsu_core::{Cycle, ForecastPart, PartKind, Result};
+use bongsu_core::{Cycle, Error, ForecastPart, PartKind, Result};
 
 use crate::Timeline;
 use crate::timeline::Targets;
@@ -14,6 +14,21 @@ pub(crate) fn trend(values: Vec<f64>) -> ForecastPart {
         values,
         intervals: Vec::new(),
         cycle: None,
+    }
+}
+
+/// A series on the grid `given` is the one that was fitted, on the grid `fitted`.
+pub(crate) fn same_grid(given: &Timeline, fitted: &Timeline) -> Result<()> {
+    if given == fitted {
+        Ok(())
+    } else {
+        Err(Error::input(format!(
+            "the past trend is that of the fitted series of {} steps from {}, not of one of {} from {}",
+            fitted.len(),
+            fitted.start(),
+            given.len(),
+            given.start()
+        )))
     }
 }
 

@@ -150,7 +150,7 @@ impl BacktestTask {
             return Err(CoreError::parameter("season", 0, "at least 1").into());
         }
         for (name, given) in self.split_parameters()? {
-            ForecastPlan::new(name, &given)?;
+            ForecastPlan::new(name, &given)?.check_alone()?;
         }
         Ok(())
     }

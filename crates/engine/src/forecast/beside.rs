@@ -1,4 +1,4 @@
-//! What a model is told beside the series: regressors, conditions, holidays.
+//! What a model is told beside the series: regressors, conditions, capacities, holidays.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,7 +31,13 @@ impl Beside {
         let ForecastModel::Prophet(model) = model else {
             return Ok(Self::default());
         };
-        let names: Vec<String> = model.columns().into_iter().map(str::to_owned).collect();
+        // A floor may be 0, a capacity must be somewhere.
+        let has = |name: &str| table.channels.iter().any(|channel| channel == name);
+        let bounds = model
+            .open_bounds()
+            .filter(|&name| name == "cap" || has(name));
+        let names = model.columns().into_iter().map(str::to_owned);
+        let names: Vec<String> = names.chain(bounds.map(str::to_owned)).collect();
         let mut beside = Self {
             past: columns(table, &names, "input")?,
             names,
@@ -133,7 +139,12 @@ fn columns(table: &Table, names: &[String], what: &str) -> Result<Vec<Vec<f64>>,
         at.map(|at| table.values.column(at).to_vec())
             .ok_or_else(|| {
                 Error::config(format!(
-                    "the {what} has no column `{name}`, which the model needs; it has: {}",
+                    "the {what} has no column `{name}`, which the model needs{}; it has: {}",
+                    if name == "cap" {
+                        ": give it one, or set `cap` to a number"
+                    } else {
+                        ""
+                    },
                     table.channels.join(", ")
                 ))
             })

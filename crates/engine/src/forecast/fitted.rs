@@ -208,7 +208,9 @@ fn tested_lags(fitted: &FittedArima) -> usize {
         10
     };
     let coefficients = orders.ar + orders.ma + orders.seasonal_ar + orders.seasonal_ma;
-    usual.min(fitted.residuals().len() / 5).max(coefficients + 1)
+    usual
+        .min(fitted.residuals().len() / 5)
+        .max(coefficients + 1)
 }
 
 fn ets(fitted: &FittedEts) -> ModelSummary {

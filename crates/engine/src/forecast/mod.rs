@@ -189,6 +189,17 @@ fn check_finite(forecast: &Forecast, percents: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts `past` before the values of a part, with no bounds there.
+fn precede<'a>(part: &mut ForecastPart, past: impl ExactSizeIterator<Item = &'a f64>) {
+    let unknown = vec![f64::NAN; past.len()];
+    part.values.splice(..0, past.copied());
+    for interval in &mut part.intervals {
+        for bounds in [&mut interval.lower, &mut interval.upper] {
+            bounds.splice(..0, unknown.iter().copied());
+        }
+    }
+}
+
 /// A forecast of a channel of a table, and the model that made it.
 #[derive(Debug, Clone)]
 pub struct TableForecast {
@@ -212,8 +223,8 @@ pub struct TableForecast {
     pub fitted: Vec<f64>,
     /// What is to be said of calibrated intervals.
     pub notes: Vec<String>,
-    /// What the forecast is made of, the trend first; of `prophet` with as much of the history before
-    /// it as a plot shows. Empty for models that do not take a series apart.
+    /// What the forecast is made of, the trend first, which has as much of the history before it as a
+    /// plot shows; of `prophet` every part has it. Empty for models that do not take a series apart.
     pub parts: Vec<ForecastPart>,
     /// Whether CSV and JSON have the parts.
     list_parts: bool,
@@ -304,7 +315,12 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
             regressors: all.as_ref().map(|values| values.view()),
         })?
     } else {
-        fitted.parts(&request)?
+        let mut parts = fitted.parts(&request)?;
+        if let Some(trend) = parts.first_mut() {
+            let past = fitted.past_trend(&series)?;
+            precede(trend, past.iter().skip(past.len().saturating_sub(shown)));
+        }
+        parts
     };
     let residuals = fitted.residuals().iter();
     let pairs = values.iter().zip(residuals);

@@ -102,6 +102,7 @@ impl ForecasterStream {
                 "a forecast model that gives intervals",
             ));
         }
+        plan.check_alone().map_err(|e| said(&e))?;
         // Any season will do until there are values.
         let any = plan.model(&[2]).map_err(|e| said(&e))?.into_model();
         let level: f64 = p.number("level")?;

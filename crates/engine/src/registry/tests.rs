@@ -235,7 +235,6 @@ fn domains_of_forecast_models_are_what_is_accepted() {
                 let needed = match (spec.name, p.name) {
                     ("arima", "trend") => Some(("order", "2,0,2")),
                     (_, "lambda" | "bias_adjusted") => Some(("transform", "box-cox")),
-                    ("prophet", "growth") => Some(("cap", "1000")),
                     ("auto-ets", "damped") => Some(("model", "AAN")),
                     _ => None,
                 };

@@ -322,6 +322,26 @@ impl FittedForecaster for FittedEts {
         Ok(all)
     }
 
+    /// The level after each step; missing values are filled as when fitting.
+    fn past_trend(&self, y: &SeriesView<'_>) -> Result<Vec<f64>> {
+        let history = History::of("exponential smoothing", y, 2)?;
+        parts::same_grid(&history.timeline, &self.timeline)?;
+        let (smoothing, mut season) = (self.origin().smoothing, self.first.season.clone());
+        let mut state = State {
+            level: self.first.level,
+            slope: self.first.slope,
+        };
+        let period = season.len().max(1);
+        let level = |(step, value): (usize, &f64)| {
+            let phase = step % period;
+            let own = season.get_mut(phase..=phase).unwrap_or_default();
+            let value = std::slice::from_ref(value);
+            run(self.model, value, smoothing, &mut state, own, |_, _| {});
+            state.level
+        };
+        Ok(history.values.iter().enumerate().map(level).collect())
+    }
+
     fn residuals(&self) -> &[f64] {
         &self.residuals
     }

@@ -97,6 +97,14 @@ impl Mstl {
         Decomposition::new(&self.periods)?.degrees(0, 1, 1)
     }
 
+    /// The values of `series`, missing ones filled.
+    fn history(&self, series: &SeriesView<'_>) -> Result<History> {
+        let longest = self.periods.last().copied().unwrap_or(1);
+        let mut history = History::of("a model of several seasons", series, 2 * longest)?;
+        history.fill_by_season(longest);
+        Ok(history)
+    }
+
     /// Fits the model to `series`.
     ///
     /// # Errors
@@ -105,9 +113,7 @@ impl Mstl {
     /// fitted.
     pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedMstl> {
         self.validate()?;
-        let longest = self.periods.last().copied().unwrap_or(1);
-        let mut history = History::of("a model of several seasons", series, 2 * longest)?;
-        history.fill_by_season(longest);
+        let history = self.history(series)?;
         let parts = self.decomposition()?.decompose(&history.values)?;
         let rest = parts.trend.iter().zip(&parts.residual);
         let rest: Vec<f64> = rest.map(|(trend, residual)| trend + residual).collect();
@@ -233,6 +239,15 @@ impl FittedForecaster for FittedMstl {
             all.push(part);
         }
         Ok(all)
+    }
+
+    /// The trend of the decomposition.
+    fn past_trend(&self, y: &SeriesView<'_>) -> Result<Vec<f64>> {
+        let periods: Vec<usize> = self.seasons.iter().map(Vec::len).collect();
+        let config = Mstl::new(&periods)?;
+        let history = config.history(y)?;
+        parts::same_grid(&history.timeline, &self.timeline)?;
+        Ok(config.decomposition()?.decompose(&history.values)?.trend)
     }
 
     fn residuals(&self) -> &[f64] {

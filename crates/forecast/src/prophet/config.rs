@@ -241,6 +241,14 @@ impl Prophet {
         names
     }
 
+    /// Which of `cap` and `floor` logistic growth may take from columns of these names, since they are
+    /// not set: a capacity it needs.
+    pub fn open_bounds(&self) -> impl Iterator<Item = &'static str> {
+        let logistic = self.0.growth == Growth::Logistic;
+        let bounds = [("cap", self.0.cap), ("floor", self.0.floor)].into_iter();
+        bounds.filter_map(move |(name, set)| (logistic && set.is_none()).then_some(name))
+    }
+
     /// How holidays act. Default: as seasonalities.
     #[must_use]
     pub const fn holidays_mode(mut self, mode: Mode) -> Self {

@@ -37,19 +37,19 @@ pub(super) const DECOMPOSED: &[ForecastSpec] = &[
                 "growth",
                 "linear",
                 "linear, logistic or flat",
-                "the trend: lines that bend, a curve that saturates at `cap`, or a constant",
+                "the trend: lines that bend, a curve that saturates at the capacity `cap`, or a constant",
             ),
             parameter(
                 "cap",
                 "none",
                 "none or finite",
-                "the capacity of logistic growth",
+                "the capacity of logistic growth; `none` takes the column `cap` of the input and of the future",
             ),
             parameter(
                 "floor",
                 "none",
                 "none or finite",
-                "the floor of logistic growth",
+                "the floor of logistic growth; `none` takes the column `floor` where the input has one, else 0",
             ),
             fourier(
                 "daily",
@@ -214,10 +214,6 @@ fn prophet(p: &Parameters<'_>) -> CoreResult<Prophet> {
     }
     if let Some(floor) = p.unless("floor", "none")? {
         model = model.floor(floor)?;
-    }
-    if p.text("growth") == "logistic" && p.text("cap") == "none" {
-        let domain = "a number with logistic growth";
-        return Err(CoreError::parameter("cap", "`none`", domain));
     }
     Ok(model)
 }

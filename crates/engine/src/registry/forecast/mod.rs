@@ -253,6 +253,28 @@ impl<'a> ForecastPlan<'a> {
         self.spec
     }
 
+    /// Checks that the model needs nothing but the series, as backtests and detectors use it.
+    ///
+    /// # Errors
+    /// When it has regressors or conditions, or its capacity is a column.
+    pub(crate) fn check_alone(&self) -> Result<(), Error> {
+        let model = self.model(self.seasons.as_deref().unwrap_or(&[2]))?;
+        let ForecastModel::Prophet(model) = model else {
+            return Ok(());
+        };
+        if model.open_bounds().any(|name| name == "cap") {
+            let domain = "a number with logistic growth, as there are no columns here";
+            return Err(CoreError::parameter("cap", "`none`", domain).into());
+        }
+        match model.columns().first() {
+            None => Ok(()),
+            Some(name) => Err(Error::config(format!(
+                "`{}` needs the column `{name}`, but is only given the series here",
+                self.spec.name
+            ))),
+        }
+    }
+
     /// The level of the only interval that is usual for the model, in percent; `None` where there is
     /// no such level, and 0 where the model was told to give no interval.
     pub(crate) fn usual_level(&self) -> CoreResult<Option<f64>> {
