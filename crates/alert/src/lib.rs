@@ -7,6 +7,9 @@
 //! alerts from Prometheus rules, you need none of this.
 //!
 //! [`Lifecycle`] decides, without a clock and without I/O; [`Dispatcher`] delivers, on Tokio.
+//! Between them a [`Suppressor`] makes many transitions few messages: it groups them, holds back
+//! what is muted, flapping, inhibited or beyond a budget, and sends the rest where a
+//! [`RoutingTree`] in Alertmanager's own shape says.
 //!
 //! A [`Sink`] hears of alerts in one of three ways: of single transitions, or of the whole state
 //! (Alertmanager, which groups by itself), or, when it serves a

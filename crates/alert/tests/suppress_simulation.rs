@@ -57,13 +57,7 @@ fn score(name: &str, second: i64) -> f64 {
     };
     match name {
         // Changes at every check for an hour, then is quiet.
-        "web/flap" if (HOUR..2 * HOUR).contains(&second) => {
-            if second / MINUTE % 2 == 0 {
-                4.0
-            } else {
-                0.3
-            }
-        }
+        "web/flap" if (HOUR..2 * HOUR).contains(&second) && second / MINUTE % 2 == 0 => 4.0,
         // Fires in the hour in which nothing is to be told of it, then goes on for ten minutes.
         "backup/a" => within(2 * HOUR + 10 * MINUTE, 3 * HOUR + 10 * MINUTE),
         // Fires in the window and is over before its end; the other one goes on.
