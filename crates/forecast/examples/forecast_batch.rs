@@ -13,7 +13,7 @@ use std::io::{BufRead as _, Write as _, stdin, stdout};
 use bongsu_core::{ForecastRequest, Forecaster, Labels, Result as CoreResult, Series, Timestamp};
 use bongsu_forecast::conformal::ConformalMethod;
 use bongsu_forecast::{
-    AutoArima, Ces, Conformal, Ensemble, Ets, Model, Mstl, Naive, Prophet, Theta,
+    AutoArima, Ces, Combination, Conformal, Ensemble, Ets, Model, Mstl, Naive, Prophet, Theta,
 };
 use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 
@@ -24,16 +24,24 @@ const START: i64 = 946_771_200;
 fn forecaster(name: &str, period: usize, steps: usize) -> CoreResult<Box<dyn Forecaster>> {
     let adaptive = ConformalMethod::Adaptive { gamma: 0.005 };
     Ok(match name.split_once(':') {
-        Some(("split", name)) => Box::new(Conformal::new(model(name, period)?, steps)?),
+        Some(("split", name)) => Box::new(Conformal::new(model(name, period, steps)?, steps)?),
         Some(("adaptive", name)) => {
-            Box::new(Conformal::new(model(name, period)?, steps)?.method(adaptive)?)
+            Box::new(Conformal::new(model(name, period, steps)?, steps)?.method(adaptive)?)
         }
         _ if name == "prophet" => Box::new(Prophet::new()),
-        _ => Box::new(model(name, period)?),
+        _ => Box::new(model(name, period, steps)?),
     })
 }
 
-fn model(name: &str, period: usize) -> CoreResult<Model> {
+/// Weights by forecasts of as many steps from three moments of the past.
+const fn past(horizon: usize) -> Combination {
+    Combination::InverseError {
+        horizon,
+        origins: 3,
+    }
+}
+
+fn model(name: &str, period: usize, steps: usize) -> CoreResult<Model> {
     Ok(match name {
         "naive" => Naive::last().into(),
         "seasonal-naive" => Naive::seasonal(period)?.into(),
@@ -45,6 +53,12 @@ fn model(name: &str, period: usize) -> CoreResult<Model> {
         "auto-arima" => AutoArima::new().period(period)?.into(),
         "mstl" => Mstl::new(&[period])?.into(),
         "ensemble" => Ensemble::scum(period)?.into(),
+        "ensemble-weighted" => Ensemble::scum(period)?.combination(past(steps))?.into(),
+        "ensemble-long" => Ensemble::long_season(period)?.into(),
+        "ensemble-long-weighted" => {
+            let ensemble = Ensemble::long_season(period)?;
+            ensemble.combination(past(steps))?.into()
+        }
         other => {
             let names = "one of the models of forecast_accuracy.py";
             return Err(bongsu_core::Error::parameter("model", other, names));

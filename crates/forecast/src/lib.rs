@@ -15,7 +15,7 @@
 //! | [`Theta`] | a line and a smoothed level, dynamic and optimised | closed form | short and noisy series |
 //! | [`Croston`] | sizes and intervals of sparse demand | none | counts that are mostly 0 |
 //! | [`Prophet`] | a bending trend, seasons of the calendar, holidays, regressors | simulated trends | daily and weekly rhythms, gaps, known events |
-//! | [`Ensemble`] | the median of several models | medians of their bounds | the safest choice |
+//! | [`Ensemble`] | the median of several models, or a mean weighted by past errors | the same of their bounds | the safest choice |
 //! | [`Mstl`] | several seasons that repeat, and any plain model for the rest | of the plain model | days and weeks together |
 //! | [`Transformed`] | any model of logarithms or powers | exact quantiles | spread that grows with the level |
 //!
@@ -74,7 +74,7 @@ pub use conformal::{Conformal, FittedConformal};
 pub use cross_validation::{CrossValidation, Validated};
 pub use croston::{Croston, FittedCroston};
 pub use detector::{FittedForecastDetector, ForecastDetector, ForecastStream, OnlineForecaster};
-pub use ensemble::{Ensemble, FittedEnsemble};
+pub use ensemble::{Combination, Ensemble, FittedEnsemble};
 pub use ets::{Ets, FittedEts};
 pub use information::{Criterion, Information};
 pub use member::{FittedMember, Member};

@@ -12,8 +12,8 @@ use bongsu_core::{
 use bongsu_forecast::arima::Orders;
 use bongsu_forecast::transform::{Transform, guerrero};
 use bongsu_forecast::{
-    Arima, Croston, Ensemble, Ets, FittedEnsemble, FittedTransformed, Member, Naive, Theta,
-    Transformed,
+    Arima, Combination, Croston, Ensemble, Ets, FittedEnsemble, FittedTransformed, Member, Naive,
+    Theta, Transformed,
 };
 use proptest::prelude::{ProptestConfig, prop, prop_assert, proptest};
 use serde_json::Value;
@@ -90,6 +90,63 @@ fn an_arima_joins_the_smoothing_models() {
     for step in 0..4 {
         assert!(wide.lower[step] < narrow.lower[step] && narrow.upper[step] < wide.upper[step]);
         assert!(narrow.lower[step] < forecast.mean[step]);
+    }
+}
+
+#[test]
+fn weights_are_one_over_past_errors() {
+    // From the 4th and the 6th value on the last one is wrong by 1, 2, 1 and 4, the line from the first
+    // to the last by 0, 0, 2 and 2.
+    let values = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 9.0];
+    let past = Combination::InverseError {
+        horizon: 2,
+        origins: 2,
+    };
+    let members = || vec![Naive::last().into(), Naive::drift().into()];
+    let ensemble = Ensemble::new(members()).unwrap().combination(past).unwrap();
+    let fitted = ensemble.fit(&series(&values).view()).unwrap();
+    let expected = [4.0 / 12.0, 8.0 / 12.0];
+    for (weight, expected) in fitted.weights().iter().zip(expected) {
+        assert!((weight - expected).abs() < 1e-12, "{:?}", fitted.weights());
+    }
+    let each: Vec<Forecast> = members()
+        .iter()
+        .map(|member: &Member| ahead(&member.fit(&series(&values).view()).unwrap(), 2, &[0.8]))
+        .collect();
+    let forecast = ahead(&fitted, 2, &[0.8]);
+    for part in 0..3 {
+        for step in 0..2 {
+            let [a, b] = [0, 1].map(|i| parts(&each[i])[part][step]);
+            let mean = expected[0] * a + expected[1] * b;
+            assert!((parts(&forecast)[part][step] - mean).abs() < 1e-12);
+        }
+    }
+    let bytes = snapshot::to_bytes(&fitted).unwrap();
+    let loaded: FittedEnsemble = snapshot::from_bytes(&bytes).unwrap();
+    assert_eq!(ahead(&loaded, 2, &[0.8]), forecast);
+}
+
+#[test]
+fn members_weigh_the_same_where_the_past_does_not_tell() {
+    let members = vec![Naive::last().into(), Ets::automatic().into()];
+    let ensemble = Ensemble::new(members).unwrap();
+    let weigh = |horizon: usize, origins: usize, values: &[f64]| {
+        let past = Combination::InverseError { horizon, origins };
+        let ensemble = ensemble.clone().combination(past).unwrap();
+        let fitted = ensemble.fit(&series(values).view()).unwrap();
+        fitted.weights().to_vec()
+    };
+    let values = growing(14);
+    // No room for one origin; and one that is too early for exponential smoothing.
+    assert_eq!(weigh(8, 3, &values), [0.5, 0.5]);
+    assert_eq!(weigh(usize::MAX >> 50, 3, &values), [0.5, 0.5]);
+    assert_eq!(weigh(4, 3, &values[..8]), [0.5, 0.5]);
+    assert_ne!(weigh(4, 3, &values), [0.5, 0.5]);
+    // A member that cannot be fitted has no weight.
+    assert_eq!(weigh(1, 1, &values[..4]), [1.0]);
+    for (horizon, origins) in [(0, 1), (1, 0), (usize::MAX, 1), (1, usize::MAX)] {
+        let past = Combination::InverseError { horizon, origins };
+        assert!(ensemble.clone().combination(past).is_err());
     }
 }
 

@@ -55,6 +55,16 @@ fn distance(ours: &[f64], theirs: &[f64]) -> f64 {
         .fold(0.0, f64::max)
 }
 
+/// A season of 12 that grows with an exponential level, as that of passengers.
+fn growing_season(n: usize, growth: f64, modulus: usize) -> Vec<f64> {
+    let value = |i: usize| {
+        let wave = (std::f64::consts::TAU * i as f64 / 12.0).sin();
+        let noise = ((i * i % modulus) as f64 - (modulus / 2) as f64) / 100.0;
+        100.0 * (growth * i as f64).exp() * (1.0 + 0.25 * wave) * (1.0 + noise)
+    };
+    (0..n).map(value).collect()
+}
+
 fn seasonal(n: usize, period: usize) -> Vec<f64> {
     let value = |i: usize| {
         let wave = (std::f64::consts::TAU * i as f64 / period as f64).sin();
@@ -121,6 +131,40 @@ fn fits_equal_the_reference() {
         }
     }
     assert!(cases.len() >= 40 && same * 10 >= cases.len() * 8, "{same}");
+}
+
+/// Every model comes to its end before they are compared: on these series another is the best of those
+/// at which the simplex stops.
+#[test]
+fn no_model_by_itself_is_better_than_the_choice() {
+    let cases = [(144, 0.01, 29), (144, 0.005, 13), (96, 0.02, 29)];
+    for (n, growth, modulus) in cases {
+        let values = growing_season(n, growth, modulus);
+        let chosen = fit(&Ets::automatic().period(12).unwrap(), &values);
+        let simplex = Ets::automatic().period(12).unwrap().polish(false);
+        assert_ne!(fit(&simplex, &values).model(), chosen.model());
+        let [plain, damped] = [Some(false), Some(true)];
+        let models = [
+            ("ANA", plain),
+            ("AAA", plain),
+            ("AAA", damped),
+            ("MNA", plain),
+            ("MAA", plain),
+            ("MAA", damped),
+            ("MNM", plain),
+            ("MAM", plain),
+            ("MAM", damped),
+        ];
+        for (name, damped) in models {
+            let alone = fit(&model(name, 12).damped(damped), &values);
+            let lead = alone.information().aicc - chosen.information().aicc;
+            assert!(
+                lead > -1e-3,
+                "{name} is better than {} by {lead}",
+                chosen.model()
+            );
+        }
+    }
 }
 
 #[test]

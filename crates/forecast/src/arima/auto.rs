@@ -1,5 +1,7 @@
 //! The automatic choice of orders.
 
+use std::f64::consts::LN_2;
+
 use bongsu_core::{Error, FittedForecaster, Forecaster, Result, SeriesView};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use crate::{Criterion, check};
 /// The most models that a stepwise search tries.
 const MOST_MODELS: usize = 94;
 
-/// How much farther from 0 than the unit circle every root has to be.
+/// How many times as far from 0 as the unit circle every root has to be where the series is short.
 const FARTHER: f64 = 1.01;
 
 /// Configuration of the automatic choice of a seasonal ARIMA model.
@@ -25,9 +27,13 @@ const FARTHER: f64 = 1.01;
 /// simple models step by step to better neighbours, or over all of them.
 ///
 /// The coefficients maximise the likelihood of the differenced series ([`Diffuse::Exact`]) where every
-/// root of the polynomials of more than one lag is at least 1 % farther from 0 than the unit circle.
-/// The reference refuses models that have their maximum nearer to it and so ends, where a search for
-/// the maximum ends early or at a lower one, at what that happened to be.
+/// root of the polynomials of more than one lag is farther from 0 than the unit circle, by 1 % or, in a
+/// series longer than 69 values, by `ln 2 / n`: what a nearer root remembers does not halve within the
+/// `n` values, so that they cannot tell it from one more or one less difference. A model that has its
+/// maximum at that limit, in a polynomial of more than one coefficient, is refused; a single
+/// coefficient there is a slow return, a fixed season or a difference too many, all of them harmless.
+/// The reference refuses at 1 % for any length; where its search for a maximum ends early or at a lower
+/// one, it keeps what that happened to be.
 ///
 /// Cost: a fit for each of 20 to 90 models, one after the other; the full search in parallel. The
 /// result does not depend on the number of threads.
@@ -299,12 +305,13 @@ impl<'a> Search<'a> {
             own = own.min(config.period - 1);
             season = config.max_seasonal.min(present / 3 / config.period);
         }
+        let steps = values.len().saturating_sub(base.burn()).max(1);
         Ok(Self {
             table,
             rules: Rules {
                 diffuse: Diffuse::Exact,
                 iterations: 100,
-                farther: FARTHER,
+                farther: FARTHER.min(1.0 + LN_2 / steps as f64),
             },
             criterion: config.criterion,
             base,

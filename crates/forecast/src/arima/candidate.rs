@@ -6,6 +6,7 @@ use super::errors::standard_errors;
 use super::fit::{Problem, Solution, Table};
 use super::fitted::FittedArima;
 use super::orders::Orders;
+use super::region::is_farther;
 use super::{Arima, Diffuse, Trend};
 use crate::{Criterion, Information};
 use bongsu_core::{Error, Result};
@@ -23,12 +24,12 @@ pub struct Candidate {
     pub information: Option<Information>,
     /// Whether its fit converged.
     pub converged: bool,
-    /// Why it could not be fitted.
+    /// Why it could not be fitted, or was refused.
     pub failure: Option<String>,
 }
 
 impl Candidate {
-    /// What is compared, infinite where it could not be fitted.
+    /// What is compared, infinite where it could not be fitted or was refused.
     #[must_use]
     pub fn score(&self, criterion: Criterion) -> f64 {
         match (&self.information, &self.failure) {
@@ -59,9 +60,13 @@ pub(crate) struct Tried {
 pub(crate) struct Rules {
     pub(crate) diffuse: Diffuse,
     pub(crate) iterations: usize,
-    /// How many times as far from 0 as the unit circle every root has to be.
+    /// How many times as far from 0 as the unit circle every root has to be. Above 1 a model with
+    /// several roots and its maximum there, which would go on to the circle, is refused.
     pub(crate) farther: f64,
 }
+
+/// The part of the way to the least distance from the circle, beyond it, that still counts as there.
+const AT_LIMIT: f64 = 0.05;
 
 impl Rules {
     fn config(&self, orders: Orders, trend: Trend) -> Result<Arima> {
@@ -94,6 +99,11 @@ impl Rules {
                 candidate.log_likelihood = Some(log_likelihood);
                 candidate.information = Some(Information::new(log_likelihood, parameters, steps));
                 candidate.converged = solution.converged;
+                let beyond = self.farther + AT_LIMIT * (self.farther - 1.0);
+                if self.farther > 1.0 && !is_farther(&orders, &solution.coefficients, beyond) {
+                    candidate.failure =
+                        Some(format!("ARIMA{orders} has a root at the unit circle"));
+                }
                 Tried {
                     candidate,
                     solution: Some(solution),

@@ -17,20 +17,9 @@ impl Region {
     /// always has that: nothing can cancel in it, and a coefficient near 1 is a slow return or a
     /// difference too many, both of which are harmless.
     pub(super) fn new(orders: &Orders, factor: f64) -> Self {
-        let mut shrink = Vec::with_capacity(orders.coefficients());
-        let parts = [
-            (orders.ar, 1, orders.ar + orders.seasonal_ar),
-            (orders.ma, 1, orders.ma + orders.seasonal_ma),
-            (orders.seasonal_ar, orders.period, usize::MAX),
-            (orders.seasonal_ma, orders.period, usize::MAX),
-        ];
-        for (count, step, lags) in parts {
-            let factor = if lags > 1 { factor } else { 1.0 };
-            shrink.extend((1..=count).map(|k| factor.powf(-((k * step) as f64))));
-        }
         Self {
             orders: *orders,
-            shrink,
+            shrink: powers(orders, |_, lags| if lags > 1 { 1.0 / factor } else { 1.0 }),
         }
     }
 
@@ -58,26 +47,61 @@ impl Region {
     }
 }
 
+/// Whether every root of a polynomial of more than one coefficient is more than a factor farther from 0
+/// than the unit circle. One coefficient alone, of a season too, cannot cancel another.
+pub(super) fn is_farther(orders: &Orders, coefficients: &[f64], factor: f64) -> bool {
+    let of_several = |count: usize| if count > 1 { factor } else { 1.0 };
+    let powers = powers(orders, |count, _| of_several(count));
+    let pairs = coefficients.iter().zip(powers);
+    let grown: Vec<f64> = pairs.map(|(c, power)| c * power).collect();
+    transform::is_inside(orders, &grown)
+}
+
+/// What `factor` gives for each of the four polynomials, by its number of coefficients and the lags of
+/// the product that it is part of, to the power of the lag of each coefficient.
+fn powers(orders: &Orders, factor: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let parts = [
+        (orders.ar, 1, orders.ar + orders.seasonal_ar),
+        (orders.ma, 1, orders.ma + orders.seasonal_ma),
+        (orders.seasonal_ar, orders.period, usize::MAX),
+        (orders.seasonal_ma, orders.period, usize::MAX),
+    ];
+    let mut out = Vec::with_capacity(orders.coefficients());
+    for (count, step, lags) in parts {
+        let factor = factor(count, lags);
+        out.extend((1..=count).map(|k| factor.powf((k * step) as f64)));
+    }
+    out
+}
+
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, reason = "a failure in a test is a panic")]
 mod tests {
     use super::*;
-    use transform::is_inside;
 
     /// Whether the polynomials in `factor B` are stationary and invertible.
-    fn is_farther(orders: &Orders, coefficients: &[f64], factor: f64) -> bool {
-        let steps = [
-            (orders.ar, 1),
-            (orders.ma, 1),
-            (orders.seasonal_ar, orders.period),
-            (orders.seasonal_ma, orders.period),
-        ];
-        let lags = steps
-            .iter()
-            .flat_map(|&(count, step)| (1..=count).map(move |k| k * step));
-        let pairs = coefficients.iter().zip(lags);
-        let grown: Vec<f64> = pairs.map(|(c, lag)| c * factor.powf(lag as f64)).collect();
-        is_inside(orders, &grown)
+    fn is_inside_of(orders: &Orders, coefficients: &[f64], factor: f64) -> bool {
+        let grown = powers(orders, |_, _| factor);
+        let pairs = coefficients.iter().zip(grown);
+        let grown: Vec<f64> = pairs.map(|(c, power)| c * power).collect();
+        transform::is_inside(orders, &grown)
+    }
+
+    #[test]
+    fn only_several_coefficients_are_refused_at_the_limit() {
+        let orders = Orders::new(2, 0, 1).seasonal(1, 0, 2, 4);
+        let region = Region::new(&orders, 1.01);
+        let mut coefficients = Vec::new();
+        for (free, farther) in [
+            // At the limit: the two of `p`, the one of `q` and of `P`, the two of `Q`.
+            ([0.3, 9.0, 0.1, 0.1, 0.1, 0.1], false),
+            ([0.3, 0.1, 9.0, 0.1, 0.1, 0.1], true),
+            ([0.3, 0.1, 0.1, 9.0, 0.1, 0.1], true),
+            ([0.3, 0.1, 0.1, 0.1, 0.3, -9.0], false),
+        ] {
+            region.constrain(&free, &mut coefficients);
+            assert_eq!(is_farther(&orders, &coefficients, 1.0101), farther);
+        }
     }
 
     #[test]
@@ -90,8 +114,8 @@ mod tests {
             [0.3, 0.1, 9.0, 9.0, -9.0, 0.2],
         ] {
             region.constrain(&free, &mut coefficients);
-            assert!(is_farther(&orders, &coefficients, 1.0099));
-            assert!(!is_farther(&orders, &coefficients, 1.0101));
+            assert!(is_inside_of(&orders, &coefficients, 1.0099));
+            assert!(!is_inside_of(&orders, &coefficients, 1.0101));
         }
         // 0.97 in B^4 is a root of 0.97^(-1/4) = 1.0076.
         let own = Orders::new(1, 0, 1);

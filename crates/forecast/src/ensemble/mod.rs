@@ -1,27 +1,58 @@
-//! The median of several models.
+//! Several models together: their median, or a mean that trusts those that forecast well.
 
-use bongsu_core::{
-    Error, FittedForecaster, Forecast, ForecastRequest, Forecaster, PredictionInterval, Result,
-    SeriesView, Snapshot,
-};
+mod fitted;
+mod weights;
+
+use bongsu_core::{FittedForecaster, Forecaster, Result, SeriesView};
 use serde::{Deserialize, Serialize};
 
-use crate::{AutoArima, Ces, Ets, FittedMember, Member, Theta};
+use crate::{AutoArima, Ces, Ets, Member, Theta, check};
+
+pub use fitted::FittedEnsemble;
+
+use fitted::combine;
 
 /// The most members.
 const MAX_MEMBERS: usize = 64;
+/// The most origins of the forecasts that members are weighed by.
+const MAX_ORIGINS: usize = 1024;
 
-/// Configuration of the median of several models.
+/// How forecasts of several models become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Combination {
+    /// Their median.
+    #[default]
+    Median,
+    /// Their mean, each weighted by one over its mean absolute error in a [`Backtest`](crate::Backtest)
+    /// over the end of the series.
+    ///
+    /// A series without room for one origin, or without one at which every member could forecast,
+    /// gives all members the same weight.
+    InverseError {
+        /// The steps of each forecast of the backtest: best the horizon that is wanted. Domain: [1,
+        /// 1048576].
+        horizon: usize,
+        /// How many forecasts it makes, one after the other, the last of which ends with the series;
+        /// fewer where less than a horizon would be known before the first. Domain: [1, 1024].
+        origins: usize,
+    },
+}
+
+/// Configuration of several models that forecast together.
 ///
 /// Every step's forecast is the median of the members' forecasts, and each bound of an interval the
 /// median of their bounds at that level (which keeps the order of bounds, and the coverage where the
-/// members agree). A member that cannot be fitted to a series, for example because it is too short, is
-/// left out and named by [`FittedEnsemble::failures`].
+/// members agree), or their weighted mean ([`Ensemble::combination`]). A member that cannot be fitted
+/// to a series, for example because it is too short, is left out and named by
+/// [`FittedEnsemble::failures`].
 ///
-/// Cost: that of the members.
+/// Cost: that of the members; with weights as often again as there are origins.
 ///
 /// Source: Petropoulos & Svetunkov 2020, <https://doi.org/10.1016/j.ijforecast.2019.01.006> (the
-/// simple combination of univariate models).
+/// simple combination of univariate models); Bates & Granger 1969,
+/// <https://doi.org/10.1057/jors.1969.103> (weights by past errors).
 ///
 /// ```
 /// use bongsu_core::{FittedForecaster as _, ForecastRequest, Labels, SeriesView, Timestamp};
@@ -38,6 +69,8 @@ const MAX_MEMBERS: usize = 64;
 #[serde(deny_unknown_fields)]
 pub struct Ensemble {
     members: Vec<Member>,
+    #[serde(default)]
+    combination: Combination,
 }
 
 impl Ensemble {
@@ -46,7 +79,10 @@ impl Ensemble {
     /// # Errors
     /// When there are none or too many.
     pub fn new(members: Vec<Member>) -> Result<Self> {
-        let ensemble = Self { members };
+        let ensemble = Self {
+            members,
+            combination: Combination::Median,
+        };
         ensemble.check_count()?;
         Ok(ensemble)
     }
@@ -99,9 +135,59 @@ impl Ensemble {
         ])
     }
 
+    /// The four of [`Ensemble::scum`] for a season of many points, such as the weeks of a year: complex
+    /// smoothing and Theta with it, exponential smoothing and ARIMA, which would need a state for each
+    /// of its points, without. `period` is in [1, 65536].
+    ///
+    /// # Errors
+    /// When outside the domain.
+    ///
+    /// ```
+    /// use bongsu_core::{FittedForecaster as _, ForecastRequest, Labels, SeriesView, Timestamp};
+    /// use bongsu_forecast::{Combination, Ensemble};
+    /// let times: Vec<_> = (0..156).map(|i| Timestamp::from_secs(604_800 * i)).collect();
+    /// let wave = |i: usize| (std::f64::consts::TAU * i as f64 / 52.0).sin();
+    /// let values = (0..156).map(|i| 100.0 + 20.0 * wave(i) + (i * i % 7) as f64);
+    /// let values: Vec<f64> = values.collect();
+    /// let labels = Labels::empty();
+    /// let past = Combination::InverseError { horizon: 13, origins: 3 };
+    /// let ensemble = Ensemble::long_season(52)?.combination(past)?;
+    /// let fitted = ensemble.fit(&SeriesView::new(&labels, &times, &values)?)?;
+    /// let total: f64 = fitted.weights().iter().sum();
+    /// assert!(fitted.weights().len() == 4 && (total - 1.0).abs() < 1e-12);
+    /// let mean = fitted.forecast(&ForecastRequest::steps(13))?.mean;
+    /// assert!((mean[12] - 123.0).abs() < 6.0, "{mean:?}");
+    /// # Ok::<(), bongsu_core::Error>(())
+    /// ```
+    pub fn long_season(period: usize) -> Result<Self> {
+        Self::new(vec![
+            Ets::automatic().into(),
+            Ces::automatic().period(period)?.into(),
+            AutoArima::new().into(),
+            Theta::dynamic_optimised().period(period)?.into(),
+        ])
+    }
+
+    /// How the members' forecasts become one. Default: [`Combination::Median`].
+    ///
+    /// # Errors
+    /// When a number of [`Combination::InverseError`] is outside its domain.
+    pub fn combination(mut self, combination: Combination) -> Result<Self> {
+        self.combination = combination;
+        self.check_combination()?;
+        Ok(self)
+    }
+
     fn check_count(&self) -> Result<()> {
-        let count = self.members.len();
-        crate::check::count("members", count, 1, MAX_MEMBERS).map(drop)
+        check::count("members", self.members.len(), 1, MAX_MEMBERS).map(drop)
+    }
+
+    fn check_combination(&self) -> Result<()> {
+        if let Combination::InverseError { horizon, origins } = self.combination {
+            check::count("horizon", horizon, 1, crate::timeline::MAX_STEPS)?;
+            check::count("origins", origins, 1, MAX_ORIGINS)?;
+        }
+        Ok(())
     }
 
     /// Checks every parameter, for configurations that were read from a file.
@@ -110,6 +196,7 @@ impl Ensemble {
     /// When there are no members or too many, or a parameter of one is outside its domain.
     pub fn validate(&self) -> Result<()> {
         self.check_count()?;
+        self.check_combination()?;
         self.members.iter().try_for_each(Member::validate)
     }
 
@@ -120,11 +207,15 @@ impl Ensemble {
     pub fn fit(&self, series: &SeriesView<'_>) -> Result<FittedEnsemble> {
         self.validate()?;
         let mut members = Vec::with_capacity(self.members.len());
+        let mut kept = Vec::with_capacity(self.members.len());
         let mut failures = Vec::new();
         let mut first_error = None;
         for member in &self.members {
             match member.fit(series) {
-                Ok(fitted) => members.push(fitted),
+                Ok(fitted) => {
+                    members.push(fitted);
+                    kept.push(member);
+                }
                 Err(error) => {
                     failures.push(format!("{}: {error}", member.name()));
                     first_error.get_or_insert(error);
@@ -136,9 +227,16 @@ impl Ensemble {
         {
             return Err(error);
         }
-        let residuals = medians(members.iter().map(FittedForecaster::residuals));
+        let weights = match self.combination {
+            Combination::Median => Vec::new(),
+            Combination::InverseError { horizon, origins } => {
+                weights::by_error(&kept, series, horizon, origins)?
+            }
+        };
+        let residuals = combine(members.iter().map(FittedForecaster::residuals), &weights);
         Ok(FittedEnsemble {
             members,
+            weights,
             failures,
             residuals,
         })
@@ -148,114 +246,5 @@ impl Ensemble {
 impl Forecaster for Ensemble {
     fn fit(&self, y: &SeriesView<'_>) -> Result<Box<dyn FittedForecaster>> {
         Ok(Box::new(Self::fit(self, y)?))
-    }
-}
-
-/// The fitted members of an ensemble; see [`Ensemble`].
-///
-/// Takes what the members take, and 8 bytes a fitted step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FittedEnsemble {
-    members: Vec<FittedMember>,
-    failures: Vec<String>,
-    residuals: Vec<f64>,
-}
-
-impl FittedEnsemble {
-    /// The members that were fitted.
-    #[must_use]
-    pub fn members(&self) -> &[FittedMember] {
-        &self.members
-    }
-
-    /// Which members could not be fitted, and why.
-    #[must_use]
-    pub fn failures(&self) -> &[String] {
-        &self.failures
-    }
-}
-
-impl FittedForecaster for FittedEnsemble {
-    fn forecast(&self, request: &ForecastRequest<'_>) -> Result<Forecast> {
-        let forecasts: Vec<Forecast> = self
-            .members
-            .iter()
-            .map(|member| member.forecast(request))
-            .collect::<Result<_>>()?;
-        let intervals = request.levels.iter().enumerate().map(|(i, &level)| {
-            let at = |forecast: &'_ Forecast| forecast.intervals.get(i).cloned();
-            let each: Vec<PredictionInterval> = forecasts.iter().filter_map(at).collect();
-            PredictionInterval {
-                level,
-                lower: medians(each.iter().map(|interval| interval.lower.as_slice())),
-                upper: medians(each.iter().map(|interval| interval.upper.as_slice())),
-            }
-        });
-        Ok(Forecast {
-            mean: medians(forecasts.iter().map(|forecast| forecast.mean.as_slice())),
-            intervals: intervals.collect(),
-            timestamps: forecasts
-                .into_iter()
-                .next()
-                .map(|forecast| forecast.timestamps)
-                .unwrap_or_default(),
-        })
-    }
-
-    fn update(&mut self, y: &SeriesView<'_>) -> Result<()> {
-        let known = self.residuals.len();
-        let mut members = self.members.clone();
-        members.iter_mut().try_for_each(|member| member.update(y))?;
-        let new = members
-            .iter()
-            .map(|m| m.residuals().get(known..).unwrap_or_default());
-        self.residuals.extend(medians(new));
-        self.members = members;
-        Ok(())
-    }
-
-    fn residuals(&self) -> &[f64] {
-        &self.residuals
-    }
-}
-
-/// The median of the columns that are not NaN, row by row; NaN where all are.
-fn medians<'a>(columns: impl Iterator<Item = &'a [f64]>) -> Vec<f64> {
-    let columns: Vec<&[f64]> = columns.collect();
-    let rows = columns.iter().map(|column| column.len()).max().unwrap_or(0);
-    let mut row_values = Vec::with_capacity(columns.len());
-    let median = |row: usize| {
-        row_values.clear();
-        let values = columns.iter().filter_map(|column| column.get(row));
-        row_values.extend(values.filter(|value| !value.is_nan()));
-        row_values.sort_unstable_by(f64::total_cmp);
-        let middle = row_values.len() / 2;
-        match (
-            row_values.get(middle.wrapping_sub(1)),
-            row_values.get(middle),
-        ) {
-            (Some(a), Some(b)) if row_values.len() % 2 == 0 => 0.5 * a + 0.5 * b,
-            (_, Some(b)) => *b,
-            _ => f64::NAN,
-        }
-    };
-    (0..rows).map(median).collect()
-}
-
-impl Snapshot for FittedEnsemble {
-    const KIND: &'static str = "forecast.ensemble.fitted";
-    const VERSION: u16 = 1;
-
-    fn validate(&self) -> Result<()> {
-        self.members.iter().try_for_each(FittedMember::validate)?;
-        let n = self.residuals.len();
-        let alike = self.members.iter().all(|m| m.residuals().len() == n);
-        if alike && !self.members.is_empty() && self.members.len() <= MAX_MEMBERS {
-            Ok(())
-        } else {
-            Err(Error::snapshot(
-                "an ensemble has no members, too many, or members of other series",
-            ))
-        }
     }
 }

@@ -12,6 +12,8 @@ use crate::nelder_mead::{Bounds, NelderMead};
 
 /// The spread of `-2 l` over the simplex at which the search has converged.
 const TOLERANCE: f64 = 1e-4;
+/// The iterations of the simplex after which the gradient takes over.
+const ROUGH: usize = 100;
 /// The least `-2 l` that is told from others: a perfect fit has no end.
 const LEAST: f64 = -1e10;
 
@@ -72,6 +74,8 @@ impl Estimate {
 pub(super) struct Search {
     pub(super) region: Region,
     pub(super) iterations: usize,
+    /// Whether the gradient takes over from a simplex that has not come to an end.
+    pub(super) polish: bool,
 }
 
 /// The number of values that `model` needs with seasons of `period` points: so many that the
@@ -99,43 +103,29 @@ pub(super) fn estimate(
 ) -> Result<Option<Estimate>> {
     let start = Start::of(model, values, period, slope_most)?;
     let mut likelihood = Likelihood::new(model, values, period, search.region);
-    let method = NelderMead {
-        iterations: search.iterations,
-        tolerance: TOLERANCE,
-    };
-    let bounds = Bounds {
-        lower: &start.lower,
-        upper: &start.upper,
-    };
-    let found = method.minimise(&start.x, bounds, |x| likelihood.deviance(x));
-    if !found.value.is_finite() {
-        return Ok(None);
+    let rough = search.iterations.min(ROUGH);
+    // Without a season there are so few variables that the simplex comes to its end, and where the
+    // trend multiplies there are several maxima, of which a long search finds higher ones.
+    let early = search.polish && model.has_season() && !model.trend_multiplies();
+    if early && rough < search.iterations {
+        let found = likelihood.search(&start, rough);
+        let ended = found.map(|found| finish(found, values, period, search));
+        if let Some(ended) = ended.filter(|ended| ended.converged) {
+            return Ok(Some(ended));
+        }
     }
-    let (smoothing, state) = likelihood.unpack(&found.x);
-    let parameters = parameters(model, period);
-    let log_likelihood = -0.5 * found.value;
-    Ok(Some(Estimate {
-        model,
-        smoothing,
-        state,
-        season: likelihood.season,
-        log_likelihood,
-        parameters,
-        information: Information::new(log_likelihood, parameters, values.len()),
-        iterations: found.iterations,
-        converged: found.converged,
-        faces: [start.lower, start.upper].map(|mut faces| {
-            faces.truncate(model.smoothing_count());
-            faces
-        }),
-    }))
+    let found = likelihood.search(&start, search.iterations);
+    Ok(match found {
+        Some(found) if search.polish => Some(finish(found, values, period, search)),
+        found => found,
+    })
 }
 
 /// Goes on along the gradient where the simplex has not come to an end, and where the trend
 /// multiplies: there the simplex stops early.
-pub(super) fn finish(estimate: &mut Estimate, values: &[f64], period: usize, search: Search) {
+fn finish(mut estimate: Estimate, values: &[f64], period: usize, search: Search) -> Estimate {
     if estimate.converged && !estimate.model.trend_multiplies() {
-        return;
+        return estimate;
     }
     let start = Point {
         smoothing: estimate.smoothing,
@@ -160,6 +150,7 @@ pub(super) fn finish(estimate: &mut Estimate, values: &[f64], period: usize, sea
     (estimate.smoothing, estimate.state, estimate.season) = (smoothing, state, season);
     let n = values.len();
     estimate.information = Information::new(estimate.log_likelihood, estimate.parameters, n);
+    estimate
 }
 
 /// The likelihood of a model, as a function of the point of the search.
@@ -183,6 +174,39 @@ impl<'a> Likelihood<'a> {
             season: vec![0.0; phases],
             polynomial: Vec::new(),
         }
+    }
+
+    /// What the simplex finds from `start`; none where no point of it has a likelihood.
+    fn search(&mut self, start: &Start, iterations: usize) -> Option<Estimate> {
+        let method = NelderMead {
+            iterations,
+            tolerance: TOLERANCE,
+        };
+        let bounds = Bounds {
+            lower: &start.lower,
+            upper: &start.upper,
+        };
+        let found = method.minimise(&start.x, bounds, |x| self.deviance(x));
+        if !found.value.is_finite() {
+            return None;
+        }
+        let (smoothing, state) = self.unpack(&found.x);
+        let parameters = parameters(self.model, self.period);
+        let log_likelihood = -0.5 * found.value;
+        let of_smoothing = self.model.smoothing_count();
+        let faces = |all: &[f64]| all.iter().take(of_smoothing).copied().collect();
+        Some(Estimate {
+            model: self.model,
+            smoothing,
+            state,
+            season: self.season.clone(),
+            log_likelihood,
+            parameters,
+            information: Information::new(log_likelihood, parameters, self.values.len()),
+            iterations: found.iterations,
+            converged: found.converged,
+            faces: [faces(&start.lower), faces(&start.upper)],
+        })
     }
 
     /// The parameters at `x`; leaves the seasons, the first of which follows from the others, in
