@@ -12,6 +12,8 @@ mod stack;
 
 #[cfg(test)]
 mod gradients;
+#[cfg(test)]
+mod reference;
 
 use bongsu_core::Result;
 use serde::{Deserialize, Serialize};
