@@ -17,7 +17,9 @@ LSTM = [
     ("lstm", 50, True),
     ("dense", 1, "linear"),
 ]
-SHAPES = {"dense": (DENSE, 1, 30), "lstm": (LSTM, 60, 1)}
+GRU = [("gru", *rest) if kind == "lstm" else (kind, *rest) for kind, *rest in LSTM]
+SHAPES = {"dense": (DENSE, 1, 30), "lstm": (LSTM, 60, 1), "gru": (GRU, 60, 1)}
+GATES = {"lstm": 4, "gru": 3}
 
 
 @cache
@@ -29,8 +31,9 @@ def weights(model):
     for layer in layers:
         if layer[0] == "dense":
             shapes = [(layer[1], inputs), (layer[1],)]
-        elif layer[0] == "lstm":
-            shapes = [(4 * layer[1], inputs), (4 * layer[1], layer[1])] + [(4 * layer[1],)] * 2
+        elif layer[0] in GATES:
+            gates = GATES[layer[0]] * layer[1]
+            shapes = [(gates, inputs), (gates, layer[1])] + [(gates,)] * 2
         else:
             continue
         most = 1 / np.sqrt(layer[1])
@@ -75,11 +78,13 @@ def session(model):
             (name,) = node("Add", [name, constant(bias)])
             if rest[0] == "relu":
                 (name,) = node("Relu", [name])
-        elif kind == "lstm":
-            order = np.r_[0:size, 3 * size : 4 * size, size : 3 * size]  # i, o, f, g
+        elif kind in GATES:
+            blocks = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}[kind]  # i, o, f, g; z, r, n
+            order = np.concatenate([np.arange(size) + size * block for block in blocks])
             w, u, b, d = (tensor[order] for tensor in next(made))
             sources = [name, constant(w[None]), constant(u[None]), constant(np.r_[b, d][None])]
-            y, last = node("LSTM", sources, 2, hidden_size=size)
+            reset = {"linear_before_reset": 1} if kind == "gru" else {}
+            y, last = node(kind.upper(), sources, 2, hidden_size=size, **reset)
             name = node("Squeeze", [y, constant(np.array([1]))])[0] if rest[0] else last
         else:
             (name,) = node("Tile", [name, constant(np.array([size, 1, 1]))])
@@ -124,8 +129,9 @@ def torch_network(model, dropout=0.0):
             for kind, size, *_ in layers:
                 if kind == "dense":
                     parts.append(nn.Linear(taken, size))
-                elif kind == "lstm":
-                    parts.append(nn.LSTM(taken, size, batch_first=True))
+                elif kind in GATES:
+                    cell = {"lstm": nn.LSTM, "gru": nn.GRU}[kind]
+                    parts.append(cell(taken, size, batch_first=True))
                 else:
                     parts.append(nn.Identity())
                 taken = size if kind != "repeat" else taken
@@ -137,9 +143,9 @@ def torch_network(model, dropout=0.0):
                 if layer[0] == "dense":
                     x = part(x)
                     x = x.relu() if layer[2] == "relu" else x
-                elif layer[0] == "lstm":
-                    y, (h, _) = part(x)
-                    x = y if layer[2] else h[0]
+                elif layer[0] in GATES:
+                    y, _ = part(x)
+                    x = y if layer[2] else y[:, -1]
                 else:
                     x = x[:, None, :].expand(-1, layer[1], -1)
                 if dropout and index in DROPPED[model]:
@@ -156,7 +162,7 @@ def torch_network(model, dropout=0.0):
 
 
 # The layers that dropout follows.
-DROPPED = {"dense": [0, 2], "lstm": [0]}
+DROPPED = {"dense": [0, 2], "lstm": [0], "gru": [0]}
 
 
 @cache
@@ -208,8 +214,8 @@ def torch_epochs(table, model, epochs):
     return np.array(losses)
 
 
-SIZES = {"dense": "30-64-32-64-30", "lstm": "60x1, LSTM 50/25"}
-NAMES = {"dense": "autoencoder", "lstm": "lstm-autoencoder"}
+SIZES = {"dense": "30-64-32-64-30", "lstm": "60x1, LSTM 50/25", "gru": "60x1, GRU 50/25"}
+NAMES = {"dense": "autoencoder", "lstm": "lstm-autoencoder", "gru": "gru-autoencoder"}
 
 
 def outputs(model, reference, function, n, batch, goal):
@@ -258,6 +264,11 @@ CASES = [
     outputs("lstm", "onnxruntime", onnx_batches, 256, 256, 1),
     outputs("dense", "PyTorch", torch_batches, 256, 256, 1),
     outputs("lstm", "PyTorch", torch_batches, 256, 256, 1),
+    outputs("gru", "onnxruntime", onnx_batches, 16, 1, None),
+    outputs("gru", "onnxruntime", onnx_batches, 256, 256, None),
+    outputs("gru", "PyTorch", torch_batches, 16, 1, None),
+    outputs("gru", "PyTorch", torch_batches, 256, 256, None),
     training("dense", 8000, 5),
     training("lstm", 1600, 2),
+    training("gru", 1600, 2),
 ]

@@ -11,9 +11,8 @@ Run: BONGSU_DATA=FOLDER python benches/peers/neural_accuracy.py [--machines N,..
 Reads the folder asd (19 metrics a server, 5 minutes apart) of $BONGSU_DATA: each network is trained on
 the train part of a server and judges its test part. Both sides: the same layers, 0.9 of the rows for
 training (scaled by their means and deviations) and the last 0.1 to choose the best epoch, Adam at
-0.001, batches of 32, gradients clipped to a norm of 1. Weights start as each library draws them by
-default; `PyTorch, same start` draws them as Bongsu (and Keras) does: matrices uniform by Glorot,
-recurrent ones orthogonal, biases 0 but 1 for forget gates. The error of a row is the mean squared error of its scaled features, for sequences the mean
+0.001, batches of 32, gradients clipped to a norm of 1. First weights are each library's own: those of
+dense layers are drawn alike, those of recurrent layers as Keras draws them by Bongsu. The error of a row is the mean squared error of its scaled features, for sequences the mean
 over the windows that cover it; the VAE is judged by the mean of its code. Prints means over
 servers and seeds of the areas under the ROC curve and of VUS-PR with buffers up to 50 points, and the
 standard deviation over seeds. `--cache` keeps the results of each training.
@@ -24,7 +23,7 @@ import json
 import os
 import subprocess
 import tempfile
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -104,20 +103,7 @@ def starts(rows, window, stride):
     return np.union1d(regular, [rows - window])
 
 
-def drawn_alike(network):
-    for name, weight in network.named_parameters():
-        if "weight_hh" in name:
-            # Orthonormal rows of what is the transpose of PyTorch's matrix.
-            nn.init.orthogonal_(weight.data.T)
-        elif weight.ndim == 2:
-            nn.init.xavier_uniform_(weight)
-        else:
-            nn.init.zeros_(weight)
-            if "bias_ih" in name:
-                weight.data[len(weight) // 4 : len(weight) // 2] = 1.0
-
-
-def theirs(model, seed, train, test, alike=False):
+def theirs(model, seed, train, test):
     torch.manual_seed(seed)
     window, stride = (SEQUENCE, STRIDE) if model == "lstm-autoencoder" else (1, 1)
     rows = len(train) - int(0.1 * len(train))
@@ -132,8 +118,6 @@ def theirs(model, seed, train, test, alike=False):
     learned = windows(train, np.arange(0, rows - window + 1, stride))
     held_back = windows(train, np.arange(rows, len(train) - window + 1, stride))
     network = MODELS[model](train.shape[1])
-    if alike:
-        drawn_alike(network)
     adam = torch.optim.Adam(network.parameters(), lr=1e-3)
     best, kept = np.inf, None
     for _ in range(EPOCHS[model]):
@@ -185,7 +169,7 @@ def ours(model, seed, train, test):
         return np.fromfile(out, "<f8")
 
 
-SIDES = {"Bongsu": ours, "PyTorch": theirs, "PyTorch, same start": partial(theirs, alike=True)}
+SIDES = {"Bongsu": ours, "PyTorch": theirs}
 
 
 def measured(side, model, machine, seed, folder):

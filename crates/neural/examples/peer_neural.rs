@@ -11,7 +11,8 @@ use std::ops::ControlFlow;
 
 use bongsu_core::Error as CoreError;
 use bongsu_neural::{
-    Autoencoder, FittedNetwork, Layer, LstmAutoencoder, Network, Progress, Scratch, Shape, Training,
+    Autoencoder, Cell, FittedNetwork, Layer, LstmAutoencoder, Network, Progress, Scratch, Shape,
+    Training,
 };
 
 type Done<T> = Result<T, Box<dyn Error>>;
@@ -19,8 +20,8 @@ type Done<T> = Result<T, Box<dyn Error>>;
 fn main() -> Done<()> {
     let job = peer::Job::from_arguments()?;
     match job.method.as_str() {
-        "dense" | "lstm" => outputs(&job),
-        "train-dense" | "train-lstm" => training(&job),
+        "dense" | "lstm" | "gru" => outputs(&job),
+        "train-dense" | "train-lstm" | "train-gru" => training(&job),
         other => Err(format!("no method `{other}`").into()),
     }
 }
@@ -52,7 +53,7 @@ fn network<'a>(method: &str, values: impl Iterator<Item = &'a f64>) -> Done<Netw
         };
         (shape, layers)
     } else {
-        let layers = LstmAutoencoder::new().layers(1)?;
+        let layers = recurrent(method).layers(1)?;
         let shape = Shape {
             steps: 60,
             features: 1,
@@ -78,6 +79,15 @@ fn network<'a>(method: &str, values: impl Iterator<Item = &'a f64>) -> Done<Netw
     Ok(Network::from_tensors(input, &layers, find)?)
 }
 
+fn recurrent(method: &str) -> LstmAutoencoder {
+    let cell = if method.ends_with("gru") {
+        Cell::Gru
+    } else {
+        Cell::Lstm
+    };
+    LstmAutoencoder::new().cell(cell)
+}
+
 /// The loss of each epoch.
 fn training(job: &peer::Job) -> Done<()> {
     let table = job.inputs.first().ok_or("no table")?;
@@ -85,12 +95,12 @@ fn training(job: &peer::Job) -> Done<()> {
     let training = Training::new().epochs(epochs)?.validation(0.0)?;
     let go = |_: &Progress| ControlFlow::Continue(());
     let dense = Autoencoder::new().training(training.clone());
-    let lstm = LstmAutoencoder::new().training(training);
+    let sequences = recurrent(&job.method).training(training);
     job.run(|| {
         let fitted = if job.method == "train-dense" {
             dense.fit_with(table.view(), go)?
         } else {
-            lstm.fit_with(table.view(), go)?
+            sequences.fit_with(table.view(), go)?
         };
         Ok(losses(&fitted))
     })

@@ -12,18 +12,24 @@ pub(crate) fn initial(plan: &Plan, seed: u64) -> Vec<f64> {
         let mut rng = generator(seed, index);
         for (parameter, _) in placed.parameters() {
             let (rows, columns) = (parameter.rows, parameter.columns);
-            if parameter.name == "weight_hh_l0" {
-                values.extend(orthogonal(rows, columns, &mut rng));
-            } else if parameter.is_matrix {
-                let most = (6.0 / (rows + columns) as f64).sqrt();
-                values.extend(uniform(most, rows * columns, &mut rng));
-            } else {
-                let forget = match placed.layer {
-                    Layer::Lstm { units, .. } => units..2 * units,
-                    _ => 0..0,
-                };
-                let bias = |column| if forget.contains(&column) { 1.0 } else { 0.0 };
-                values.extend((0..columns).map(bias));
+            match placed.layer {
+                Layer::Dense { .. } => {
+                    let most = (1.0 / placed.input.features as f64).sqrt();
+                    values.extend(uniform(most, rows * columns, &mut rng));
+                }
+                _ if parameter.name == "weight_hh_l0" => {
+                    values.extend(orthogonal(rows, columns, &mut rng));
+                }
+                _ if parameter.is_matrix => {
+                    let most = (6.0 / (rows + columns) as f64).sqrt();
+                    values.extend(uniform(most, rows * columns, &mut rng));
+                }
+                Layer::Lstm { units, .. } => {
+                    let forget = units..2 * units;
+                    let bias = |column| if forget.contains(&column) { 1.0 } else { 0.0 };
+                    values.extend((0..columns).map(bias));
+                }
+                _ => values.extend(std::iter::repeat_n(0.0, columns)),
             }
         }
     }
