@@ -14,7 +14,8 @@
 //!
 //! Training is described by [`Training`]; all of them become a [`FittedNetwork`], which a
 //! [`LiveNetwork`] serves point by point. [`Network`] is the bare network, for weights that were
-//! trained elsewhere.
+//! trained elsewhere. With feature `onnx`, which takes minutes to build, any network of an ONNX file
+//! that tract can run becomes a detector too: `OnnxDetector`.
 
 mod check;
 mod interchange;
@@ -22,6 +23,8 @@ mod kernel;
 mod layer;
 mod loss;
 mod network;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod random;
 mod real;
 mod scaler;
@@ -36,5 +39,7 @@ pub use interchange::Weights;
 pub use layer::{Activation, Layer, Shape};
 pub use loss::Loss;
 pub use network::{Network, Scratch, Tensor};
+#[cfg(feature = "onnx")]
+pub use onnx::{OnnxDetector, OnnxNetwork};
 pub use scaler::{Scaler, Scaling};
 pub use train::{Epoch, History, Progress, Stop, Training};

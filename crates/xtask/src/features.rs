@@ -1,8 +1,10 @@
-//! `cargo xtask features`: every feature of the library builds alone.
+//! `cargo xtask features`: every feature of the library builds alone, but for the one that
+//! `cargo xtask onnx` looks after.
 
 use serde_json::Value;
 
 use crate::cargo::{self, Result, text};
+use crate::onnx;
 
 /// The crate that users name, whose features choose the others.
 const PACKAGE: &str = "bongsu";
@@ -30,14 +32,14 @@ fn check(feature: Option<&str>) -> Result {
     cargo::run(&mut command)
 }
 
-/// The features of the library but for the default set.
+/// The features of the library but for the default set and the one that takes minutes to build.
 fn names(metadata: &Value) -> Vec<&str> {
     cargo::members(metadata)
         .filter(|package| text(package, "/name") == PACKAGE)
         .filter_map(|package| package.pointer("/features")?.as_object())
         .flat_map(|features| features.keys())
         .map(String::as_str)
-        .filter(|name| *name != "default")
+        .filter(|name| !["default", onnx::FEATURE].contains(name))
         .collect()
 }
 
@@ -54,7 +56,7 @@ mod tests {
         let metadata = json!({
             "workspace_members": ["bongsu", "bongsu-engine"],
             "packages": [
-                package("bongsu", json!({"default": ["a"], "a": [], "b": ["a"]})),
+                package("bongsu", json!({"default": ["a"], "a": [], "b": ["a"], "onnx": []})),
                 package("bongsu-engine", json!({"c": []})),
             ],
         });

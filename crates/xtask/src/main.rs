@@ -15,6 +15,7 @@ mod layers;
 mod links;
 mod lint;
 mod msrv;
+mod onnx;
 mod record;
 mod setup;
 mod sources;
@@ -32,6 +33,7 @@ usage: cargo xtask <task> [arguments]
   ci        msrv, lint, test, features, docs; stops at the first that fails
   setup     install the programs that the tests talk to (apt-get, as root)
   msrv      the toolchain is new enough and every crate inherits the minimum Rust version
+  onnx      lints and tests of the feature `onnx`, whose dependency takes minutes to build
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
   record    record real metrics with injected faults for `bongsu demo` (--help for options)";
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         "ci" => ci::run(),
         "setup" => setup::run(),
         "msrv" => msrv::run(),
+        "onnx" => onnx::run(),
         "deny" => deny::run(),
         "record" => record::run(&rest),
         // The recorder starts these itself.

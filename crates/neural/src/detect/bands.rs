@@ -1,4 +1,4 @@
-use bongsu_core::Expectation;
+use bongsu_core::{Expectation, Result};
 
 use super::FittedNetwork;
 use super::errors::Model;
@@ -12,7 +12,7 @@ impl FittedNetwork {
 
     /// What is expected of each row of a scaled table; not a number where there is no window before
     /// the row.
-    pub(super) fn bands(&self, table: &[f32], scratch: &mut Scratch) -> Vec<Expectation> {
+    pub(super) fn bands(&self, table: &[f32], scratch: &mut Scratch) -> Result<Vec<Expectation>> {
         let nothing = Expectation::symmetric(f64::NAN, f64::INFINITY);
         let mut bands = vec![nothing; table.len()];
         let center = self.scaler.center().first().copied().unwrap_or(0.0);
@@ -25,8 +25,8 @@ impl FittedNetwork {
                 if let Some(band) = bands.get_mut(row) {
                     *band = Expectation::symmetric(expected, half_width);
                 }
-            });
-        bands
+            })?;
+        Ok(bands)
     }
 }
 

@@ -2,6 +2,8 @@ use bongsu_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Combine;
+#[cfg(feature = "onnx")]
+use crate::OnnxNetwork;
 use crate::network::Windows;
 use crate::{Loss, Network, Scratch, Shape};
 
@@ -22,6 +24,9 @@ pub(super) enum Model {
     },
     /// Gives the row after its window.
     Forecast(Network),
+    /// Gives its window again, run by tract.
+    #[cfg(feature = "onnx")]
+    Onnx(OnnxNetwork),
 }
 
 impl Model {
@@ -29,6 +34,8 @@ impl Model {
         match self {
             Self::Reconstruction(network) | Self::Forecast(network) => network.input(),
             Self::Variational { encoder, .. } => encoder.input(),
+            #[cfg(feature = "onnx")]
+            Self::Onnx(network) => network.input(),
         }
     }
 
@@ -38,6 +45,8 @@ impl Model {
             Self::Reconstruction(network) => network.input().steps,
             Self::Variational { .. } => 1,
             Self::Forecast(network) => network.input().steps + 1,
+            #[cfg(feature = "onnx")]
+            Self::Onnx(network) => network.input().steps,
         }
     }
 
@@ -47,6 +56,8 @@ impl Model {
             Self::Variational {
                 encoder, decoder, ..
             } => vec![("encoder", encoder), ("decoder", decoder)],
+            #[cfg(feature = "onnx")]
+            Self::Onnx(_) => Vec::new(),
         }
     }
 
@@ -71,6 +82,9 @@ impl Model {
                     && draws.len() / latent <= super::vae::MOST_SAMPLES
                     && draws.iter().all(|draw| draw.is_finite())
             }
+            // It is only made of a file whose network does.
+            #[cfg(feature = "onnx")]
+            Self::Onnx(_) => true,
         };
         if fits {
             Ok(())
@@ -83,18 +97,19 @@ impl Model {
 
     /// Hands each row of each window to `take`, windows one after the other.
     ///
-    /// A window starts every `stride` rows, and one ends with the last row.
+    /// A window starts every `stride` rows, and one ends with the last row. Fails only where an ONNX
+    /// network does.
     pub(super) fn judge(
         &self,
         table: &[f32],
         stride: usize,
         scratch: &mut Scratch,
         take: Take<'_>,
-    ) {
+    ) -> Result<()> {
         let Shape { steps, features } = self.input();
         let rows = table.len() / features;
         let Some(last) = rows.checked_sub(self.rows()) else {
-            return;
+            return Ok(());
         };
         let regular = Windows {
             values: table,
@@ -137,7 +152,25 @@ impl Model {
                 } => sample(encoder, decoder, draws, &windows, scratch, &mut |row, x| {
                     take(start + row * stride, x, row_at(start + row * stride));
                 }),
+                #[cfg(feature = "onnx")]
+                Self::Onnx(network) => network.forward(&windows, &mut |index, output| {
+                    let rows = (start + index * stride..).zip(output.chunks_exact(features));
+                    for (row, expected) in rows {
+                        take(row, expected, row_at(row));
+                    }
+                })?,
             }
+        }
+        Ok(())
+    }
+
+    /// Whether each row is judged in several windows.
+    fn overlaps(&self) -> bool {
+        match self {
+            Self::Reconstruction(network) => network.input().steps > 1,
+            Self::Variational { .. } | Self::Forecast(_) => false,
+            #[cfg(feature = "onnx")]
+            Self::Onnx(network) => network.input().steps > 1,
         }
     }
 }
@@ -196,36 +229,29 @@ impl Errors {
         table: &[f32],
         stride: usize,
         scratch: &mut Scratch,
-    ) -> Self {
+    ) -> Result<Self> {
         let rows = table.len() / model.input().features;
         let mut sums = vec![(0.0, 0_u32); rows];
         let mut causal = vec![f64::NAN; rows];
         let (window, mut seen) = (model.rows(), 0);
-        let is_reconstruction = matches!(model, Model::Reconstruction(_)) && window > 1;
+        let overlaps = model.overlaps();
         model.judge(table, stride, scratch, &mut |row, expected, found| {
             let error = loss.of_row(expected, found);
             if let Some((sum, count)) = sums.get_mut(row) {
                 *sum += error;
                 *count += 1;
             }
-            seen = if is_reconstruction {
-                (seen + 1) % window
-            } else {
-                0
-            };
-            if let Some(slot) = causal
-                .get_mut(row)
-                .filter(|_| is_reconstruction && seen == 0)
-            {
+            seen = if overlaps { (seen + 1) % window } else { 0 };
+            if let Some(slot) = causal.get_mut(row).filter(|_| overlaps && seen == 0) {
                 *slot = error;
             }
-        });
+        })?;
         let mean = sums.iter().map(|&(sum, count)| sum / f64::from(count));
         let mean: Vec<f64> = mean.collect();
-        if !is_reconstruction {
+        if !overlaps {
             causal.clone_from(&mean);
         }
-        Self { mean, causal }
+        Ok(Self { mean, causal })
     }
 
     pub(super) fn combined(self, combine: Combine) -> Vec<f64> {

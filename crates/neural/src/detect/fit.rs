@@ -47,13 +47,13 @@ impl Kind {
 }
 
 /// What they share.
-pub(super) struct Recipe<'a> {
-    pub(super) what: &'static str,
-    pub(super) training: &'a Training,
-    pub(super) scaling: Scaling,
-    pub(super) threshold: &'a Calibration,
-    pub(super) stride: usize,
-    pub(super) combine: Combine,
+pub(crate) struct Recipe<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) training: &'a Training,
+    pub(crate) scaling: Scaling,
+    pub(crate) threshold: &'a Calibration,
+    pub(crate) stride: usize,
+    pub(crate) combine: Combine,
 }
 
 /// What is told of each batch, and may end the training.
@@ -82,19 +82,13 @@ impl Recipe<'_> {
             Kind::Variational { encoder, .. } => encoder.input,
         };
         let window = input.steps + usize::from(matches!(kind, Kind::Forecast(_)));
-        let least = window + (LEAST_WINDOWS - 1) * self.stride;
-        if x.nrows() < least {
-            return Err(Error::not_enough_data(self.what, least, x.nrows()));
-        }
-        check::finite(x)?;
-        let rows = self.learned_rows(x.nrows(), window, least);
+        let rows = self.learned_rows(x, window)?;
         let scaler = Scaler::fit(self.scaling, &Rows::untimed(*x).first(rows).values());
         let table = scaler.table(x);
         let starts = |from: usize, to: usize| {
             let last = (to + 1).saturating_sub(window);
             (from..last).step_by(self.stride).collect::<Vec<_>>()
         };
-        let loss = self.training.loss;
         let (best, history) = match source {
             Source::Given(weights) => (weights.parameters(&kind.parts())?, None),
             Source::Training(observe) => {
@@ -108,7 +102,44 @@ impl Recipe<'_> {
             }
         };
         let model = self.built(kind, &best)?;
-        let errors = Errors::of(&model, loss, &table, self.stride, &mut Scratch::default());
+        self.judged(model, scaler, &table, rows, history)
+    }
+
+    /// A network as it is: fits the scaler, unless it is given, and the threshold.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn fit_onnx(
+        &self,
+        network: &crate::OnnxNetwork,
+        scaler: Option<&Scaler>,
+        x: &ArrayView2<'_, f64>,
+    ) -> Result<(FittedNetwork, Vec<f64>)> {
+        let crate::Shape { steps, features } = network.input();
+        let columns = scaler.map_or(features, Scaler::features);
+        for (what, found) in [("features", x.ncols()), ("columns of the scaler", columns)] {
+            if found != features {
+                return Err(Error::shape(format!("number of {what}"), found, features));
+            }
+        }
+        let rows = self.learned_rows(x, steps)?;
+        let fresh = || Scaler::fit(self.scaling, &Rows::untimed(*x).first(rows).values());
+        let scaler = scaler.cloned().unwrap_or_else(fresh);
+        let table = scaler.table(x);
+        let model = Model::Onnx(network.clone());
+        self.judged(model, scaler, &table, rows, None)
+    }
+
+    /// The detector around `model`, with its threshold from the errors of all rows of the scaled
+    /// `table`, of which the first `rows` are those learned from, and the scores of these.
+    fn judged(
+        &self,
+        model: Model,
+        scaler: Scaler,
+        table: &[f32],
+        rows: usize,
+        history: Option<History>,
+    ) -> Result<(FittedNetwork, Vec<f64>)> {
+        let loss = self.training.loss;
+        let errors = Errors::of(&model, loss, table, self.stride, &mut Scratch::default())?;
         let bound = |errors: &[f64]| self.bound(errors, rows);
         let (mean_bound, causal_bound) = match self.combine {
             // Where points are judged as they come only the past is known.
@@ -170,14 +201,23 @@ impl Recipe<'_> {
         train(&mut *model, fresh, &mut task, self.training, observe)
     }
 
-    /// The rows to learn from: all where what is held back would not hold a window.
-    fn learned_rows(&self, rows: usize, window: usize, least: usize) -> usize {
+    /// The rows of `x` to learn from: all where what is held back would not hold a window.
+    ///
+    /// # Errors
+    /// When there are too few rows, or one has a value that is not finite.
+    fn learned_rows(&self, x: &ArrayView2<'_, f64>, window: usize) -> Result<usize> {
+        let rows = x.nrows();
+        let least = window + (LEAST_WINDOWS - 1) * self.stride;
+        if rows < least {
+            return Err(Error::not_enough_data(self.what, least, rows));
+        }
+        check::finite(x)?;
         let held_back = (rows as f64 * self.training.validation) as usize;
-        if held_back < window || rows - held_back < least {
+        Ok(if held_back < window || rows - held_back < least {
             rows
         } else {
             rows - held_back
-        }
+        })
     }
 
     fn built(&self, kind: &Kind, values: &[f32]) -> Result<Model> {

@@ -69,6 +69,22 @@ impl FittedNetwork {
         Ok(fitted)
     }
 
+    /// A detector around a network of an ONNX file, which gives its input again; see
+    /// [`FittedNetwork::reconstruction`]. An [`OnnxDetector`](crate::OnnxDetector) learns scaler and
+    /// threshold from rows.
+    ///
+    /// # Errors
+    /// As [`FittedNetwork::reconstruction`].
+    #[cfg(feature = "onnx")]
+    pub fn onnx(
+        network: crate::OnnxNetwork,
+        scaler: Scaler,
+        loss: Loss,
+        threshold: f64,
+    ) -> Result<Self> {
+        Self::around(Model::Onnx(network), scaler, loss, threshold)
+    }
+
     /// The same detector with another way to combine windows; its threshold stays.
     #[must_use]
     pub const fn combine(mut self, combine: Combine) -> Self {
@@ -82,13 +98,15 @@ impl FittedNetwork {
         self.model.input().steps
     }
 
-    /// Its networks by name: `network`, or `encoder` and `decoder` of a variational autoencoder.
+    /// Its networks by name: `network`, or `encoder` and `decoder` of a variational autoencoder;
+    /// none where the network is that of an ONNX file.
     #[must_use]
     pub fn networks(&self) -> Vec<(&'static str, &Network)> {
         self.model.networks()
     }
 
-    /// The weights of its networks by name, for use elsewhere; see [`Weights`].
+    /// The weights of its networks by name, for use elsewhere; see [`Weights`]. Of a network of an
+    /// ONNX file none: they are in that file.
     #[must_use]
     pub fn weights(&self) -> Weights {
         match &self.model {
@@ -96,6 +114,8 @@ impl FittedNetwork {
             Model::Variational {
                 encoder, decoder, ..
             } => Weights::of_parts(&[("encoder.", encoder), ("decoder.", decoder)]),
+            #[cfg(feature = "onnx")]
+            Model::Onnx(_) => Weights::of_parts(&[]),
         }
     }
 
@@ -129,6 +149,11 @@ impl FittedNetwork {
         let networks: usize = self.networks().iter().map(|(_, n)| n.heap_bytes()).sum();
         let epochs = self.history.as_ref().map_or(0, |h| h.epochs.capacity());
         let scales = self.scaler.center.capacity() + self.scaler.scale.capacity();
+        #[cfg(feature = "onnx")]
+        let networks = match &self.model {
+            Model::Onnx(network) => network.heap_bytes(),
+            _ => networks,
+        };
         networks + epochs * size_of::<crate::Epoch>() + scales * size_of::<f64>()
     }
 
@@ -185,7 +210,7 @@ impl FittedNetwork {
                     *sum += self.loss.of_row(expected, found);
                     *count += 1;
                 }
-            });
+            })?;
         for (score, (sum, count)) in scores.iter_mut().zip(sums) {
             *score = sum / f64::from(count) / self.causal_bound;
         }
@@ -220,10 +245,10 @@ impl FittedNetwork {
             ));
         }
         check::finite(rows)?;
-        Ok(self.shares_of_last(&self.scaler.table(rows), &mut Scratch::default()))
+        self.shares_of_last(&self.scaler.table(rows), &mut Scratch::default())
     }
 
-    pub(super) fn shares_of_last(&self, table: &[f32], scratch: &mut Scratch) -> Vec<f64> {
+    pub(super) fn shares_of_last(&self, table: &[f32], scratch: &mut Scratch) -> Result<Vec<f64>> {
         let mut shares = vec![0.0; self.n_features()];
         let last = self.model.rows() - 1;
         self.model
@@ -234,8 +259,8 @@ impl FittedNetwork {
                         *share += error;
                     }
                 }
-            });
-        shares
+            })?;
+        Ok(shares)
     }
 
     /// The score of an error; of the median one where there is none.
@@ -279,7 +304,7 @@ impl Detector for FittedNetwork {
             &table,
             stride,
             &mut Scratch::default(),
-        );
+        )?;
         for (slot, error) in out.iter_mut().zip(errors.combined(self.combine)) {
             *slot = self.score_of(error);
         }
@@ -302,7 +327,7 @@ impl Detector for FittedNetwork {
         }
         check::finite(&x)?;
         let table = self.scaler.table(&x);
-        Ok(Some(self.bands(&table, &mut Scratch::default())))
+        self.bands(&table, &mut Scratch::default()).map(Some)
     }
 
     /// Of networks that judge each row by itself; for sequences see
@@ -313,7 +338,8 @@ impl Detector for FittedNetwork {
             return Ok(None);
         }
         let table: Vec<f32> = self.scaler.scaled(row.iter().copied()).collect();
-        Ok(Some(self.shares_of_last(&table, &mut Scratch::default())))
+        self.shares_of_last(&table, &mut Scratch::default())
+            .map(Some)
     }
 
     /// By the window that ends with the row.

@@ -81,7 +81,7 @@ impl LiveNetwork {
         let mut work = self.work();
         self.fill(x, &mut work.window);
         let Work { window, scratch } = &mut *work;
-        Ok(Some(self.network.shares_of_last(window, scratch)))
+        self.network.shares_of_last(window, scratch).map(Some)
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
@@ -108,7 +108,7 @@ impl LiveNetwork {
     }
 
     /// The causal error of the last row of the window.
-    fn error(&self, work: &mut Work) -> f64 {
+    fn error(&self, work: &mut Work) -> Result<f64> {
         let (loss, last) = (self.network.loss, self.past());
         let (mut sum, mut count) = (0.0, 0_u32);
         let Work { window, scratch } = work;
@@ -118,8 +118,8 @@ impl LiveNetwork {
                 sum += loss.of_row(expected, found);
                 count += 1;
             }
-        });
-        sum / f64::from(count)
+        })?;
+        Ok(sum / f64::from(count))
     }
 }
 
@@ -134,7 +134,7 @@ impl StreamDetector for LiveNetwork {
         let mut work = self.work();
         self.fill(x, &mut work.window);
         Ok(Score::Ready(
-            self.error(&mut work) / self.network.causal_bound,
+            self.error(&mut work)? / self.network.causal_bound,
         ))
     }
 
@@ -164,7 +164,7 @@ impl StreamDetector for LiveNetwork {
         // The place of the next value, whatever it will be.
         self.fill(&[0.0], &mut work.window);
         let Work { window, scratch } = &mut *work;
-        self.network.bands(window, scratch).last().copied()
+        self.network.bands(window, scratch).ok()?.last().copied()
     }
 
     fn threshold(&self) -> Option<f64> {

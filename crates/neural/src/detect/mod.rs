@@ -15,6 +15,8 @@ use bongsu_core::Result;
 use serde::{Deserialize, Serialize};
 
 pub use autoencoder::Autoencoder;
+#[cfg(feature = "onnx")]
+pub(crate) use fit::Recipe;
 pub use fitted::FittedNetwork;
 pub use live::LiveNetwork;
 pub use lstm_autoencoder::LstmAutoencoder;
