@@ -9,9 +9,14 @@ Requirements (pinned; of the frameworks only the one whose file is read):
 
 Run: python convert_weights.py --model MODEL [--units N,...] SOURCE OUTPUT.safetensors
 
+Afterwards: bongsu train --model MODEL --set units=N,... --weights OUTPUT.safetensors --input NORMAL.csv
+--save m.bngs, which fits scaler and threshold to normal rows; `--set scaling=`, `activation=` and
+`output=` are to be those that the network was trained with.
+
 MODEL is autoencoder, vae, lstm-autoencoder, gru-autoencoder or lstm-forecast, as `bongsu train` calls
 them, and `--units` what `--set units=` says there. SOURCE holds the same layers with weights in the
-same order; dropout, repetition and the like are not looked at. Its layers are numbered anew as
+same order; layers without weights that change no number where a network is used (dropout, repetition)
+are passed over, and what is not supported is refused by name. Its layers are numbered anew as
 `bongsu_neural::Weights` documents. Of a VAE the source is the encoder and the decoder one after the
 other (`--decoder FILE` where they are two files); the encoder ends in one layer that gives means and
 logarithms of variances, or in two, the means first.
@@ -34,6 +39,17 @@ UNITS = {
     "gru-autoencoder": "50,25",
     "lstm-forecast": "50,25",
 }
+
+
+# What a dense layer may do to its sums.
+ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh")
+# Layers of Keras, and operators of ONNX, that only move numbers.
+MOVING = ("InputLayer", "Dropout", "RepeatVector", "Reshape", "Flatten")
+MOVING_OPERATORS = (
+    *("Cast", "Concat", "ConstantOfShape", "Dropout", "Expand", "Flatten", "Gather", "Identity"),
+    *("Range", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
+    *("Relu", "Sigmoid", "Tanh"),
+)
 
 
 def places(model, units):
@@ -77,6 +93,11 @@ def from_keras(path):
         if isinstance(layer, keras.layers.TimeDistributed):
             layer = layer.layer
         weights = layer.get_weights()
+        kind = type(layer).__name__
+        if isinstance(layer, keras.layers.Dense | keras.layers.Activation):
+            name = layer.activation.__name__
+            if name not in ACTIVATIONS:
+                raise SystemExit(f"layer `{layer.name}`: the activation {name} is not supported")
         if isinstance(layer, keras.layers.Dense):
             bias = weights[1] if layer.use_bias else np.zeros(layer.units)
             yield dense(weights[0].T, bias)
@@ -93,8 +114,8 @@ def from_keras(path):
             biases = weights[2] if layer.use_bias else np.zeros((2, len(w)))
             b, d = [reordered(x, [1, 0, 2]) for x in biases]
             yield recurrent("gru", w, r, b, d)
-        elif weights:
-            raise SystemExit(f"layer `{layer.name}` ({type(layer).__name__}) is not supported")
+        elif kind not in (*MOVING, "Activation", "ReLU"):
+            raise SystemExit(f"layer `{layer.name}` ({kind}) is not supported")
 
 
 def flat(model):
@@ -139,6 +160,9 @@ def from_onnx(path):
         elif node.op_type in ("LSTM", "GRU"):
             if given.get("direction", b"forward") != b"forward":
                 raise SystemExit(f"node `{node.name}`: only the direction forward is supported")
+            wanted = [b"Sigmoid", b"Tanh", b"Tanh"][: 3 if node.op_type == "LSTM" else 2]
+            if given.get("activations", wanted) != wanted:
+                raise SystemExit(f"node `{node.name}`: only the usual activations are supported")
             if node.op_type == "GRU" and not given.get("linear_before_reset"):
                 raise SystemExit(f"node `{node.name}`: a GRU needs linear_before_reset=1")
             order = [0, 2, 3, 1] if node.op_type == "LSTM" else [1, 0, 2]
@@ -146,6 +170,8 @@ def from_onnx(path):
             both = inputs[3][0] if len(inputs) > 3 and inputs[3] is not None else np.zeros(2 * len(w))
             b, d = [reordered(x, order) for x in np.split(both, 2)]
             yield recurrent(node.op_type.lower(), w, r, b, d)
+        elif node.op_type not in MOVING_OPERATORS:
+            raise SystemExit(f"node `{node.name}` ({node.op_type}) is not supported")
     if waiting is not None:
         yield dense(waiting[1].T, np.zeros(waiting[1].shape[1]))
 
@@ -175,7 +201,10 @@ def read(path):
     reader = READERS.get(Path(path).suffix)
     if reader is None:
         raise SystemExit(f"{path}: the name must end in one of {', '.join(READERS)}")
-    return list(reader(path))
+    try:
+        return list(reader(path))
+    except Exception as error:  # each framework has its own for a damaged file
+        raise SystemExit(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def joined(layers, expected):

@@ -96,6 +96,17 @@ fn assert_close(what: &str, ours: &[f32], theirs: &[f32]) {
     }
 }
 
+fn check_outputs(name: &str, case: &Value) {
+    let network = weights(name).network(shape(case), &layers(case)).unwrap();
+    let inputs = numbers(&case["inputs"]);
+    let outputs = network.predict(&inputs).unwrap();
+    assert_close(name, &outputs, &numbers(&case["outputs"]));
+    // One at a time takes other paths than many together.
+    let each = inputs.chunks(network.input().len());
+    let each: Vec<f32> = each.flat_map(|x| network.predict(x).unwrap()).collect();
+    assert_close(name, &each, &numbers(&case["outputs"]));
+}
+
 #[test]
 fn networks_with_weights_of_pytorch_give_its_outputs() {
     let golden = golden();
@@ -106,14 +117,7 @@ fn networks_with_weights_of_pytorch_give_its_outputs() {
         if name.starts_with("vae") {
             continue;
         }
-        let network = weights(name).network(shape(case), &layers(case)).unwrap();
-        let inputs = numbers(&case["inputs"]);
-        let outputs = network.predict(&inputs).unwrap();
-        assert_close(name, &outputs, &numbers(&case["outputs"]));
-        // One at a time takes other paths than many together.
-        let each = inputs.chunks(network.input().len());
-        let each: Vec<f32> = each.flat_map(|x| network.predict(x).unwrap()).collect();
-        assert_close(name, &each, &numbers(&case["outputs"]));
+        check_outputs(name, case);
     }
     let kinds = ["dense", "forecast", "gru", "lstm", "vae"];
     assert_eq!(counts, kinds.map(|kind| (kind.to_owned(), 3)).into());
@@ -131,39 +135,59 @@ macro_rules! plain {
 #[test]
 fn variational_autoencoders_of_pytorch_give_its_mean_path() {
     for (name, case) in golden().as_object().unwrap() {
-        if !name.starts_with("vae") {
-            continue;
+        if name.starts_with("vae") {
+            check_mean_path(name, case);
         }
-        let units = case["units"].as_array().unwrap().iter().map(size).collect();
-        let config = plain!(Vae::new())
-            .units(units)
-            .unwrap()
-            .latent(size(&case["latent"]))
-            .unwrap()
-            .samples(0)
-            .unwrap()
-            .activation(activation(&case["hidden"]))
-            .output(activation(&case["output"]));
-        let (inputs, expected) = (numbers(&case["inputs"]), numbers(&case["outputs"]));
-        let features = size(&case["features"]);
-        // Errors are judged of 16 rows at least.
-        let x = Array2::from_shape_fn((20, features), |(i, j)| {
-            f64::from(inputs[(i * features + j) % inputs.len()])
-        });
-        let (fitted, scores) = config.fit_weights(x.view(), &weights(name)).unwrap();
-        for (i, score) in scores.iter().enumerate().take(5) {
-            let row = i * features..(i + 1) * features;
-            let pairs = inputs[row.clone()].iter().zip(&expected[row]);
-            let error = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-            let error = error / features as f64;
-            let off = (score - error).abs();
-            assert!(
-                off <= 1e-5 * error.max(1.0),
-                "{name}[{i}]: {score}, {error}"
-            );
-        }
-        assert_eq!(fitted.weights(), weights(name), "{name}");
     }
+}
+
+/// Of networks of Keras, of ONNX files and of `PyTorch`, by the conversion script; written by
+/// `golden/generate_conversion.py`.
+#[test]
+fn converted_weights_give_the_outputs_of_where_they_come_from() {
+    let cases: Value = serde_json::from_str(include_str!("golden/converted.json")).unwrap();
+    let cases = cases.as_object().unwrap();
+    assert_eq!(cases.len(), 18);
+    for (name, case) in cases {
+        let file = format!("converted_{name}");
+        if name.starts_with("vae") {
+            check_mean_path(&file, case);
+        } else {
+            check_outputs(&file, case);
+        }
+    }
+}
+
+fn check_mean_path(name: &str, case: &Value) {
+    let units = case["units"].as_array().unwrap().iter().map(size).collect();
+    let config = plain!(Vae::new())
+        .units(units)
+        .unwrap()
+        .latent(size(&case["latent"]))
+        .unwrap()
+        .samples(0)
+        .unwrap()
+        .activation(activation(&case["hidden"]))
+        .output(activation(&case["output"]));
+    let (inputs, expected) = (numbers(&case["inputs"]), numbers(&case["outputs"]));
+    let features = size(&case["features"]);
+    // Errors are judged of 16 rows at least.
+    let x = Array2::from_shape_fn((20, features), |(i, j)| {
+        f64::from(inputs[(i * features + j) % inputs.len()])
+    });
+    let (fitted, scores) = config.fit_weights(x.view(), &weights(name)).unwrap();
+    for (i, score) in scores.iter().enumerate().take(5) {
+        let row = i * features..(i + 1) * features;
+        let pairs = inputs[row.clone()].iter().zip(&expected[row]);
+        let error = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        let error = error / features as f64;
+        let off = (score - error).abs();
+        assert!(
+            off <= 1e-5 * error.max(1.0),
+            "{name}[{i}]: {score}, {error}"
+        );
+    }
+    assert_eq!(fitted.weights(), weights(name), "{name}");
 }
 
 #[test]
