@@ -133,8 +133,8 @@ pub(crate) struct DetectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// The network: autoencoder, vae, lstm-autoencoder (lstm-ae), gru-autoencoder (gru-ae) or
-    /// lstm-forecast; see `bongsu detect --list` for their parameters.
+    /// The network: autoencoder (ae), vae, lstm-autoencoder (lstm-ae), gru-autoencoder
+    /// (gru-ae) or lstm-forecast; see `bongsu detect --list` for their parameters.
     #[arg(long)]
     pub(crate) model: String,
     /// A parameter of the network, name=value. May be given several times.
@@ -168,8 +168,24 @@ pub(crate) enum HistoryFormat {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelsFormat {
+    Text,
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
+    /// List the saved networks of a folder, with the channels they judge, what they were fitted on
+    /// and their thresholds, and what other states are there.
+    List {
+        /// The folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// How the list is written.
+        #[arg(long, value_enum, default_value = "text")]
+        format: ModelsFormat,
+    },
     /// Say what a saved network is: its layers, channels, scaler, threshold and training, as JSON.
     Inspect {
         /// The file that `bongsu train` saved.

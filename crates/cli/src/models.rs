@@ -1,15 +1,18 @@
-use std::io::Write as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
 
-use bongsu::core::snapshot;
-use bongsu::engine::{Error, TrainedModel};
+use bongsu::core::snapshot::{self, Header};
+use bongsu::core::{Snapshot as _, Timestamp};
+use bongsu::engine::{Error, TimeFormat, TrainedModel};
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::args::ModelsCommand;
+use crate::args::{ModelsCommand, ModelsFormat};
 
 pub(crate) fn models(command: &ModelsCommand) -> Result<(), Failure> {
     match command {
+        ModelsCommand::List { folder, format } => list(folder, *format)?,
         ModelsCommand::Inspect { model } => {
             let mut out = std::io::stdout().lock();
             writeln!(out, "{:#}", described(&load(model)?)?)?;
@@ -56,6 +59,7 @@ fn described(model: &TrainedModel) -> Result<Value, Failure> {
         "model": model.detector(),
         "set": model.parameters(),
         "rows": model.rows(),
+        "span": model.span().map(written),
         "window": network.window(),
         "channels": channels.collect::<Vec<_>>(),
         "networks": layers.collect::<Vec<_>>(),
@@ -64,4 +68,126 @@ fn described(model: &TrainedModel) -> Result<Value, Failure> {
         "heap_bytes": network.heap_bytes(),
         "history": network.history(),
     }))
+}
+
+/// A saved state in a folder.
+struct Listed {
+    name: String,
+    /// In bytes.
+    size: u64,
+    saved: Option<Timestamp>,
+    header: Header,
+    /// Where it is a trained network; why not, where it is a damaged one.
+    model: Option<Result<TrainedModel, String>>,
+}
+
+/// A header is at most this long.
+const HEAD: u64 = 512;
+
+fn list(folder: &Path, format: ModelsFormat) -> Result<(), Failure> {
+    let named =
+        |e: std::io::Error| std::io::Error::new(e.kind(), format!("{}: {e}", folder.display()));
+    let entries = std::fs::read_dir(folder).map_err(named)?;
+    let paths = entries.map(|entry| Ok(entry.map_err(named)?.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<Result<_, std::io::Error>>()?;
+    paths.sort();
+    let listed: Vec<Listed> = paths.iter().filter_map(|path| looked_at(path)).collect();
+    let mut out = std::io::stdout().lock();
+    match format {
+        ModelsFormat::Text => listed
+            .iter()
+            .try_for_each(|one| write_listed(&mut out, one))?,
+        ModelsFormat::Json => {
+            let models: Vec<Value> = listed.iter().map(as_json).collect();
+            writeln!(out, "{:#}", json!({"schema": 1, "models": models}))?;
+        }
+    }
+    out.flush()?;
+    if listed.is_empty() {
+        tracing::info!(folder = %folder.display(), "there are no saved networks or states");
+    }
+    Ok(())
+}
+
+/// `None` for what is no saved state, or cannot be read.
+fn looked_at(path: &Path) -> Option<Listed> {
+    let file = File::open(path).ok()?;
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head).ok()?;
+    let header = snapshot::inspect(&head).ok()?;
+    let saved = about.modified().ok()?;
+    let since = saved.duration_since(std::time::UNIX_EPOCH).ok();
+    let is_model = header.kind == TrainedModel::KIND;
+    Some(Listed {
+        name: path.file_name()?.to_string_lossy().into_owned(),
+        size: about.len(),
+        saved: since.and_then(|since| Timestamp::from_secs_f64(since.as_secs() as f64)),
+        header,
+        model: is_model.then(|| snapshot::load(path).map_err(|e| e.to_string())),
+    })
+}
+
+fn write_listed(out: &mut impl Write, one: &Listed) -> std::io::Result<()> {
+    writeln!(out, "{}", one.name)?;
+    match &one.model {
+        Some(Ok(model)) => {
+            let network = model.network();
+            let [first, last] = model.span().map(written);
+            let window = match network.window() {
+                1 => "row by row".to_owned(),
+                rows => format!("in windows of {rows} rows"),
+            };
+            let channels = model.channels().join(", ");
+            writeln!(out, "    {}: {channels}, {window}", model.detector())?;
+            writeln!(
+                out,
+                "    fitted on {} rows from {first} to {last}, error threshold {:.4e}",
+                model.rows(),
+                network.error_threshold()
+            )?;
+        }
+        Some(Err(error)) => writeln!(out, "    cannot be used: {error}")?,
+        None => {}
+    }
+    let saved = one.saved.map(|saved| format!(", saved {}", written(saved)));
+    writeln!(
+        out,
+        "    {} version {}, {} bytes{}",
+        one.header.kind,
+        one.header.version,
+        one.size,
+        saved.unwrap_or_default()
+    )
+}
+
+fn as_json(one: &Listed) -> Value {
+    let mut value = json!({
+        "file": one.name,
+        "kind": one.header.kind,
+        "version": one.header.version,
+        "bytes": one.size,
+        "saved": one.saved.map(written),
+    });
+    let more = match &one.model {
+        Some(Ok(model)) => json!({
+            "model": model.detector(),
+            "set": model.parameters(),
+            "channels": model.channels(),
+            "window": model.network().window(),
+            "rows": model.rows(),
+            "span": model.span().map(written),
+            "error_threshold": model.network().error_threshold(),
+        }),
+        Some(Err(error)) => json!({"error": error}),
+        None => json!({}),
+    };
+    if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
+        value.extend(more);
+    }
+    value
+}
+
+fn written(moment: Timestamp) -> String {
+    TimeFormat::of("1970-01-01T00:00:00Z").write(moment)
 }

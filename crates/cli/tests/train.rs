@@ -241,3 +241,36 @@ fn what_cannot_be_done_is_said() {
     refused(1, &["detect", "--model", &saved, "--input", &input]);
     refused(1, &["models", "inspect", &input]);
 }
+
+#[test]
+fn saved_networks_are_listed() {
+    let folder = TempDir::new().unwrap();
+    let input = table(&folder, 200);
+    let models = inside(&folder, "models");
+    std::fs::create_dir(&models).unwrap();
+    assert_eq!(done(&["models", "list", &models]), "");
+    let at = |name: &str| format!("{models}/{name}");
+    let mut train = vec!["train", "--input", &input, "--train-rows", "150"];
+    let dense = at("dense.bngs");
+    train.extend(["--model", "ae", "--save", &dense].iter().chain(&DENSE));
+    assert_eq!(done(&train), "");
+    let bytes = std::fs::read(&dense).unwrap();
+    std::fs::write(at("cut.bngs"), &bytes[..bytes.len() / 2]).unwrap();
+    std::fs::write(at("notes.txt"), "no state").unwrap();
+    let text = done(&["models", "list", &models]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 7, "{text}");
+    assert_eq!((lines[0], lines[3]), ("cut.bngs", "dense.bngs"));
+    assert!(lines[1].starts_with("    cannot be used: "), "{text}");
+    assert_eq!(lines[4], "    autoencoder: load, power, row by row");
+    let fitted = "    fitted on 150 rows from 2023-11-14T22:13:20Z to 2023-11-15T00:42:20Z, error";
+    assert!(lines[5].starts_with(fitted), "{text}");
+    let size = format!("    engine.trained_model version 1, {} bytes", bytes.len());
+    assert!(lines[6].starts_with(&size), "{text}");
+    let json = done(&["models", "list", &models, "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["models"][1]["model"], "autoencoder");
+    assert_eq!(json["models"][1]["set"]["units"], "8,1");
+    assert!(json["models"][0]["error"].is_string());
+    assert!(refused(2, &["models", "list", &at("nowhere")]).contains("nowhere"));
+}

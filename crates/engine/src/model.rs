@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use bongsu_core::ndarray::Axis;
-use bongsu_core::{Calibrator, Error as CoreError, Result as CoreResult, Rows, Snapshot};
+use bongsu_core::{
+    Calibrator, Error as CoreError, Result as CoreResult, Rows, Snapshot, Timestamp,
+};
 use bongsu_neural::{FittedNetwork, History, Progress, Weights};
 use bongsu_report::CurvePlot;
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,8 @@ pub struct TrainedModel {
     channels: Vec<String>,
     /// The rows that it was trained on, holes filled.
     rows: usize,
+    /// The first and the last moment of these.
+    span: [Timestamp; 2],
     network: FittedNetwork,
     calibrator: Calibrator,
 }
@@ -76,6 +80,12 @@ impl TrainedModel {
     #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The first and the last moment of what it was fitted on.
+    #[must_use]
+    pub const fn span(&self) -> [Timestamp; 2] {
+        self.span
     }
 
     /// The network.
@@ -214,6 +224,9 @@ pub fn train(
         Some(weights) => config.with_weights(&values.view(), weights)?,
         None => config.train(&values.view(), &mut observe)?,
     };
+    let times = table.timestamps.iter();
+    let times = times.take(request.train_rows.unwrap_or(rows)).copied();
+    let (first, last) = times.clone().min().zip(times.max()).unwrap_or_default();
     let learned = Rows::untimed(values.view());
     let fitted = Fitted::of(Box::new(network.clone()), scores, &learned, None)?;
     Ok(TrainedModel {
@@ -221,6 +234,7 @@ pub fn train(
         parameters: request.parameters.clone(),
         channels: table.channels.clone(),
         rows: values.len_of(Axis(0)),
+        span: [first, last],
         calibrator: fitted.calibrator,
         network,
     })
