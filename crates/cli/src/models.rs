@@ -3,7 +3,7 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use bongsu::core::snapshot::{self, Header};
-use bongsu::core::{Snapshot as _, Timestamp};
+use bongsu::core::{Error as CoreError, ErrorKind, Snapshot as _, Timestamp};
 use bongsu::engine::{Error, TimeFormat, TrainedModel};
 use serde_json::{Value, json};
 
@@ -32,7 +32,12 @@ pub(crate) fn models(command: &ModelsCommand) -> Result<(), Failure> {
 /// # Errors
 /// When the file cannot be read or is not what `bongsu train` saves.
 pub(crate) fn load(path: &Path) -> Result<TrainedModel, Failure> {
-    Ok(snapshot::load(path).map_err(Error::from)?)
+    let named = |e: CoreError| match e.kind() {
+        // It names the file already.
+        ErrorKind::Io => Error::from(e),
+        _ => CoreError::input(format!("{}: {e}", path.display())).into(),
+    };
+    Ok(snapshot::load(path).map_err(named)?)
 }
 
 fn described(model: &TrainedModel) -> Result<Value, Failure> {
@@ -138,7 +143,7 @@ fn write_listed(out: &mut impl Write, one: &Listed) -> std::io::Result<()> {
                 1 => "row by row".to_owned(),
                 rows => format!("in windows of {rows} rows"),
             };
-            let channels = model.channels().join(", ");
+            let channels = first_names(model.channels());
             writeln!(out, "    {}: {channels}, {window}", model.detector())?;
             writeln!(
                 out,
@@ -159,6 +164,16 @@ fn write_listed(out: &mut impl Write, one: &Listed) -> std::io::Result<()> {
         one.size,
         saved.unwrap_or_default()
     )
+}
+
+/// The first few, and how many more there are.
+fn first_names(names: &[String]) -> String {
+    const MOST: usize = 6;
+    let first: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
 }
 
 fn as_json(one: &Listed) -> Value {

@@ -272,5 +272,5 @@ fn saved_networks_are_listed() {
     assert_eq!(json["models"][1]["model"], "autoencoder");
     assert_eq!(json["models"][1]["set"]["units"], "8,1");
     assert!(json["models"][0]["error"].is_string());
-    assert!(refused(2, &["models", "list", &at("nowhere")]).contains("nowhere"));
+    assert!(refused(1, &["models", "list", &at("nowhere")]).contains("nowhere"));
 }

@@ -18,6 +18,30 @@ use self::parameters::{
 use super::parameter::{ParameterSpec, Parameters, SEED, parameter};
 use super::{DetectorSpec, Input, Method};
 
+/// The parameters of a network, and those of every training: with the usual defaults, and this share
+/// of contamination.
+macro_rules! trained {
+    ($($own:expr),+; $contamination:expr) => {
+        &[
+            $($own,)+
+            EPOCHS,
+            BATCH,
+            LEARNING_RATE,
+            WEIGHT_DECAY,
+            L2,
+            LOSS,
+            VALIDATION,
+            PATIENCE,
+            REDUCE_AFTER,
+            THRESHOLD,
+            $contamination,
+            HISTORY,
+            MAX_ALARM_SHARE,
+            SEED,
+        ]
+    };
+}
+
 /// Networks that are trained once and then only judge.
 pub(super) const NETWORKS: &[DetectorSpec] = &[
     DetectorSpec {
@@ -67,7 +91,7 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
     DetectorSpec {
         name: "vae",
         summary: "Variational autoencoder: rows that do not follow from draws of their code.",
-        parameters: &[
+        parameters: trained![
             parameter(
                 "units",
                 "64",
@@ -90,21 +114,8 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
             parameter("dropout", "0", DROPOUT.domain, DROPOUT.about),
             ACTIVATION,
             OUTPUT,
-            scaling("standard"),
-            EPOCHS,
-            BATCH,
-            LEARNING_RATE,
-            WEIGHT_DECAY,
-            L2,
-            LOSS,
-            VALIDATION,
-            PATIENCE,
-            REDUCE_AFTER,
-            THRESHOLD,
-            contamination("0.1"),
-            HISTORY,
-            MAX_ALARM_SHARE,
-            SEED,
+            scaling("standard");
+            contamination("0.1")
         ],
         classic: &[],
         input: Input::Table,
@@ -127,7 +138,7 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
     recurrent_autoencoder(
         "lstm-autoencoder",
         "LSTM autoencoder: stretches that a recurrent network cannot give back.",
-        &[
+        trained![
             SEQUENCE,
             UNITS,
             CELL,
@@ -135,54 +146,28 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
             STRIDE,
             CAUSAL,
             OUTPUT,
-            MIN_MAX,
-            EPOCHS,
-            BATCH,
-            LEARNING_RATE,
-            WEIGHT_DECAY,
-            L2,
-            LOSS,
-            VALIDATION,
-            PATIENCE,
-            REDUCE_AFTER,
-            THRESHOLD,
-            FIVE_PERCENT,
-            HISTORY,
-            MAX_ALARM_SHARE,
-            SEED,
+            MIN_MAX;
+            FIVE_PERCENT
         ],
     ),
     recurrent_autoencoder(
         "gru-autoencoder",
         "GRU autoencoder: as lstm-autoencoder, with three quarters of its weights.",
-        &[
+        trained![
             SEQUENCE,
             UNITS,
             DROPOUT,
             STRIDE,
             CAUSAL,
             OUTPUT,
-            MIN_MAX,
-            EPOCHS,
-            BATCH,
-            LEARNING_RATE,
-            WEIGHT_DECAY,
-            L2,
-            LOSS,
-            VALIDATION,
-            PATIENCE,
-            REDUCE_AFTER,
-            THRESHOLD,
-            FIVE_PERCENT,
-            HISTORY,
-            MAX_ALARM_SHARE,
-            SEED,
+            MIN_MAX;
+            FIVE_PERCENT
         ],
     ),
     DetectorSpec {
         name: "lstm-forecast",
         summary: "Forecasting LSTM: rows that those before them did not let a network expect.",
-        parameters: &[
+        parameters: trained![
             parameter(
                 "sequence",
                 "60",
@@ -192,21 +177,8 @@ pub(super) const NETWORKS: &[DetectorSpec] = &[
             parameter("units", "50,25", SIZES, "the sizes of the recurrent layers"),
             CELL,
             DROPOUT,
-            scaling("standard"),
-            EPOCHS,
-            BATCH,
-            LEARNING_RATE,
-            WEIGHT_DECAY,
-            L2,
-            LOSS,
-            VALIDATION,
-            PATIENCE,
-            REDUCE_AFTER,
-            THRESHOLD,
-            FIVE_PERCENT,
-            HISTORY,
-            MAX_ALARM_SHARE,
-            SEED,
+            scaling("standard");
+            FIVE_PERCENT
         ],
         classic: &[],
         input: Input::TableSeries,
