@@ -12,6 +12,7 @@
 //! | `stream` | online detectors, drift detectors, a fleet of very many series: `stream` | |
 //! | `forecast` | forecasting models with intervals: `forecast` | |
 //! | `neural` | autoencoders and recurrent networks as detectors: `neural` | |
+//! | `onnx` | any network of an ONNX file as a detector; takes minutes to build | |
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |
