@@ -78,6 +78,38 @@ impl HttpClient {
         }
     }
 
+    /// The body of the answer to a request for `url`, of at most `limit` bytes. In errors the server
+    /// is called `receiver`.
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        receiver: &str,
+        limit: usize,
+    ) -> Result<String, Error> {
+        let request = self.client.get(url.clone());
+        let mut response = match self.auth.apply(request)?.send().await {
+            Ok(response) if response.status().is_success() => response,
+            Ok(response) => return Err(self.refusal(receiver, response).await),
+            Err(error) => return Err(unreachable(receiver, error)),
+        };
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= limit => body.extend(chunk),
+                Ok(Some(_)) => {
+                    let message = format!("{receiver} answered with more than {limit} bytes");
+                    return Err(Error::delivery(ErrorKind::Rejected, message));
+                }
+                Ok(None) => break,
+                Err(error) => return Err(unreachable(receiver, error)),
+            }
+        }
+        String::from_utf8(body).map_err(|_| {
+            let message = format!("{receiver} answered with something that is not a text");
+            Error::delivery(ErrorKind::Rejected, message)
+        })
+    }
+
     /// What an answer other than success means.
     async fn refusal(&self, receiver: &str, response: Response) -> Error {
         let status = response.status();

@@ -1,4 +1,5 @@
 //! A real Alertmanager to test against.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -27,9 +28,18 @@ impl Drop for Alertmanager {
 impl Alertmanager {
     /// Starts one on free ports; a member of a cluster when `cluster` holds the peers to join.
     pub(crate) async fn start(cluster: Option<&[SocketAddr]>, prefix: &str) -> Self {
+        Self::configured(cluster, prefix, CONFIG).await
+    }
+
+    /// Starts one with this configuration file.
+    pub(crate) async fn configured(
+        cluster: Option<&[SocketAddr]>,
+        prefix: &str,
+        config: &str,
+    ) -> Self {
         // Somebody else may take a free port before the server does.
         for _ in 0..5 {
-            let mut server = Self::spawn(cluster, prefix);
+            let mut server = Self::spawn(cluster, prefix, config);
             if server.is_ready(prefix).await {
                 return server;
             }
@@ -37,10 +47,10 @@ impl Alertmanager {
         panic!("prometheus-alertmanager started five times, and was never ready");
     }
 
-    fn spawn(cluster: Option<&[SocketAddr]>, prefix: &str) -> Self {
+    fn spawn(cluster: Option<&[SocketAddr]>, prefix: &str, content: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("alertmanager.yml");
-        std::fs::write(&config, CONFIG).unwrap();
+        std::fs::write(&config, content).unwrap();
         let address = free_address();
         let member = cluster.map(|_| free_address());
         let gossip = member.map_or_else(String::new, |address| address.to_string());

@@ -9,6 +9,8 @@ pub(super) struct Member {
     pub(super) name: String,
     /// Where alerts are posted.
     pub(super) url: Url,
+    /// Where silences are read.
+    pub(super) silences: Url,
 }
 
 impl Member {
@@ -31,9 +33,14 @@ impl Member {
             path.push('/');
             path.push_str(part);
         }
-        path.push_str("/api/v2/alerts");
-        url.set_path(&path);
-        Ok(Self { name, url })
+        let mut silences = url.clone();
+        silences.set_path(&format!("{path}/api/v2/silences"));
+        url.set_path(&format!("{path}/api/v2/alerts"));
+        Ok(Self {
+            name,
+            url,
+            silences,
+        })
     }
 }
 

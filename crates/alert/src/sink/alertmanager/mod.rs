@@ -1,6 +1,7 @@
 mod builder;
 mod member;
 mod payload;
+mod silences;
 
 use std::time::Duration;
 
