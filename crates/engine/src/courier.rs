@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_alert::{Delivery, Dispatcher, Lifecycle, Pending};
+use bongsu_alert::{Delivery, Dispatcher, Lifecycle, Page, Pending, PendingPages};
 use bongsu_core::{Alert, Timestamp};
 use tokio::task::JoinHandle;
 
@@ -12,10 +12,23 @@ pub(crate) struct Courier {
     place: Place,
     /// What it carried when it left; until it is back this may or may not be delivered.
     carried: Pending,
+    carried_pages: PendingPages,
     /// News that came while it was away.
     waiting: Vec<Alert>,
+    waiting_pages: Vec<Page>,
     /// Its successor, which takes over when it is back.
     successor: Option<Dispatcher>,
+}
+
+/// What has perhaps not been delivered.
+#[derive(Debug, Default)]
+pub(crate) struct Undelivered {
+    pub(crate) alerts: Pending,
+    /// Alerts that no sink has been offered yet.
+    pub(crate) news: Vec<Alert>,
+    pub(crate) pages: PendingPages,
+    /// Messages that no sink has been offered yet.
+    pub(crate) waiting: Vec<Page>,
 }
 
 #[derive(Debug)]
@@ -31,7 +44,9 @@ impl Courier {
         let mut courier = Self {
             place: Place::Home(dispatcher),
             carried: Pending::default(),
+            carried_pages: PendingPages::default(),
             waiting: Vec::new(),
+            waiting_pages: Vec::new(),
             successor: None,
         };
         courier.enqueue(waiting);
@@ -54,11 +69,28 @@ impl Courier {
         }
     }
 
+    /// Takes in messages that are to be sent.
+    pub(crate) fn enqueue_pages(&mut self, pages: Vec<Page>) {
+        match &mut self.place {
+            Place::Home(dispatcher) => tell_unserved(&dispatcher.enqueue_pages(pages)),
+            Place::Away(_) | Place::Lost => self.waiting_pages.extend(pages),
+        }
+    }
+
     /// What has perhaps not been delivered yet: for the saved state.
-    pub(crate) fn undelivered(&self) -> (Pending, Vec<Alert>) {
+    pub(crate) fn undelivered(&self) -> Undelivered {
         match &self.place {
-            Place::Home(dispatcher) => (dispatcher.pending(), Vec::new()),
-            Place::Away(_) | Place::Lost => (self.carried.clone(), self.waiting.clone()),
+            Place::Home(dispatcher) => Undelivered {
+                alerts: dispatcher.pending(),
+                pages: dispatcher.pending_pages(),
+                ..Undelivered::default()
+            },
+            Place::Away(_) | Place::Lost => Undelivered {
+                alerts: self.carried.clone(),
+                news: self.waiting.clone(),
+                pages: self.carried_pages.clone(),
+                waiting: self.waiting_pages.clone(),
+            },
         }
     }
 
@@ -71,6 +103,7 @@ impl Courier {
         let place = std::mem::replace(&mut self.place, Place::Lost);
         if let Place::Home(mut dispatcher) = place {
             self.carried = dispatcher.pending();
+            self.carried_pages = dispatcher.pending_pages();
             let lifecycle = lifecycle.clone();
             self.place = Place::Away(tokio::spawn(async move {
                 let deliveries = dispatcher.dispatch(now, &[], &lifecycle).await;
@@ -90,6 +123,8 @@ impl Courier {
                     dispatcher = succeed(&dispatcher, successor);
                 }
                 dispatcher.enqueue(&std::mem::take(&mut self.waiting));
+                let pages = std::mem::take(&mut self.waiting_pages);
+                tell_unserved(&dispatcher.enqueue_pages(pages));
                 self.place = Place::Home(dispatcher);
                 deliveries
             }
@@ -132,8 +167,8 @@ impl Courier {
 
 /// `new`, with what `old` has not delivered.
 fn succeed(old: &Dispatcher, mut new: Dispatcher) -> Dispatcher {
-    let unclaimed = new.restore(old.pending());
-    tell_unclaimed(&unclaimed);
+    tell_unclaimed(&new.restore(old.pending()));
+    tell_unclaimed_pages(&new.restore_pages(old.pending_pages()));
     new
 }
 
@@ -145,5 +180,23 @@ pub(crate) fn tell_unclaimed(unclaimed: &Pending) {
             alerts = alerts.len(),
             "undelivered alerts of a sink that is not configured any more are dropped"
         );
+    }
+}
+
+/// Says which messages belong to sinks that are not there any more.
+pub(crate) fn tell_unclaimed_pages(unclaimed: &PendingPages) {
+    for (sink, pages) in unclaimed.queues() {
+        tracing::warn!(
+            sink,
+            messages = pages.len(),
+            "undelivered messages of a sink that is not configured any more are dropped"
+        );
+    }
+}
+
+/// Says which messages have a receiver without sinks.
+fn tell_unserved(pages: &[Page]) {
+    for page in pages {
+        tracing::debug!(receiver = %page.receiver, "a receiver without sinks is told nothing");
     }
 }

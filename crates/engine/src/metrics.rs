@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
+use bongsu_alert::SuppressorStatus;
 use bongsu_core::Timestamp;
 use bongsu_prometheus::{Quality, WriteStatus};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -89,6 +90,9 @@ pub(crate) struct Metrics {
     data_problems: Family<ByKind, Counter>,
     fired: Counter,
     resolved: Counter,
+    pages: Counter,
+    held_groups: Gauge,
+    forgotten: Gauge,
     firing: Gauge,
     deliveries_failed: Family<BySink, Counter>,
     alerts_lost: Family<BySink, Counter>,
@@ -126,6 +130,9 @@ impl Metrics {
             series: Family::default(),
             data_problems: Family::default(),
             fired: Counter::default(),
+            pages: Counter::default(),
+            held_groups: Gauge::default(),
+            forgotten: Gauge::default(),
             resolved: Counter::default(),
             firing: Gauge::default(),
             deliveries_failed: Family::default(),
@@ -198,6 +205,17 @@ impl Metrics {
             "alerts_resolved",
             "Alerts that were resolved",
             self.resolved.clone(),
+        );
+        all.register("pages", "Messages made for receivers", self.pages.clone());
+        all.register(
+            "held_groups",
+            "Groups of alerts whose messages wait for the budget",
+            self.held_groups.clone(),
+        );
+        all.register(
+            "suppression_alerts_forgotten",
+            "Alerts that suppression forgot because there were too many",
+            self.forgotten.clone(),
         );
         all.register("alerts_firing", "Alerts that fire now", self.firing.clone());
         all.register(
@@ -398,6 +416,13 @@ impl Metrics {
 
     pub(crate) fn resolved(&self) {
         self.resolved.inc();
+    }
+
+    pub(crate) fn paged(&self, pages: usize, status: SuppressorStatus) {
+        self.pages.inc_by(pages as u64);
+        let level = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.held_groups.set(level(status.held_groups as u64));
+        self.forgotten.set(level(status.dropped));
     }
 
     pub(crate) fn delivered(&self, delivery: &bongsu_alert::Delivery) {

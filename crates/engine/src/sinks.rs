@@ -4,25 +4,39 @@ use bongsu_alert::{AlertmanagerSink, Auth, Dispatcher, LogSink, Policy, Sink, We
 use bongsu_core::Labels;
 
 use crate::Error;
-use crate::config::{AlertPolicy, AuthConfig, SinkConfig};
+use crate::config::{AlertPolicy, AuthConfig, Config, SinkConfig};
 
-/// A dispatcher to the configured sinks; to the log when there are none.
-pub(crate) fn build(configs: &[SinkConfig]) -> Result<Dispatcher, Error> {
+/// A dispatcher to the configured sinks and receivers; to the log when there are none.
+pub(crate) fn build(config: &Config) -> Result<Dispatcher, Error> {
     let mut dispatcher = Dispatcher::new();
-    if configs.is_empty() {
+    if let Some(alerting) = &config.alerting {
+        for (receiver, sinks) in alerting.receivers()? {
+            for (i, config) in sinks.iter().enumerate() {
+                let wrong = |e: &dyn std::fmt::Display| {
+                    Error::config(format!("alerting: receiver `{receiver}`, sink {i}: {e}"))
+                };
+                let sink = sink(config, &format!("{receiver}-{i}")).map_err(|e| wrong(&e))?;
+                dispatcher = dispatcher
+                    .with_receiver(&receiver, sink)
+                    .map_err(|e| wrong(&e))?;
+            }
+        }
+    }
+    let configs = &config.sinks;
+    if configs.is_empty() && config.alerting.is_none() {
         return dispatcher
             .with_sink(LogSink::default())
             .map_err(Error::config);
     }
     for (i, config) in configs.iter().enumerate() {
         let wrong = |e: &dyn std::fmt::Display| Error::config(format!("sinks[{i}]: {e}"));
-        let sink = sink(config, i).map_err(|e| wrong(&e))?;
+        let sink = sink(config, &i.to_string()).map_err(|e| wrong(&e))?;
         dispatcher = dispatcher.with_boxed(sink).map_err(|e| wrong(&e))?;
     }
     Ok(dispatcher)
 }
 
-fn sink(config: &SinkConfig, index: usize) -> Result<Box<dyn Sink>, Error> {
+fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
     Ok(match config {
         SinkConfig::Log {} => Box::new(LogSink::new(format!("log-{index}"))),
         SinkConfig::Webhook {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bongsu_alert::{Lifecycle, Pending};
+use bongsu_alert::{Lifecycle, Page, Pending, PendingPages, SuppressorState};
 use bongsu_core::{Alert, Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,11 @@ pub(crate) struct EngineState {
     pub(crate) pending: Pending,
     /// Alerts that no sink has been offered yet.
     pub(crate) news: Vec<Alert>,
+    /// What suppression remembers, where there is any.
+    pub(crate) suppressor: Option<SuppressorState>,
+    pub(crate) pages: PendingPages,
+    /// Messages that no sink has been offered yet.
+    pub(crate) waiting_pages: Vec<Page>,
     /// How far this state accounts for the journal.
     pub(crate) journal: Option<Mark>,
 }
@@ -46,6 +51,9 @@ impl Snapshot for EngineState {
     fn validate(&self) -> CoreResult<()> {
         for series in self.queries.iter().flat_map(|query| &query.series) {
             series.detector.validate()?;
+        }
+        if let Some(suppressor) = &self.suppressor {
+            suppressor.validate()?;
         }
         self.lifecycle.validate()
     }

@@ -56,13 +56,13 @@ pub fn parse(text: &str, profile: Option<&str>) -> Result<Config, Error> {
 
 /// The sections with secrets in them.
 fn may_hold_secrets(path: &str) -> bool {
-    ["source", "sinks"]
+    ["source", "sinks", "alerting"]
         .iter()
         .any(|section| path.starts_with(section))
 }
 
 /// serde's message about a value of the wrong type, without the value.
-fn without_value(message: &str) -> String {
+pub(super) fn without_value(message: &str) -> String {
     let is_about_value =
         message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
     match message.rsplit_once(", expected ") {

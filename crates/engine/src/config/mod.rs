@@ -3,6 +3,7 @@
 //! Files are YAML or JSON. Unknown keys are errors, `${NAME}` takes the value of an environment
 //! variable, secrets may be `file:` references, and a profile overlays the base.
 
+mod alerting;
 mod load;
 mod maintenance;
 mod older;
@@ -14,6 +15,7 @@ mod training;
 mod types;
 mod validate;
 
+pub use alerting::AlertingConfig;
 pub(crate) use load::nearest;
 pub use load::{load, parse};
 pub use maintenance::MaintenanceConfig;

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    MaintenanceConfig, OutputConfig, SecretText, ServerConfig, ShardConfig, Span, TrainingConfig,
+    AlertingConfig, MaintenanceConfig, OutputConfig, SecretText, ServerConfig, ShardConfig, Span,
+    TrainingConfig,
 };
 use crate::Error;
 
@@ -21,6 +22,10 @@ pub struct Config {
     /// Who is told. Without any, alerts go to the log.
     #[serde(default)]
     pub sinks: Vec<SinkConfig>,
+    /// Who is told of which alerts in which messages, and what keeps these few. The sinks at the top
+    /// level hear of every alert all the same.
+    #[serde(default)]
+    pub alerting: Option<AlertingConfig>,
     /// Where the state lives between runs.
     #[serde(default)]
     pub state: StateConfig,

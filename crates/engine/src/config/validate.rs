@@ -43,7 +43,10 @@ impl Config {
         for (i, sink) in self.sinks.iter().enumerate() {
             check_sink(sink).map_err(|e| Error::config(format!("sinks[{i}].{e}")))?;
         }
-        sinks::build(&self.sinks)?;
+        if let Some(alerting) = &self.alerting {
+            alerting.validate()?;
+        }
+        sinks::build(self)?;
         if let Some(write) = &self.output.remote_write {
             write.validate()?;
             for name in write.labels.keys() {

@@ -1,5 +1,6 @@
 //! What a running engine can be told.
 
+use bongsu_alert::Step;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Engine;
@@ -24,6 +25,7 @@ pub(super) enum Command {
     ),
     Train(Option<String>, oneshot::Sender<Result<Vec<String>, Error>>),
     RollBack(String, u64, oneshot::Sender<Result<usize, Error>>),
+    Explain(u64, oneshot::Sender<Result<Vec<Step>, Error>>),
 }
 
 impl Control {
@@ -60,6 +62,16 @@ impl Control {
     /// engine has ended.
     pub async fn roll_back(&self, query: String, version: u64) -> Result<usize, Error> {
         self.ask(|answer| Command::RollBack(query, version, answer))
+            .await
+    }
+
+    /// Why the alert with this [fingerprint](bongsu_core::Labels::fingerprint) did or did not lead to
+    /// a message, oldest step first; empty when nothing is known of it.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn explain(&self, fingerprint: u64) -> Result<Vec<Step>, Error> {
+        self.ask(|answer| Command::Explain(fingerprint, answer))
             .await
     }
 
@@ -108,6 +120,9 @@ impl Engine {
             }
             Command::Train(query, answer) => {
                 let _ = answer.send(self.request_training(query.as_deref()));
+            }
+            Command::Explain(fingerprint, answer) => {
+                let _ = answer.send(Ok(self.explain(fingerprint)));
             }
             Command::RollBack(query, version, answer) => {
                 let _ = answer.send(self.roll_back(&query, version));

@@ -119,10 +119,19 @@ impl Engine {
         };
         let lifecycle = &mut self.state.lifecycle;
         let mut transitions = Vec::new();
+        let mut pages = Vec::new();
         let mut verdicts = Vec::with_capacity(judged.verdicts.len());
         for (identity, verdict) in judged.verdicts {
             match lifecycle.observe(&identity, &query.policy, &verdict) {
-                Ok(transition) => transitions.extend(transition),
+                Ok(transition) => {
+                    // History is not news.
+                    if job.history_until.is_none() {
+                        let change = transition.as_ref();
+                        let due = Self::suppress(&mut self.suppressor, &identity, &verdict, change);
+                        pages.extend(due);
+                    }
+                    transitions.extend(transition);
+                }
                 Err(error) => {
                     tracing::warn!(%error, series = %verdict.labels, "a verdict was not taken in");
                 }
@@ -135,17 +144,29 @@ impl Engine {
             }
             verdicts.push(verdict);
         }
-        for (identity, at) in judged.gone {
-            transitions.extend(lifecycle.end(&identity, at));
-        }
+        let ended = judged.gone.iter();
+        let ended: Vec<Transition> = ended
+            .filter_map(|(identity, at)| lifecycle.end(identity, *at))
+            .collect();
         if job.history_until.is_some() {
             // What fired and was resolved before the start is history, not news.
             transitions.clear();
+        } else if let Some(suppressor) = &mut self.suppressor {
+            for transition in &ended {
+                suppressor.transition(job.grid.to, transition);
+            }
+            transitions.extend(ended);
         }
         if history_ends {
             let of_query = |alert: &&Alert| alert.labels.get("query") == Some(&query.config.name);
             let lasting = lifecycle.active().filter(of_query).cloned();
-            transitions.extend(lasting.map(Transition::Fired));
+            let lasting: Vec<Transition> = lasting.map(Transition::Fired).collect();
+            if let Some(suppressor) = &mut self.suppressor {
+                for transition in &lasting {
+                    suppressor.transition(job.grid.to, transition);
+                }
+            }
+            transitions.extend(lasting);
         }
         self.observer.verdicts(&query.config, &verdicts);
         let name = query.config.name.clone();
@@ -161,6 +182,7 @@ impl Engine {
                 view.verdicts.insert(name, verdicts.into());
             });
         }
+        self.send(pages);
         self.tell(transitions);
     }
 
@@ -185,6 +207,7 @@ impl Engine {
         let longest = longest.max().unwrap_or(Duration::MAX);
         if let Some(now) = now {
             let transitions = self.state.lifecycle.expire(now, longest);
+            self.suppress_all(now, &transitions);
             self.tell(transitions);
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bongsu_alert::Suppressor;
 use bongsu_core::{Timestamp, format_duration};
 use bongsu_prometheus::{Answer, Range};
 
@@ -159,7 +160,13 @@ impl Engine {
                 });
                 self.source.real_time(data).max(retry)
             });
+        let messages = self.suppressor.as_ref().and_then(Suppressor::next_due);
+        let messages = messages.map(|due| {
+            let wait = Duration::from_millis(due.millis_since(now).max(0).unsigned_abs());
+            self.source.real_time(wait)
+        });
         waits
+            .chain(messages)
             .min()
             .unwrap_or(LONGEST_SLEEP)
             .clamp(Duration::from_millis(1), LONGEST_SLEEP)

@@ -2,6 +2,7 @@ mod control;
 mod intake;
 mod jobs;
 mod reload;
+mod told;
 mod training;
 
 use std::path::{Path, PathBuf};
@@ -9,14 +10,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bongsu_alert::{Delivery, Dispatcher};
+use bongsu_alert::{Delivery, Dispatcher, Suppressor};
 use bongsu_core::{Alert, Timestamp};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ServerConfig};
-use crate::courier::{Courier, tell_unclaimed};
+use crate::courier::{Courier, tell_unclaimed, tell_unclaimed_pages};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::observe::Watch;
@@ -65,6 +66,8 @@ pub struct Totals {
     pub fired: u64,
     /// Alerts that were resolved.
     pub resolved: u64,
+    /// Messages to receivers, where `alerting` is configured.
+    pub pages: u64,
     /// Queries that failed.
     pub failures: u64,
     /// Deliveries that failed.
@@ -83,6 +86,7 @@ pub struct Engine {
     unwritten: String,
     training: JoinSet<Trained>,
     trainer: Trainer,
+    suppressor: Option<Suppressor>,
     courier: Courier,
     observer: Watch,
     /// As it was given, but for what is built from it.
@@ -173,10 +177,11 @@ impl Engine {
         let mut dispatcher = if options.dry_run {
             Dispatcher::new()
         } else {
-            sinks::build(&config.sinks)?
+            sinks::build(&config)?
         };
         let unclaimed = dispatcher.restore(std::mem::take(&mut state.pending));
         tell_unclaimed(&unclaimed);
+        tell_unclaimed_pages(&dispatcher.restore_pages(std::mem::take(&mut state.pages)));
         let mut queries = Query::all(&config)?;
         let directory = config.state.directory.as_deref().filter(keeps);
         let trainer = Trainer::new(
@@ -208,12 +213,17 @@ impl Engine {
         };
         let server = config.server.as_ref().map(serve).transpose()?;
         let mut news = std::mem::take(&mut state.news);
-        news.extend(adopt(&mut state, &queries));
+        let ended = adopt(&mut state, &queries);
+        news.extend(ended.iter().cloned());
         for (query, state) in queries.iter().zip(&mut state.queries) {
             if let Some(training) = &query.training {
                 training.resume(&mut state.training, source.now());
             }
         }
+        let mut suppressor = told::suppressor(&config, &mut state)?;
+        told::end(&mut suppressor, ended);
+        let mut courier = Courier::new(dispatcher, news);
+        courier.enqueue_pages(std::mem::take(&mut state.waiting_pages));
         let mut engine = Self {
             queries,
             source: Arc::new(source),
@@ -222,7 +232,8 @@ impl Engine {
             store,
             journal,
             unwritten: String::new(),
-            courier: Courier::new(dispatcher, news),
+            suppressor,
+            courier,
             observer: Watch {
                 caller: observer,
                 collector: config.output.report.is_some().then(Collector::default),
@@ -317,6 +328,7 @@ impl Engine {
             if ended && self.fetching.is_empty() && !in_training {
                 break (End::NoMoreData, ONCE_PATIENCE);
             }
+            self.page();
             self.courier.leave(self.alert_time(), &self.state.lifecycle);
             self.show();
             let pause = self.until_next();
@@ -345,6 +357,8 @@ impl Engine {
 
     /// Delivers, saves and reports, at the end of a run.
     async fn finish(&mut self, patience: Duration) -> Result<(), Error> {
+        self.page();
+        self.page_the_rest();
         let now = self.alert_time();
         let deliveries = self
             .courier
@@ -428,7 +442,10 @@ impl Engine {
             ));
         }
         self.state.journal = self.journal.as_ref().map(Journal::mark);
-        (self.state.pending, self.state.news) = self.courier.undelivered();
+        let undelivered = self.courier.undelivered();
+        (self.state.pending, self.state.news) = (undelivered.alerts, undelivered.news);
+        (self.state.pages, self.state.waiting_pages) = (undelivered.pages, undelivered.waiting);
+        self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
         let saved = store.save(&self.state);
         self.metrics.saved(saved.is_ok());
         saved?;

@@ -2,8 +2,8 @@
 
 use bongsu_alert::Dispatcher;
 
-use super::Engine;
 use super::jobs::check_span;
+use super::{Engine, told};
 use crate::Error;
 use crate::config::{Config, ServerConfig};
 use crate::query::{Query, adopt};
@@ -29,8 +29,10 @@ impl Engine {
         let dispatcher = if self.options.dry_run {
             Dispatcher::new()
         } else {
-            sinks::build(&config.sinks)?
+            sinks::build(&config)?
         };
+        self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
+        let mut suppressor = told::suppressor(&config, &mut self.state)?;
         let write = config.output.remote_write.as_ref();
         let write = write.filter(|_| !self.options.dry_run);
         let write_back = write.map(WriteBack::start).transpose()?;
@@ -46,7 +48,9 @@ impl Engine {
         }
         self.queries = queries;
         let ended = adopt(&mut self.state, &self.queries);
-        self.courier.enqueue(ended);
+        self.courier.enqueue(ended.clone());
+        told::end(&mut suppressor, ended);
+        self.suppressor = suppressor;
         self.settings = super::Settings::new(&config, self.options);
         self.config = config;
         Ok(())

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bongsu_alert::Step;
 use bongsu_core::{Alert, Verdict};
 use prometheus_client::encoding::text::encode;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ pub(super) fn router(served: Served) -> Router {
         .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/verdicts", get(verdicts))
         .route("/api/v1/models", get(models))
+        .route("/api/v1/alerts/{fingerprint}/explain", get(explain))
         .merge(change::router(served.clone()))
         .fallback(unknown)
         .with_state(served)
@@ -83,7 +85,7 @@ pub(super) fn refused(status: StatusCode, message: String) -> Response {
 
 async fn unknown() -> Response {
     let known = "/metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/queries, /api/v1/alerts, \
-                 /api/v1/verdicts, /api/v1/models; and for POST: /api/v1/train, \
+                 /api/v1/verdicts, /api/v1/models, /api/v1/alerts/FINGERPRINT/explain; and for POST: /api/v1/train, \
                  /api/v1/models/rollback";
     refused(
         StatusCode::NOT_FOUND,
@@ -137,6 +139,27 @@ async fn queries(State(served): State<Served>) -> Response {
     json(Queries {
         queries: served.view.read(|view| view.queries.clone()),
     })
+}
+
+/// Why an alert did or did not lead to a message.
+async fn explain(State(served): State<Served>, Path(fingerprint): Path<String>) -> Response {
+    #[derive(Serialize)]
+    struct Explained {
+        fingerprint: String,
+        steps: Vec<Step>,
+    }
+    let Ok(number) = u64::from_str_radix(&fingerprint, 16) else {
+        let message = format!("`{fingerprint}` is no fingerprint: 16 hexadecimal digits");
+        return refused(StatusCode::BAD_REQUEST, message);
+    };
+    match served.control.explain(number).await {
+        Ok(steps) if steps.is_empty() => {
+            let message = format!("nothing is known of an alert `{fingerprint}`");
+            refused(StatusCode::NOT_FOUND, message)
+        }
+        Ok(steps) => json(Explained { fingerprint, steps }),
+        Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+    }
 }
 
 /// The trained detectors at work.

@@ -1,0 +1,273 @@
+"""A tick of the whole service beside pipelines of Python, on a real Prometheus.
+
+    python benches/peers/service.py --bongsu target/release/bongsu [--series 20000] [--ticks 12]
+
+An exporter shows `load{host="..."}` for every series; a Prometheus server (from the PATH) scrapes
+it. `bongsu run` fetches, judges and writes scores and bands back at every step of 5 seconds, with
+its state saved each time. Its own metrics say how long fetching and judging took, the kernel how
+much processor time and memory.
+
+The pipelines of Python do a tick each, as one would write them: `requests` for the query, `pandas`
+for the answer, then either a `river` scorer for each series, which has seen the points before, or
+scikit-learn's isolation forest fitted on an hour of points of each series (timed on a sample of
+them). They write nothing back, which is left out in their favour.
+
+Needs: requests, pandas, numpy, scikit-learn; river in another interpreter is given with --river.
+"""
+
+import argparse
+import http.server
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+import numpy as np
+
+STEP = 5
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def exporter(series):
+    """An HTTP server whose values wander, and its port."""
+    rng = np.random.default_rng(7)
+    base = rng.uniform(10, 1000, series)
+    names = [f'load{{host="h{i}",zone="z{i % 20}"}} ' for i in range(series)]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            values = base * (1 + 0.05 * rng.standard_normal(series))
+            body = "".join(f"{n}{v:.4f}\n" for n, v in zip(names, values)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+def prometheus(folder, target):
+    port = free_port()
+    config = folder / "prometheus.yml"
+    config.write_text(
+        f"global: {{scrape_interval: {STEP}s, scrape_timeout: {STEP}s}}\n"
+        f"scrape_configs: [{{job_name: fleet, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
+    )
+    process = subprocess.Popen(
+        [
+            shutil.which("prometheus") or "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--web.enable-remote-write-receiver",
+            "--log.level=error",
+        ]
+    )
+    return process, f"http://127.0.0.1:{port}"
+
+
+def count(url, expr):
+    query = urllib.parse.urlencode({"query": f"count({expr})"})
+    try:
+        with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=30) as answer:
+            result = json.load(answer)["data"]["result"]
+    except OSError:
+        return 0
+    return int(result[0]["value"][1]) if result else 0
+
+
+def metrics(url):
+    """The values of the service's own metrics by name and labels."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def peak_megabytes(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def service(binary, url, folder, series, ticks):
+    port = free_port()
+    config = folder / "bongsu.yaml"
+    config.write_text(
+        f"source: {{type: prometheus, url: '{url}'}}\n"
+        f"queries: [{{name: load, expr: load, step: {STEP}s, window: 1m, offset: 2s}}]\n"
+        f"engine: {{max_series: {series}}}\n"
+        f"state: {{directory: {folder / 'state'}}}\n"
+        f"output: {{remote_write: {{url: '{url}/api/v1/write'}}}}\n"
+        f"server: {{listen: '127.0.0.1:{port}'}}\n"
+    )
+    process = subprocess.Popen([binary, "--quiet", "run", "--config", config])
+    own = f"http://127.0.0.1:{port}"
+    fetch = 'bongsu_stage_duration_seconds_{}{{query="load",stage="fetch"}}'
+    judge = 'bongsu_stage_duration_seconds_{}{{query="load",stage="judge"}}'
+    written = 'bongsu_remote_write_samples{outcome="written"}'
+    try:
+        before = wait_for(lambda: metrics(own), lambda m: m.get(fetch.format("count"), 0) >= 4)
+        cpu = cpu_seconds(process.pid)
+        enough = before[fetch.format("count")] + ticks
+        after = wait_for(lambda: metrics(own), lambda m: m[fetch.format("count")] >= enough)
+        cpu = cpu_seconds(process.pid) - cpu
+        change = lambda name: after[name] - before[name]
+        done = change(fetch.format("count"))
+        return {
+            "ticks": done,
+            "fetch and decode, s": change(fetch.format("sum")) / done,
+            "judge, s": change(judge.format("sum")) / done,
+            "processor time a tick, s": cpu / done,
+            "samples written back a tick": change(written) / done,
+            "samples waiting": after["bongsu_remote_write_queue"],
+            "peak memory, MB": peak_megabytes(process.pid),
+        }
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def idle(binary, url, folder):
+    """The share of a processor that a service takes which waits for the next minute."""
+    config = folder / "idle.yaml"
+    config.write_text(
+        f"source: {{type: prometheus, url: '{url}'}}\nqueries: [{{name: up, expr: up, step: 1m}}]\n"
+    )
+    process = subprocess.Popen([binary, "--quiet", "run", "--config", config])
+    try:
+        time.sleep(10)
+        cpu = cpu_seconds(process.pid)
+        time.sleep(60)
+        return (cpu_seconds(process.pid) - cpu) / 60
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for(look, holds, patience=300):
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        try:
+            seen = look()
+            if holds(seen):
+                return seen
+        except OSError:
+            pass
+        time.sleep(0.5)
+    raise SystemExit("nothing came of it")
+
+
+def ask(url, start, end, step):
+    import pandas
+    import requests
+
+    params = {"query": "load", "start": start, "end": end, "step": step}
+    answer = requests.post(f"{url}/api/v1/query_range", data=params, timeout=120).json()
+    rows = [
+        {"host": s["metric"]["host"], "time": t, "value": float(v)}
+        for s in answer["data"]["result"]
+        for t, v in s["values"]
+    ]
+    return pandas.DataFrame(rows)
+
+
+def river_tick(url, ticks):
+    """Seconds a tick with one scorer a series."""
+    from river import anomaly
+
+    scorers, times = {}, []
+    for tick in range(ticks + 2):
+        now = int(time.time() - 2) // STEP * STEP
+        begun = time.perf_counter()
+        frame = ask(url, now, now, STEP)
+        scores = []
+        for host, value in zip(frame["host"], frame["value"]):
+            scorer = scorers.get(host)
+            if scorer is None:
+                scorer = scorers[host] = anomaly.GaussianScorer(window_size=None)
+            scores.append(scorer.score_one(None, value))
+            scorer.learn_one(None, value)
+        frame["score"] = scores
+        if tick >= 2:
+            times.append(time.perf_counter() - begun)
+        time.sleep(max(0.0, STEP - (time.perf_counter() - begun)))
+    return sum(times) / len(times)
+
+
+def forest_tick(url, sample=200):
+    """Seconds a tick with scikit-learn's isolation forest on the window of each series."""
+    from sklearn.ensemble import IsolationForest
+
+    now = int(time.time() - 2) // STEP * STEP
+    begun = time.perf_counter()
+    frame = ask(url, now - 11 * STEP, now, STEP)
+    fetched = time.perf_counter() - begun
+    groups = frame.groupby("host")["value"]
+    begun = time.perf_counter()
+    for i, (_, values) in enumerate(groups):
+        if i == sample:
+            break
+        values = values.to_numpy().reshape(-1, 1)
+        IsolationForest(contamination=0.01, random_state=0).fit(values).decision_function(values[-1:])
+    return fetched + (time.perf_counter() - begun) / sample * groups.ngroups
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bongsu", default="target/release/bongsu")
+    parser.add_argument("--series", type=int, default=20_000)
+    parser.add_argument("--ticks", type=int, default=12)
+    parser.add_argument("--river", help="an interpreter that has river, requests and pandas")
+    parser.add_argument("--only-river", metavar="URL", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only_river:
+        print(river_tick(options.only_river, 3))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        server, url = prometheus(folder, exporter(options.series))
+        try:
+            wait_for(lambda: count(url, "load"), lambda n: n >= options.series)
+            time.sleep(13 * STEP)
+            found = service(options.bongsu, url, folder, options.series, options.ticks)
+            for name, value in found.items():
+                print(f"bongsu, {name}: {value:.3f}")
+            tick = found["fetch and decode, s"] + found["judge, s"]
+            if options.river:
+                command = [options.river, __file__, "--only-river", url]
+                river = float(subprocess.check_output(command, text=True))
+                print(f"river, one scorer a series, s: {river:.3f} ({river / tick:.1f} times)")
+            forest = forest_tick(url)
+            print(f"isolation forest on windows, s: {forest:.1f} ({forest / tick:.0f} times)")
+            print(f"bongsu, idle: {100 * idle(options.bongsu, url, folder):.2f} % of a processor")
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

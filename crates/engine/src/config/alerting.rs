@@ -1,0 +1,168 @@
+use bongsu_alert::{ReceiverConfig, RoutingConfig, RoutingTree, SuppressConfig, Suppressor};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::SinkConfig;
+use crate::Error;
+
+/// Who is told of which alerts, and what keeps messages few.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertingConfig {
+    /// Routes, receivers, inhibition and time intervals in the shape of Alertmanager's
+    /// configuration file. A receiver lists its sinks under `sinks`, as the top level does;
+    /// `webhook_configs`, `slack_configs` and `pagerduty_configs` of Alertmanager are understood, too.
+    #[schemars(with = "Map<String, Value>")]
+    pub routing: RoutingConfig,
+    /// Flapping, mutes, maintenance, budget of messages, escalation and limits.
+    #[serde(default)]
+    #[schemars(with = "Map<String, Value>")]
+    pub suppress: SuppressConfig,
+}
+
+impl AlertingConfig {
+    /// Checks it all; the message begins with the key.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        self.receivers()?;
+        self.suppressor().map(|_| ())
+    }
+
+    /// What it makes of alerts, with nothing known yet.
+    pub(crate) fn suppressor(&self) -> Result<Suppressor, Error> {
+        let at = |key: &str, e: bongsu_alert::Error| Error::config(format!("alerting.{key}: {e}"));
+        let tree = RoutingTree::new(&self.routing).map_err(|e| at("routing", e))?;
+        Suppressor::new(&self.suppress, tree).map_err(|e| at("suppress", e))
+    }
+
+    /// The receivers' names and sinks.
+    pub(crate) fn receivers(&self) -> Result<Vec<(String, Vec<SinkConfig>)>, Error> {
+        let receivers = self.routing.receivers.iter().enumerate();
+        receivers
+            .map(|(i, receiver)| {
+                let at = format!("alerting.routing.receivers[{i}]");
+                Ok((receiver.name.clone(), sinks_of(receiver, &at)?))
+            })
+            .collect()
+    }
+}
+
+fn sinks_of(receiver: &ReceiverConfig, at: &str) -> Result<Vec<SinkConfig>, Error> {
+    let mut sinks = Vec::new();
+    for (key, section) in &receiver.sections {
+        let at = format!("{at}.{key}");
+        let Value::Array(entries) = section else {
+            return Err(Error::config(format!("{at}: must be a list")));
+        };
+        for (i, entry) in entries.iter().enumerate() {
+            let at = format!("{at}[{i}]");
+            let sink = match key.as_str() {
+                "sinks" => entry.clone(),
+                "webhook_configs" => carried_over(entry, &at, "webhook", &[("url", "url")])?,
+                "slack_configs" => carried_over(entry, &at, "slack", &[("api_url", "url")])?,
+                "pagerduty_configs" => {
+                    let keys = [
+                        ("routing_key", "routing_key"),
+                        ("service_key", "routing_key"),
+                    ];
+                    carried_over(entry, &at, "pagerduty", &keys)?
+                }
+                _ => {
+                    return Err(Error::config(format!(
+                        "{at}: cannot be carried over from Alertmanager; list what is told under `sinks`"
+                    )));
+                }
+            };
+            // The value may be a secret, so it is not shown.
+            let sink = serde_path_to_error::deserialize(sink).map_err(|e| {
+                let message = super::load::without_value(&e.inner().to_string());
+                Error::config(format!("{at}.{}: {message}", e.path()))
+            })?;
+            sinks.push(sink);
+        }
+    }
+    Ok(sinks)
+}
+
+/// The sink of the kind `kind` that an entry of Alertmanager's configuration describes; what only
+/// concerns its own texts is left out.
+fn carried_over(
+    entry: &Value,
+    at: &str,
+    kind: &str,
+    keys: &[(&str, &str)],
+) -> Result<Value, Error> {
+    let found = keys
+        .iter()
+        .find_map(|(theirs, ours)| Some((ours, entry.get(theirs)?)));
+    let Some((key, value)) = found else {
+        return Err(Error::config(format!(
+            "{at}.{}: is missing",
+            keys.first().map_or("", |k| k.0)
+        )));
+    };
+    Ok(json!({"type": kind, *key: value}))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+
+    fn with(alerting: &str) -> Result<usize, String> {
+        let text = format!(
+            "source: {{type: csv, path: x.csv}}\nqueries: [{{name: a, expr: a}}]\nalerting: {alerting}"
+        );
+        let config = parse(&text, None).map_err(|e| e.to_string())?;
+        let receivers = config
+            .alerting
+            .unwrap()
+            .receivers()
+            .map_err(|e| e.to_string())?;
+        Ok(receivers.iter().map(|(_, sinks)| sinks.len()).sum())
+    }
+
+    #[test]
+    fn a_configuration_of_alertmanager_can_be_carried_over() {
+        let sinks = with(
+            "{routing: {global: {resolve_timeout: 5m}, route: {receiver: hook, group_by: [query],
+              routes: [{receiver: own, matchers: ['severity=\"critical\"'], continue: true}]},
+              receivers: [{name: hook, webhook_configs: [{url: 'http://h/x', send_resolved: true}]},
+                          {name: own, sinks: [{type: log}]}],
+              inhibit_rules: [{source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [instance]}]},
+              suppress: {budget: {rate: {burst: 5, every: 1m}}}}",
+        );
+        assert_eq!(sinks, Ok(2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place_and_never_shows_a_secret() {
+        for (wrong, word) in [
+            (
+                "{routing: {route: {receiver: a}, receivers: [{name: b}]}}",
+                "there is no receiver `a`",
+            ),
+            (
+                "{routing: {route: {receiver: a}, receivers: [{name: a, sinks: [{type: webhok, url: hunter2}]}]}}",
+                "alerting.routing.receivers[0].sinks[0]",
+            ),
+            (
+                "{routing: {route: {receiver: a}, receivers: [{name: a, opsgenie_configs: [{api_key: hunter2}]}]}}",
+                "opsgenie_configs[0]: cannot be carried over",
+            ),
+            (
+                "{routing: {route: {receiver: a}, receivers: [{name: a, webhook_configs: [{}]}]}}",
+                "webhook_configs[0].url: is missing",
+            ),
+            (
+                "{routing: {route: {receiver: a}, receivers: [{name: a}]}, suppress: {limits: {alerts: 0}}}",
+                "alerting.suppress",
+            ),
+        ] {
+            let error = with(wrong).unwrap_err();
+            assert!(
+                error.contains(word) && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! From alerts to messages: the suppression between the alerts' lives and their receivers.
+
+use std::time::Duration;
+
+use bongsu_alert::{Page, Step, Suppressor, Transition};
+use bongsu_core::{Alert, Labels, Timestamp, Verdict};
+
+use super::Engine;
+use crate::Error;
+use crate::config::Config;
+use crate::state::EngineState;
+
+/// After the end of a file messages that would be due within so long are sent.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// The suppression that `config` asks for, with what `state` knows of an earlier run.
+pub(super) fn suppressor(
+    config: &Config,
+    state: &mut EngineState,
+) -> Result<Option<Suppressor>, Error> {
+    let Some(alerting) = &config.alerting else {
+        return Ok(None);
+    };
+    let fresh = alerting.suppressor()?;
+    let Some(saved) = state.suppressor.take() else {
+        let mut fresh = fresh;
+        // They fire already, and nobody has been told.
+        for alert in state.lifecycle.active() {
+            let at = alert.verdict.timestamp;
+            fresh.transition(at, &Transition::Fired(alert.clone()));
+        }
+        return Ok(Some(fresh));
+    };
+    Suppressor::restore(&alerting.suppress, fresh.tree().clone(), saved)
+        .map(Some)
+        .map_err(|e| Error::state(format!("the state of suppression: {e}")))
+}
+
+/// Takes note of alerts that ended because nothing judges their series any more.
+pub(super) fn end(suppressor: &mut Option<Suppressor>, ended: Vec<Alert>) {
+    if let Some(suppressor) = suppressor {
+        for alert in ended {
+            let at = alert.resolved_at.unwrap_or(alert.verdict.timestamp);
+            suppressor.transition(at, &Transition::Resolved(alert));
+        }
+    }
+}
+
+impl Engine {
+    /// Takes note of a verdict and of what it changed; gives the messages that were due before it.
+    pub(super) fn suppress(
+        suppressor: &mut Option<Suppressor>,
+        identity: &Labels,
+        verdict: &Verdict,
+        transition: Option<&Transition>,
+    ) -> Vec<Page> {
+        let Some(suppressor) = suppressor else {
+            return Vec::new();
+        };
+        let mut pages = Vec::new();
+        // A stretch of data is judged at once, but told as time passed in it.
+        while let Some(due) = suppressor.next_due().filter(|due| *due < verdict.timestamp) {
+            pages.append(&mut suppressor.tick(due));
+        }
+        suppressor.observe(identity, verdict, transition);
+        pages
+    }
+
+    /// Counts messages and sends them on their way.
+    pub(super) fn send(&mut self, pages: Vec<Page>) {
+        let Some(suppressor) = &self.suppressor else {
+            return;
+        };
+        self.totals.pages += pages.len() as u64;
+        self.metrics.paged(pages.len(), suppressor.status());
+        self.courier.enqueue_pages(pages);
+    }
+
+    /// Takes note of changes that no verdict caused, at the moment `at`.
+    pub(super) fn suppress_all(&mut self, at: Timestamp, transitions: &[Transition]) {
+        if let Some(suppressor) = &mut self.suppressor {
+            for transition in transitions {
+                suppressor.transition(at, transition);
+            }
+        }
+    }
+
+    /// Sends the messages that are due.
+    pub(super) fn page(&mut self) {
+        let now = self.message_time();
+        let (Some(suppressor), Some(now)) = (&mut self.suppressor, now) else {
+            return;
+        };
+        let pages = suppressor.tick(now);
+        self.send(pages);
+    }
+
+    /// The moment up to which messages are due. A file's time is that of its judged part.
+    fn message_time(&self) -> Option<Timestamp> {
+        if self.source.is_fixed() {
+            self.state.queries.iter().filter_map(|q| q.cursor).max()
+        } else {
+            Some(self.source.now())
+        }
+    }
+
+    /// Sends, at the end of a file, what waits for company that cannot come any more.
+    pub(super) fn page_the_rest(&mut self) {
+        let (true, Some(end)) = (self.source.is_fixed(), self.message_time()) else {
+            return;
+        };
+        let until = end + LONGEST_WAIT;
+        while let Some(suppressor) = &mut self.suppressor
+            && let Some(due) = suppressor.next_due().filter(|due| *due <= until)
+        {
+            let pages = suppressor.tick(due);
+            self.send(pages);
+        }
+    }
+
+    /// Why an alert did or did not lead to a message.
+    pub(super) fn explain(&self, fingerprint: u64) -> Vec<Step> {
+        let suppressor = self.suppressor.iter();
+        let steps = suppressor.flat_map(|suppressor| suppressor.explain(fingerprint));
+        steps.cloned().collect()
+    }
+}
