@@ -17,6 +17,7 @@ mod picture;
 mod reload;
 mod run;
 mod signals;
+mod state;
 mod stream;
 mod terminal;
 mod train;
@@ -64,6 +65,8 @@ fn main() -> ExitCode {
         Command::Detect(args) => detect::detect(&args, arguments.quiet),
         Command::Train(args) => train::train(&args, arguments.quiet),
         Command::Models { command } => models::models(&command),
+        Command::State { command } => state::state(&command),
+        Command::Alerts { command } => state::alerts(&command),
         Command::Stream(args) => stream::stream(&args),
         Command::Drift(args) => drift::drift(&args, arguments.quiet),
         Command::Forecast(args) => forecast::forecast(&args, arguments.quiet),

@@ -59,6 +59,11 @@ impl Snapshot for EngineState {
     }
 }
 
+/// The file of the state in its directory.
+pub(crate) fn state_file(directory: &Path) -> PathBuf {
+    directory.join("state.bngs")
+}
+
 /// The directory that holds the state, locked against other processes.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -76,37 +81,41 @@ impl Store {
             .map_err(|e| Error::state(e.to_string()))?;
         remove_leftovers(directory);
         Ok(Self {
-            path: directory.join("state.bngs"),
+            path: state_file(directory),
             _lock: lock,
         })
     }
 
-    /// The saved state. A damaged file is set aside under a name of its own; one that cannot be
-    /// read for another reason is an error, and nothing is lost.
+    /// The saved state. A damaged file is set aside under a name of its own, and the one before is
+    /// read; one that cannot be read for another reason is an error, and nothing is lost.
     pub(crate) fn load(&self) -> Result<Option<EngineState>, Error> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::state(format!("{}: {e}", self.path.display()))),
+        let damage = match read(&self.path)? {
+            Read::Nothing => return Ok(None),
+            Read::State(state) => return Ok(Some(*state)),
+            Read::Damaged(damage) => damage,
         };
-        let other_version = snapshot::inspect(&bytes).is_ok_and(|header| {
-            header.kind == EngineState::KIND && header.version != EngineState::VERSION
-        });
-        match snapshot::from_bytes_capped(&bytes, u64::MAX) {
-            Ok(state) => Ok(Some(state)),
-            Err(e) if other_version => Err(Error::state(format!("{}: {e}", self.path.display()))),
-            Err(e) => {
-                let aside = self.free_name();
-                fs::rename(&self.path, &aside)
-                    .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
-                tracing::error!(
-                    error = %e,
-                    aside = %aside.display(),
-                    "the saved state is damaged; it was set aside and detectors start afresh"
-                );
-                Ok(None)
-            }
-        }
+        let aside = self.free_name();
+        fs::rename(&self.path, &aside)
+            .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
+        let before = match read(&self.before()) {
+            Ok(Read::State(state)) => Some(*state),
+            Ok(Read::Nothing | Read::Damaged(_)) | Err(_) => None,
+        };
+        let then = match &before {
+            Some(_) => "the one before is taken up",
+            None => "detectors start afresh",
+        };
+        tracing::error!(
+            error = %damage,
+            aside = %aside.display(),
+            "the saved state is damaged; it was set aside and {then}"
+        );
+        Ok(before)
+    }
+
+    /// Where the state before the newest is.
+    fn before(&self) -> PathBuf {
+        self.path.with_extension("bngs.before")
     }
 
     fn free_name(&self) -> PathBuf {
@@ -120,8 +129,38 @@ impl Store {
             .unwrap_or_else(|| name(0))
     }
 
+    /// Saves the state, and keeps the one before.
     pub(crate) fn save(&self, state: &EngineState) -> Result<(), Error> {
+        let before = self.before();
+        // Without a predecessor there is nothing to fall back on, which harms nobody now.
+        if self.path.exists() && (!before.exists() || fs::remove_file(&before).is_ok()) {
+            let _ = fs::hard_link(&self.path, &before);
+        }
         Ok(snapshot::save(state, &self.path)?)
+    }
+}
+
+/// What a file of the state holds.
+enum Read {
+    Nothing,
+    State(Box<EngineState>),
+    Damaged(bongsu_core::Error),
+}
+
+fn read(path: &Path) -> Result<Read, Error> {
+    let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", path.display()));
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Read::Nothing),
+        Err(e) => return Err(failed(&e)),
+    };
+    let other_version = snapshot::inspect(&bytes).is_ok_and(|header| {
+        header.kind == EngineState::KIND && header.version != EngineState::VERSION
+    });
+    match snapshot::from_bytes_capped(&bytes, u64::MAX) {
+        Ok(state) => Ok(Read::State(Box::new(state))),
+        Err(e) if other_version => Err(failed(&e)),
+        Err(e) => Ok(Read::Damaged(e)),
     }
 }
 

@@ -190,7 +190,7 @@ impl Suppressor {
     /// What happened lately to the alert with this
     /// [fingerprint](bongsu_core::Labels::fingerprint), oldest first: why it did or did not page.
     pub fn explain(&self, fingerprint: u64) -> impl Iterator<Item = &Step> {
-        self.state.trails.of(fingerprint)
+        self.state.explain(fingerprint)
     }
 
     /// What must be saved, together with the [`Lifecycle`](crate::Lifecycle) and with what the

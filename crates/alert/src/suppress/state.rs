@@ -6,7 +6,7 @@ use bongsu_core::{Alert, AlertState, Labels, Severity, Snapshot, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Budgets;
-use super::explain::Trails;
+use super::explain::{Step, Trails};
 use super::flapping::FlapTrack;
 use super::settle::{Band, Settled};
 use super::silence::Silence;
@@ -136,6 +136,13 @@ impl SuppressorState {
             silence.compile().map_err(|e| e.to_string())?;
         }
         Ok(())
+    }
+}
+
+impl SuppressorState {
+    /// As [`Suppressor::explain`](crate::Suppressor::explain), of a saved state.
+    pub fn explain(&self, fingerprint: u64) -> impl Iterator<Item = &Step> {
+        self.trails.of(fingerprint)
     }
 }
 

@@ -1,0 +1,107 @@
+//! What a service has saved, for people.
+
+use std::io::Write;
+use std::path::Path;
+
+use bongsu::core::{AlertState, Timestamp, format_duration};
+use bongsu::engine::{SavedState, TimeFormat};
+use serde_json::json;
+
+use crate::Failure;
+use crate::args::{AlertsCommand, StateCommand};
+use crate::output;
+
+pub(crate) fn state(command: &StateCommand) -> Result<(), Failure> {
+    match command {
+        StateCommand::Inspect { directory, json } => inspect(directory, *json),
+        StateCommand::Export { directory, output } => {
+            let saved = SavedState::read(directory)?;
+            let mut out = output::open(output)?;
+            for series in saved.series() {
+                serde_json::to_writer(&mut out, &series).map_err(std::io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+            out.flush()?;
+            Ok(())
+        }
+    }
+}
+
+fn inspect(directory: &Path, as_json: bool) -> Result<(), Failure> {
+    let saved = SavedState::read(directory)?;
+    let mut out = std::io::stdout().lock();
+    let alerts = saved.alerts().count();
+    if as_json {
+        let queries: Vec<_> = saved.queries().collect();
+        let all =
+            json!({"schema": 1, "bytes": saved.bytes(), "alerts": alerts, "queries": queries});
+        writeln!(out, "{all:#}")?;
+    } else {
+        writeln!(out, "{} bytes, {alerts} alerts", saved.bytes())?;
+        for query in saved.queries() {
+            let until = query.judged_until.map_or("never".to_owned(), rfc3339);
+            writeln!(
+                out,
+                "{}: {} series, judged until {until}, detectors hold {} bytes{}",
+                query.name,
+                query.series,
+                query.detector_bytes,
+                match query.model_version {
+                    0 => String::new(),
+                    version => format!(", trained version {version}"),
+                }
+            )?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+pub(crate) fn alerts(command: &AlertsCommand) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match command {
+        AlertsCommand::List { state } => {
+            for alert in SavedState::read(state)?.alerts() {
+                let fingerprint = alert.labels.fingerprint();
+                let lasted = alert.resolved_at.unwrap_or(alert.verdict.timestamp);
+                let lasted = lasted.millis_since(alert.starts_at).max(0).unsigned_abs();
+                let lasted = format_duration(std::time::Duration::from_millis(lasted));
+                writeln!(
+                    out,
+                    "{fingerprint:016x} {} {} since {} for {lasted}: {}",
+                    word(alert.state),
+                    alert.severity,
+                    rfc3339(alert.starts_at),
+                    alert.summary
+                )?;
+            }
+        }
+        AlertsCommand::Explain { alert, state } => {
+            let saved = SavedState::read(state)?;
+            let mut steps = saved.explain(*alert).peekable();
+            if steps.peek().is_none() {
+                return Err(Failure::Incomplete(format!(
+                    "nothing is known of an alert {alert:016x}; the service keeps the paths of alerts \
+                     where `alerting` is configured, the newest of them"
+                )));
+            }
+            for step in steps {
+                writeln!(out, "{step}")?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn word(state: AlertState) -> &'static str {
+    match state {
+        AlertState::Pending => "pending",
+        AlertState::Firing => "firing",
+        AlertState::Resolved => "resolved",
+    }
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    TimeFormat::of("1970-01-01T00:00:00Z").write(time)
+}

@@ -1,0 +1,118 @@
+//! Looking into what a service has saved.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn bongsu(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
+    command.args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs a service on a metric that leaves its level at the end, and gives its state's directory.
+fn ran(folder: &Path) -> String {
+    let mut csv = String::from("timestamp,load\n");
+    for i in 0..200 {
+        let value = if i >= 190 {
+            99.0
+        } else {
+            10.0 + f64::from(i % 5)
+        };
+        writeln!(csv, "{},{value}", 60 * i).unwrap();
+    }
+    std::fs::write(folder.join("load.csv"), csv).unwrap();
+    let state = folder.join("state").display().to_string();
+    let config = format!(
+        "source: {{type: csv, path: '{}/load.csv'}}
+queries: [{{name: load, expr: load, step: 1m, detector: robust-z, parameters: {{window: 60}}}}]
+state: {{directory: '{state}'}}
+alerting: {{routing: {{route: {{receiver: log}}, receivers: [{{name: log, sinks: [{{type: log}}]}}]}}}}",
+        folder.display()
+    );
+    let path = folder.join("bongsu.yaml");
+    std::fs::write(&path, config).unwrap();
+    let done = bongsu(&["run", "--once", "--config", path.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    state
+}
+
+#[test]
+fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = ran(folder.path());
+    let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
+    assert!(inspected.contains("1 alerts"), "{inspected}");
+    assert!(
+        inspected.contains("load: 1 series, judged until 1970-01-01T03:19:00"),
+        "{inspected}"
+    );
+    let json = bongsu(&["state", "inspect", &state, "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(
+        (&json["queries"][0]["name"], &json["schema"]),
+        (&"load".into(), &1.into())
+    );
+    let exported = text(&bongsu(&["state", "export", &state]).stdout);
+    let series: serde_json::Value = serde_json::from_str(exported.trim()).unwrap();
+    assert_eq!(series["points"], 200);
+    assert!(series["expected"].as_f64().unwrap() > 9.0);
+
+    let listed = text(&bongsu(&["alerts", "list", "--state", &state]).stdout);
+    let (fingerprint, rest) = listed.split_once(' ').unwrap();
+    assert!(
+        rest.starts_with("firing warning since 1970-01-01T03:10:00"),
+        "{listed}"
+    );
+    let explained = text(&bongsu(&["alerts", "explain", fingerprint, "--state", &state]).stdout);
+    assert!(
+        explained.contains("it fires") && explained.lines().count() >= 2,
+        "{explained}"
+    );
+
+    let unknown = bongsu(&["alerts", "explain", "0000000000000001", "--state", &state]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("nothing is known of an alert 0000000000000001"));
+    assert_eq!(
+        bongsu(&["alerts", "explain", "xyz", "--state", &state])
+            .status
+            .code(),
+        Some(2)
+    );
+    let none = bongsu(&["state", "inspect", "/nonexistent"]);
+    assert!(!none.status.success());
+    assert!(text(&none.stderr).contains("/nonexistent/state.bngs"));
+}
+
+#[test]
+fn a_damaged_state_is_set_aside_and_the_one_before_is_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = ran(folder.path());
+    ran(folder.path());
+    let file = Path::new(&state).join("state.bngs");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&file, bytes).unwrap();
+    let config = folder.path().join("bongsu.yaml");
+    let done = bongsu(&["run", "--once", "--config", config.to_str().unwrap()]);
+    assert!(
+        text(&done.stderr).contains("the one before is taken up"),
+        "{}",
+        text(&done.stderr)
+    );
+    assert!(Path::new(&state).join("state.bngs.damaged").exists());
+    let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
+    assert!(
+        inspected.contains("judged until 1970-01-01T03:19:00"),
+        "{inspected}"
+    );
+}
