@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bongsu_alert::Step;
-use bongsu_core::{Alert, Labels, StreamDetector as _, Timestamp, snapshot};
+use bongsu_core::{Alert, Labels, StreamDetector, Timestamp, snapshot};
 use serde::Serialize;
 
 use crate::Error;
@@ -85,7 +85,7 @@ impl SavedState {
                 name: query.name.clone(),
                 judged_until: query.cursor,
                 series: query.series.len(),
-                detector_bytes: detectors.map(|detector| detector.heap_bytes()).sum(),
+                detector_bytes: detectors.map(StreamDetector::heap_bytes).sum(),
                 model_version: query.training.version,
                 signature: query.signature.clone(),
             }
