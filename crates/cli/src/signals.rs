@@ -64,6 +64,6 @@ impl Hangups {
         {
             return;
         }
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
