@@ -386,3 +386,21 @@ fn a_fitted_model_is_small_and_hostile_bytes_are_refused() {
         assert!(snapshot::from_bytes::<FittedArima>(&bytes[..i]).is_err());
     }
 }
+
+#[test]
+fn standardised_residuals_have_a_variance_of_1_beside_missing_values() {
+    let mut values = noise(90, 6);
+    for i in [4, 20, 21, 50, 88] {
+        values[i] = f64::NAN;
+    }
+    let fitted = Arima::new(Orders::new(1, 0, 1))
+        .trend(Trend::None)
+        .unwrap()
+        .fit(&series(&values).view())
+        .unwrap();
+    let residuals = fitted.standardized_residuals().unwrap();
+    let present: Vec<f64> = residuals.into_iter().filter(|r| !r.is_nan()).collect();
+    assert_eq!(present.len(), 85);
+    let variance = present.iter().map(|r| r * r).sum::<f64>() / 85.0;
+    assert!((variance - 1.0).abs() < 2e-3, "{variance}");
+}

@@ -262,3 +262,18 @@ fn batches_keep_order_and_failures() {
     );
     assert_eq!(count, all.len());
 }
+
+#[test]
+fn a_window_is_what_a_fit_sees() {
+    let values = wave(30);
+    let run = Backtest::new(10, 1)
+        .and_then(|backtest| backtest.window(Some(5)))
+        .unwrap()
+        .run(&Naive::mean(), &series(&values).view())
+        .unwrap();
+    assert_eq!(run.rows.len(), 20);
+    for (row, origin) in run.rows.iter().zip(10..) {
+        let mean = values[origin - 5..origin].iter().sum::<f64>() / 5.0;
+        assert!((row.mean - mean).abs() < 1e-9, "{origin}");
+    }
+}

@@ -194,3 +194,16 @@ fn parameters_are_checked() {
     }
     assert_eq!(stream.seen(), 0);
 }
+
+#[test]
+fn a_new_level_is_the_median_of_what_was_held() {
+    let mut stream = seasonal().build().unwrap();
+    for i in 0..60 {
+        at(&mut stream, i, value(i));
+    }
+    for (i, by) in (60..).zip([50.0, 10.0, 30.0, 20.0, 40.0]) {
+        assert!(at(&mut stream, i, value(i) + by).unwrap() > 2.0, "{i}");
+    }
+    let band = stream.expectation().unwrap();
+    assert!((band.expected - value(59) - 30.0).abs() < 2.0, "{band:?}");
+}
