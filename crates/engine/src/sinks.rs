@@ -4,7 +4,7 @@ use bongsu_alert::{AlertmanagerSink, Auth, Dispatcher, LogSink, Policy, Sink, We
 use bongsu_core::Labels;
 
 use crate::Error;
-use crate::config::{AlertPolicy, AuthConfig, Config, SinkConfig};
+use crate::config::{AlertPolicy, AuthConfig, Config, SilencesConfig, SinkConfig};
 
 /// A dispatcher to the configured sinks and receivers; to the log when there are none.
 pub(crate) fn build(config: &Config) -> Result<Dispatcher, Error> {
@@ -72,6 +72,15 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
             Box::new(sink.build().map_err(Error::config)?)
         }
     })
+}
+
+/// The Alertmanager whose silences are heeded.
+pub(crate) fn silences(config: &SilencesConfig) -> Result<AlertmanagerSink, Error> {
+    let wrong = |e| Error::config(format!("alerting.silences: {e}"));
+    let sink = AlertmanagerSink::builder(config.urls.clone())
+        .auth(auth_of(&config.auth)?)
+        .timeout(config.timeout.duration());
+    sink.build().map_err(wrong)
 }
 
 fn auth_of(config: &AuthConfig) -> Result<Auth, Error> {

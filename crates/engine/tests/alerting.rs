@@ -19,6 +19,11 @@ use support::Memory;
 
 /// A web hook that keeps what it is told, or refuses with `status`.
 fn hook(status: u16) -> (String, Arc<Mutex<Vec<Value>>>) {
+    answering(status, "")
+}
+
+/// A server that keeps the JSON that it is told and answers with `answer`.
+fn answering(status: u16, answer: &'static str) -> (String, Arc<Mutex<Vec<Value>>>) {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -39,7 +44,7 @@ fn hook(status: u16) -> (String, Arc<Mutex<Vec<Value>>>) {
                         line.strip_prefix("content-length: ")?.parse().ok()
                     });
                     if body.len() >= length.unwrap_or(0_usize) {
-                        if status == 200 {
+                        if status == 200 && answer.is_empty() {
                             kept.lock()
                                 .unwrap()
                                 .push(serde_json::from_str(body).unwrap());
@@ -49,10 +54,7 @@ fn hook(status: u16) -> (String, Arc<Mutex<Vec<Value>>>) {
                 }
                 assert!(n > 0);
             }
-            write!(
-                stream,
-                "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            )
+            write!(stream, "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}", answer.len())
             .unwrap();
         }
     });
@@ -165,4 +167,26 @@ async fn a_budget_holds_messages_back_and_the_path_of_an_alert_is_explained() {
     );
     assert!(steps.len() > 2, "{steps:?}");
     engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silence_made_in_alertmanager_keeps_its_alerts_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, told) = hook(200);
+    let (alertmanager, _) = answering(
+        200,
+        r#"[{"id": "7d6e", "status": {"state": "active"}, "updatedAt": "1970-01-01T00:00:00.000Z",
+             "startsAt": "1970-01-01T00:00:00.000Z", "endsAt": "1970-01-02T00:00:00.000Z",
+             "createdBy": "me", "comment": "known",
+             "matchers": [{"name": "metric", "value": "a", "isRegex": false, "isEqual": true}]}]"#,
+    );
+    let yaml = yaml(folder.path(), &url) + &format!("\n  silences: {{urls: ['{alertmanager}']}}");
+    run(&yaml).await.close().await;
+    let told = told.lock().unwrap();
+    assert!(!told.is_empty());
+    for page in told.iter() {
+        for alert in page["alerts"].as_array().unwrap() {
+            assert_eq!(alert["labels"]["metric"], "b", "{page}");
+        }
+    }
 }

@@ -3,8 +3,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::SinkConfig;
-use crate::Error;
+use super::{AuthConfig, SinkConfig, Span};
+use crate::{Error, sinks};
 
 /// Who is told of which alerts, and what keeps messages few.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -19,12 +19,49 @@ pub struct AlertingConfig {
     #[serde(default)]
     #[schemars(with = "Map<String, Value>")]
     pub suppress: SuppressConfig,
+    /// An Alertmanager whose silences are heeded.
+    #[serde(default)]
+    pub silences: Option<SilencesConfig>,
+}
+
+/// An Alertmanager whose silences are heeded.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SilencesConfig {
+    /// The members of the cluster; the first that answers is believed.
+    pub urls: Vec<String>,
+    /// How to authenticate.
+    #[serde(default)]
+    pub auth: AuthConfig,
+    /// How often they are read.
+    #[serde(default = "every")]
+    pub every: Span,
+    /// The longest that one request may take.
+    #[serde(default = "timeout")]
+    pub timeout: Span,
+}
+
+fn every() -> Span {
+    Span::from_secs(60)
+}
+
+fn timeout() -> Span {
+    Span::from_secs(10)
 }
 
 impl AlertingConfig {
     /// Checks it all; the message begins with the key.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         self.receivers()?;
+        if let Some(silences) = &self.silences {
+            for (key, span) in [("every", silences.every), ("timeout", silences.timeout)] {
+                if span.millis() < 1 {
+                    let message = format!("alerting.silences.{key} is {span}, but must be above 0");
+                    return Err(Error::config(message));
+                }
+            }
+            sinks::silences(silences)?;
+        }
         self.suppressor().map(|_| ())
     }
 

@@ -15,7 +15,7 @@ mod training;
 mod types;
 mod validate;
 
-pub use alerting::AlertingConfig;
+pub use alerting::{AlertingConfig, SilencesConfig};
 pub(crate) use load::nearest;
 pub use load::{load, parse};
 pub use maintenance::MaintenanceConfig;

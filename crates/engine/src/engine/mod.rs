@@ -2,6 +2,7 @@ mod control;
 mod intake;
 mod jobs;
 mod reload;
+mod silences;
 mod told;
 mod training;
 
@@ -31,6 +32,7 @@ use crate::{Collector, Error, Observer, report, sinks};
 use control::Command;
 pub use control::Control;
 use jobs::{Fetched, check_span};
+use silences::Silences;
 use training::{Trained, Trainer};
 
 /// How long a stopping engine waits for its sinks; what they did not take is kept in the state.
@@ -87,6 +89,7 @@ pub struct Engine {
     training: JoinSet<Trained>,
     trainer: Trainer,
     suppressor: Option<Suppressor>,
+    silences: Silences,
     courier: Courier,
     observer: Watch,
     /// As it was given, but for what is built from it.
@@ -233,6 +236,7 @@ impl Engine {
             journal,
             unwritten: String::new(),
             suppressor,
+            silences: Silences::new(&config)?,
             courier,
             observer: Watch {
                 caller: observer,
@@ -289,6 +293,7 @@ impl Engine {
     /// When the state cannot be saved or the report not written. A query that fails is counted and
     /// told to the observer.
     pub async fn once(&mut self) -> Result<(), Error> {
+        self.read_silences().await;
         let now = self.source.now();
         loop {
             self.start_fetching(now, true);
@@ -328,6 +333,7 @@ impl Engine {
             if ended && self.fetching.is_empty() && !in_training {
                 break (End::NoMoreData, ONCE_PATIENCE);
             }
+            self.silences.start();
             self.page();
             self.courier.leave(self.alert_time(), &self.state.lifecycle);
             self.show();
@@ -344,6 +350,7 @@ impl Engine {
                     self.apply(all).await;
                 }
                 Some(trained) = self.training.join_next() => self.finish_training(trained).await,
+                Some(heard) = self.silences.heard() => self.heed(heard),
                 Some(command) = self.commands.recv() => self.obey(command),
                 () = tokio::time::sleep(pause) => {}
             }

@@ -3,6 +3,7 @@
 use bongsu_alert::Dispatcher;
 
 use super::jobs::check_span;
+use super::silences::Silences;
 use super::{Engine, told};
 use crate::Error;
 use crate::config::{Config, ServerConfig};
@@ -33,6 +34,7 @@ impl Engine {
         };
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
         let mut suppressor = told::suppressor(&config, &mut self.state)?;
+        let silences = Silences::new(&config)?;
         let write = config.output.remote_write.as_ref();
         let write = write.filter(|_| !self.options.dry_run);
         let write_back = write.map(WriteBack::start).transpose()?;
@@ -51,6 +53,7 @@ impl Engine {
         self.courier.enqueue(ended.clone());
         told::end(&mut suppressor, ended);
         self.suppressor = suppressor;
+        self.silences = silences;
         self.settings = super::Settings::new(&config, self.options);
         self.config = config;
         Ok(())
