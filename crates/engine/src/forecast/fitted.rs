@@ -70,7 +70,7 @@ pub(super) fn fit(
             let each: Vec<ModelSummary> = each.map(|m| ModelSummary::of(name, m)).collect();
             let members: Vec<String> = each.iter().map(|one| one.description.clone()).collect();
             let summary = ModelSummary {
-                description: format!("median of {}", members.join(", ")),
+                description: combined(&members, fitted.weights()),
                 converged: each.iter().all(|one| one.converged),
                 members,
                 failures: fitted.failures().to_vec(),
@@ -305,4 +305,16 @@ fn croston(fitted: &FittedCroston) -> ModelSummary {
         converged: true,
         ..ModelSummary::default()
     }
+}
+
+/// What an ensemble is, in words.
+fn combined(members: &[String], weights: &[f64]) -> String {
+    if weights.is_empty() {
+        return format!("median of {}", members.join(", "));
+    }
+    let parts = members.iter().zip(weights);
+    let parts: Vec<String> = parts
+        .map(|(member, weight)| format!("{:.0} % {member}", 100.0 * weight))
+        .collect();
+    format!("mean of {}", parts.join(", "))
 }

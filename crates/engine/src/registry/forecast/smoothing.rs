@@ -4,7 +4,7 @@ use bongsu_core::Result as CoreResult;
 use bongsu_forecast::ces::CesSeason;
 use bongsu_forecast::ets::{Family, SeasonType};
 use bongsu_forecast::theta::{Decomposition, ThetaModel};
-use bongsu_forecast::{Ces, Ensemble, Ets, Member, Theta};
+use bongsu_forecast::{Ces, Combination, Ensemble, Ets, Member, Theta};
 
 use super::choice::{CRITERION, criterion};
 use super::{ForecastSpec, Make, PERIOD, season_needed};
@@ -161,10 +161,51 @@ pub(super) const SMOOTHING: &[ForecastSpec] = &[
 
 pub(super) const COMBINED: &[ForecastSpec] = &[ForecastSpec {
     name: "ensemble",
-    summary: "The median of `auto-ets`, `ces`, `auto-arima` and `dot`: the safest choice.",
-    parameters: &[PERIOD],
+    summary: "The median of `auto-ets`, `ces`, `auto-arima` and `dot`, or their mean weighted by past errors: the safest choice.",
+    parameters: &[
+        PERIOD,
+        parameter(
+            "combine",
+            "median",
+            "median or weighted",
+            "`weighted`: the mean, each weighted by one over its error in past forecasts at the end of the series",
+        ),
+        parameter(
+            "horizon",
+            "12",
+            "1 to 1048576",
+            "the steps of each past forecast that weights come from: best those that are wanted",
+        ),
+        parameter(
+            "origins",
+            "3",
+            "1 to 1024",
+            "how many past forecasts weights come from",
+        ),
+        parameter(
+            "long_season",
+            "false",
+            "true or false",
+            "whether the season has so many points, such as the weeks of a year, that only `ces` and `dot` take it",
+        ),
+    ],
     intervals: true,
-    make: Make::Ensemble(|_, period| Ensemble::scum(period)),
+    make: Make::Ensemble(|p, period| {
+        let kinds = [("median", false), ("weighted", true)];
+        let (horizon, origins) = (p.integer("horizon")?, p.integer("origins")?);
+        let past = Combination::InverseError { horizon, origins };
+        let ensemble = match p.parse("long_season")? {
+            true => Ensemble::long_season(period)?,
+            false => Ensemble::scum(period)?,
+        };
+        // What is outside its domain is told whether it counts or not.
+        let weighted = ensemble.clone().combination(past)?;
+        Ok(if p.choice("combine", &kinds)? {
+            weighted
+        } else {
+            ensemble
+        })
+    }),
 }];
 
 const FAMILY: &str =
