@@ -1,7 +1,11 @@
+mod service;
+
 use std::path::PathBuf;
 
 use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use service::{AlertsCommand, StateCommand};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
 #[derive(Debug, Parser)]
@@ -182,50 +186,6 @@ pub(crate) enum HistoryFormat {
 pub(crate) enum ModelsFormat {
     Text,
     Json,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StateCommand {
-    /// Say what is saved: queries, series, sizes, versions.
-    Inspect {
-        /// The `state.directory` of the service.
-        directory: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Write what is known of every series as lines of JSON: when it was seen last, how many points
-    /// its detector has learned, and what it expects.
-    Export {
-        /// The `state.directory` of the service.
-        directory: PathBuf,
-        /// The file to write; - is standard output.
-        #[arg(long, short, default_value = "-")]
-        output: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AlertsCommand {
-    /// List the alerts that fire, that wait to fire, and that ended lately.
-    List {
-        /// The `state.directory` of the service.
-        #[arg(long)]
-        state: PathBuf,
-    },
-    /// Say why an alert did or did not lead to a message, step by step.
-    Explain {
-        /// The alert: 16 hexadecimal digits, as `list` shows them.
-        #[arg(value_parser = fingerprint)]
-        alert: u64,
-        /// The `state.directory` of the service.
-        #[arg(long)]
-        state: PathBuf,
-    },
-}
-
-fn fingerprint(text: &str) -> Result<u64, String> {
-    u64::from_str_radix(text, 16).map_err(|_| "must be 16 hexadecimal digits".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
