@@ -1,5 +1,5 @@
 //! From verdicts to alarms that people trust: the life of an alert, its one-line explanation, and
-//! its delivery to Alertmanager, web hooks and logs.
+//! its delivery to Alertmanager, Slack, PagerDuty, mail, web hooks and logs.
 //!
 //! Use this crate when you have [verdicts](bongsu_core::Verdict) of your own and want alerts that
 //! fire once, end, and arrive even if the receiver was down. If you want the service that also
@@ -82,7 +82,10 @@ pub use routing::{
 };
 pub use sink::alertmanager::{AlertmanagerBuilder, AlertmanagerSink};
 pub use sink::auth::Auth;
+pub use sink::email::{EmailBuilder, EmailSink, SmtpSecurity};
 pub use sink::log::LogSink;
+pub use sink::pagerduty::{PagerDutyBuilder, PagerDutySink};
+pub use sink::slack::{SlackBuilder, SlackSink};
 pub use sink::webhook::{WebhookBuilder, WebhookSink};
 pub use sink::{BoxFuture, Mode, Sink};
 pub use suppress::{

@@ -1,10 +1,15 @@
 //! Sinks and alert policies from their configuration.
 
-use bongsu_alert::{AlertmanagerSink, Auth, Dispatcher, LogSink, Policy, Sink, WebhookSink};
+use bongsu_alert::{
+    AlertmanagerSink, Auth, Dispatcher, EmailSink, Links, LogSink, PagerDutySink, Policy, Sink,
+    SlackSink, SmtpSecurity, WebhookSink,
+};
 use bongsu_core::Labels;
 
 use crate::Error;
-use crate::config::{AlertPolicy, AuthConfig, Config, SilencesConfig, SinkConfig};
+use crate::config::{
+    AlertPolicy, AuthConfig, Config, EmailSecurity, LinksConfig, SilencesConfig, SinkConfig,
+};
 
 /// A dispatcher to the configured sinks and receivers; to the log when there are none.
 pub(crate) fn build(config: &Config) -> Result<Dispatcher, Error> {
@@ -42,6 +47,7 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
         SinkConfig::Webhook {
             url,
             token,
+            links,
             timeout,
         } => {
             let auth = token
@@ -50,6 +56,7 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
             let sink = WebhookSink::builder(url.secret().clone())
                 .name(format!("webhook-{index}"))
                 .auth(auth)
+                .links(links_of(links)?)
                 .timeout(timeout.duration());
             Box::new(sink.build().map_err(Error::config)?)
         }
@@ -58,6 +65,7 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
             auth,
             resend,
             labels,
+            links,
             timeout,
         } => {
             let labels = labels
@@ -68,7 +76,73 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
                 .auth(auth_of(auth)?)
                 .resend(resend.duration())
                 .labels(Labels::from_pairs(labels)?)
+                .links(links_of(links)?)
                 .timeout(timeout.duration());
+            Box::new(sink.build().map_err(Error::config)?)
+        }
+        SinkConfig::Slack {
+            url,
+            links,
+            timeout,
+        } => {
+            let sink = SlackSink::builder(url.secret().clone())
+                .name(format!("slack-{index}"))
+                .links(links_of(links)?)
+                .timeout(timeout.duration());
+            Box::new(sink.build().map_err(Error::config)?)
+        }
+        SinkConfig::Pagerduty {
+            routing_key,
+            url,
+            links,
+            timeout,
+        } => {
+            let sink = PagerDutySink::builder(routing_key.secret().clone())
+                .name(format!("pagerduty-{index}"))
+                .url(url)
+                .links(links_of(links)?)
+                .timeout(timeout.duration());
+            Box::new(sink.build().map_err(Error::config)?)
+        }
+        SinkConfig::Email {
+            host,
+            port,
+            security,
+            ca,
+            user,
+            password,
+            from,
+            to,
+            links,
+            timeout,
+        } => {
+            let mut sink = EmailSink::builder(host, from, to)
+                .name(format!("email-{index}"))
+                .security(match security {
+                    EmailSecurity::Starttls => SmtpSecurity::StartTls,
+                    EmailSecurity::Tls => SmtpSecurity::Tls,
+                    EmailSecurity::None => SmtpSecurity::None,
+                })
+                .links(links_of(links)?)
+                .timeout(timeout.duration());
+            if let Some(port) = port {
+                sink = sink.port(*port);
+            }
+            if let Some(path) = ca {
+                let pem = std::fs::read_to_string(path)
+                    .map_err(|e| Error::config(format!("ca: {}: {e}", path.display())))?;
+                sink = sink.ca(pem);
+            }
+            match (user, password) {
+                (Some(user), Some(password)) => {
+                    sink = sink.login(user, password.secret().clone());
+                }
+                (None, None) => {}
+                _ => {
+                    let message = "`user` and `password` belong together";
+                    return Err(Error::config(message));
+                }
+            }
             Box::new(sink.build().map_err(Error::config)?)
         }
     })
@@ -81,6 +155,18 @@ pub(crate) fn silences(config: &SilencesConfig) -> Result<AlertmanagerSink, Erro
         .auth(auth_of(&config.auth)?)
         .timeout(config.timeout.duration());
     sink.build().map_err(wrong)
+}
+
+fn links_of(config: &LinksConfig) -> Result<Links, Error> {
+    let mut links = Links::default();
+    let wrong = |e: bongsu_alert::Error| Error::config(format!("links: {e}"));
+    if let Some(address) = &config.runbook {
+        links = links.runbook(address).map_err(wrong)?;
+    }
+    if let Some(address) = &config.dashboard {
+        links = links.dashboard(address).map_err(wrong)?;
+    }
+    Ok(links)
 }
 
 fn auth_of(config: &AuthConfig) -> Result<Auth, Error> {

@@ -7,8 +7,6 @@ use tokio::time::{Instant, timeout_at};
 use super::{Delivery, SinkStatus};
 use crate::{BoxFuture, Error, ErrorKind, Mode, Page, Retry, Sink};
 
-/// The most alerts handed to a sink at once.
-const BATCH: usize = 256;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// No pause is longer, also none that a receiver asks for.
@@ -169,7 +167,8 @@ impl Lane {
         let timeout = self.sink.timeout();
         // Another batch starts only while it has a fair part of the time left.
         while !self.queue.is_empty() && (start.elapsed() < timeout / 2 || delivery.delivered == 0) {
-            let size = if self.single > 0 { 1 } else { BATCH };
+            let most = self.sink.max_batch().max(1);
+            let size = if self.single > 0 { 1 } else { most };
             let size = size.min(self.queue.len());
             let batch = self.queue.make_contiguous();
             let batch = batch.get(..size).unwrap_or_default();

@@ -12,6 +12,8 @@ use crate::{Error, ErrorKind};
 const MAX_BODY: usize = 16 * 1024;
 /// The part of an answer's body that is told, in characters.
 const MAX_MESSAGE: usize = 300;
+/// The shortest part of a path that may be a token.
+const MIN_TOKEN: usize = 8;
 /// The longest pause that a receiver may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
@@ -114,7 +116,9 @@ impl HttpClient {
     async fn refusal(&self, receiver: &str, response: Response) -> Error {
         let status = response.status();
         let pause = retry_after(response.headers());
-        let said = self.message(response).await;
+        let body = read(response).await;
+        let pause = pause.or_else(|| retry_after_in(&body));
+        let said = self.message(&body);
         let separator = if said.is_empty() { "" } else { ": " };
         let message = format!("{receiver} answered {status}{separator}{said}");
         let kind = kind_of(status);
@@ -127,16 +131,8 @@ impl HttpClient {
     }
 
     /// What the receiver said, short, on one line, without our credentials.
-    async fn message(&self, mut response: Response) -> String {
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let room = MAX_BODY.saturating_sub(body.len());
-            body.extend(chunk.iter().take(room));
-            if body.len() >= MAX_BODY {
-                break;
-            }
-        }
-        let mut text = plain_text(&String::from_utf8_lossy(&body));
+    fn message(&self, body: &str) -> String {
+        let mut text = plain_text(body);
         let hidden = self.hidden.iter().map(Secret::expose);
         for secret in self.auth.secrets().into_iter().chain(hidden) {
             if !secret.is_empty() {
@@ -150,8 +146,38 @@ impl HttpClient {
     }
 }
 
-/// The text within an answer: a JSON string, or the `message` or `error` of a JSON object, or the
-/// body as it stands; white space and control characters become single spaces.
+/// The beginning of an answer's body.
+async fn read(mut response: Response) -> String {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = MAX_BODY.saturating_sub(body.len());
+        body.extend(chunk.iter().take(room));
+        if body.len() >= MAX_BODY {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+/// A web address that is a secret.
+pub(crate) fn secret_url(name: &str, url: &Secret) -> Result<Url, Error> {
+    Url::parse(url.expose())
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| Error::parameter(name, "<secret>", "an http or https address"))
+}
+
+/// The parts of a secret address that a receiver may repeat in its answer.
+pub(crate) fn secrets_of(url: &Url) -> Vec<Secret> {
+    let whole = [url.as_str(), url.path(), url.query().unwrap_or_default()];
+    // A path of `/` gives nothing away, nor does a short word.
+    let whole = whole.into_iter().filter(|part| part.len() > 1);
+    let segments = url.path().split('/').filter(|part| part.len() >= MIN_TOKEN);
+    whole.chain(segments).map(Secret::new).collect()
+}
+
+/// The text within an answer: a JSON string, or the `message` or `error` of a JSON object with its
+/// `errors`, or the body as it stands; white space and control characters become single spaces.
 fn plain_text(body: &str) -> String {
     let json = serde_json::from_str::<serde_json::Value>(body).ok();
     let inner = json.as_ref().and_then(|json| {
@@ -159,8 +185,16 @@ fn plain_text(body: &str) -> String {
             .or_else(|| json.get("message")?.as_str())
             .or_else(|| json.get("error")?.as_str())
     });
-    inner
-        .unwrap_or(body)
+    let errors = json
+        .as_ref()
+        .and_then(|json| json.get("errors")?.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str);
+    let words = std::iter::once(inner.unwrap_or(body)).chain(errors.filter(|_| inner.is_some()));
+    words
+        .collect::<Vec<_>>()
+        .join(": ")
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
@@ -192,6 +226,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             .unwrap_or_else(jiff::Timestamp::now);
         Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
     };
+    Some(pause.min(MAX_RETRY_AFTER))
+}
+
+/// The same within the JSON of an answer, in seconds, as Discord says it.
+fn retry_after_in(body: &str) -> Option<Duration> {
+    let json = serde_json::from_str::<serde_json::Value>(body).ok()?;
+    let seconds = json.get("retry_after")?.as_f64()?;
+    let pause = Duration::try_from_secs_f64(seconds).ok()?;
     Some(pause.min(MAX_RETRY_AFTER))
 }
 
@@ -264,6 +306,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_may_stand_in_the_body() {
+        let pause = retry_after_in(r#"{"message": "slow", "retry_after": 1.5}"#);
+        assert_eq!(pause, Some(Duration::from_millis(1_500)));
+        for body in [
+            "",
+            "{}",
+            r#"{"retry_after": -1}"#,
+            r#"{"retry_after": "x"}"#,
+        ] {
+            assert_eq!(retry_after_in(body), None);
+        }
+    }
+
+    #[test]
     fn answers_have_a_class() {
         let kind = |code| kind_of(StatusCode::from_u16(code).unwrap());
         assert_eq!(kind(302), ErrorKind::Misconfigured);
@@ -281,6 +337,10 @@ mod tests {
     fn the_text_within_an_answer_is_found() {
         assert_eq!(plain_text("\"bad\\n label\""), "bad label");
         assert_eq!(plain_text(r#"{"code":601,"message":"no"}"#), "no");
+        assert_eq!(
+            plain_text(r#"{"message":"no","errors":["a is b","c"]}"#),
+            "no: a is b: c"
+        );
         assert_eq!(plain_text("<h1>\r\nOops</h1>"), "<h1> Oops</h1>");
     }
 }

@@ -1,7 +1,12 @@
 pub(crate) mod alertmanager;
 pub(crate) mod auth;
+pub(crate) mod email;
 pub(crate) mod http;
 pub(crate) mod log;
+mod message;
+mod pace;
+pub(crate) mod pagerduty;
+pub(crate) mod slack;
 pub(crate) mod webhook;
 
 use std::fmt::Debug;
@@ -72,6 +77,11 @@ pub trait Sink: Debug + Send + Sync {
         DEFAULT_TIMEOUT
     }
 
+    /// The most alerts that one delivery takes; 256 unless overridden, and at least 1.
+    fn max_batch(&self) -> usize {
+        DEFAULT_BATCH
+    }
+
     /// Delivers `alerts`, oldest transition first, at the moment `now`.
     ///
     /// # Errors
@@ -95,6 +105,8 @@ pub trait Sink: Debug + Send + Sync {
         self.deliver(now, &page.alerts)
     }
 }
+
+const DEFAULT_BATCH: usize = 256;
 
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 

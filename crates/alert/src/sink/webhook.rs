@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde::Serialize;
 
 use super::auth::Auth;
-use super::http::HttpClient;
+use super::http::{HttpClient, secret_url, secrets_of};
 use super::{BoxFuture, DEFAULT_TIMEOUT, Mode, SLACK, Sink};
 use crate::annotations::{Links, annotations};
 use crate::time::rfc3339;
@@ -101,17 +101,8 @@ impl WebhookBuilder {
     /// When the address is not an `http` or `https` one, the time-out is 0, or the credentials
     /// cannot be sent as a header.
     pub fn build(self) -> Result<WebhookSink, Error> {
-        let url = Url::parse(self.url.expose())
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| Error::parameter("url", "<secret>", "an http or https address"))?;
-        // A receiver may repeat the address in its answer; a path of `/` gives nothing away.
-        let parts = [url.as_str(), url.path(), url.query().unwrap_or_default()];
-        let hidden = parts
-            .into_iter()
-            .filter(|part| part.len() > 1)
-            .map(Secret::new);
-        let http = HttpClient::new(self.timeout, self.auth)?.hide(hidden);
+        let url = secret_url("url", &self.url)?;
+        let http = HttpClient::new(self.timeout, self.auth)?.hide(secrets_of(&url));
         Ok(WebhookSink {
             name: self.name,
             url,

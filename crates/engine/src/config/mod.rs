@@ -11,6 +11,7 @@ mod outputs;
 mod reference;
 mod scalars;
 mod shard;
+mod sinks;
 mod training;
 mod types;
 mod validate;
@@ -23,8 +24,9 @@ pub use outputs::{OutputConfig, RemoteWriteConfig, RemoteWriteVersion, ServerCon
 pub use reference::{reference_markdown, schema_json};
 pub use scalars::{SecretText, Span};
 pub use shard::{ShardConfig, ShardIndex};
+pub use sinks::{EmailSecurity, LinksConfig, SinkConfig};
 pub use training::{DriftTrigger, ScheduleConfig, TrainingConfig, Watched};
 pub use types::{
-    AlertPolicy, AuthConfig, Config, EngineSettings, ParameterValue, QueryConfig, SinkConfig,
-    SourceConfig, StateConfig, TlsConfig,
+    AlertPolicy, AuthConfig, Config, EngineSettings, ParameterValue, QueryConfig, SourceConfig,
+    StateConfig, TlsConfig,
 };

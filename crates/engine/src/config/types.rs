@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertingConfig, MaintenanceConfig, OutputConfig, SecretText, ServerConfig, ShardConfig, Span,
-    TrainingConfig,
+    AlertingConfig, MaintenanceConfig, OutputConfig, SecretText, ServerConfig, ShardConfig,
+    SinkConfig, Span, TrainingConfig,
 };
 use crate::Error;
 
@@ -249,42 +249,6 @@ impl Default for AlertPolicy {
     }
 }
 
-/// Who is told.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum SinkConfig {
-    /// The log of the service.
-    Log {},
-    /// A JSON document by HTTP POST.
-    Webhook {
-        /// The address; it may be secret.
-        url: SecretText,
-        /// A bearer token.
-        #[serde(default)]
-        token: Option<SecretText>,
-        /// The longest that one delivery may take.
-        #[serde(default = "default_timeout")]
-        timeout: Span,
-    },
-    /// Alertmanager's API v2.
-    Alertmanager {
-        /// Every member of the cluster, never a load balancer in front of it.
-        urls: Vec<String>,
-        /// How to authenticate.
-        #[serde(default)]
-        auth: AuthConfig,
-        /// How often firing alerts are sent again.
-        #[serde(default = "default_resend")]
-        resend: Span,
-        /// Labels added to every alert.
-        #[serde(default)]
-        labels: BTreeMap<String, String>,
-        /// The longest that one delivery may take.
-        #[serde(default = "default_timeout")]
-        timeout: Span,
-    },
-}
-
 /// Where the state lives between runs.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -383,10 +347,6 @@ fn default_absent_after() -> Span {
 
 fn default_forget_after() -> Span {
     Span::from_secs(24 * 3_600)
-}
-
-fn default_resend() -> Span {
-    Span::from_secs(60)
 }
 
 impl SourceConfig {

@@ -127,7 +127,10 @@ fn positive(path: &str, span: Span) -> Result<(), Error> {
 fn check_sink(sink: &SinkConfig) -> Result<(), Error> {
     match sink {
         SinkConfig::Log {} => Ok(()),
-        SinkConfig::Webhook { timeout, .. } => positive("timeout", *timeout),
+        SinkConfig::Webhook { timeout, .. }
+        | SinkConfig::Slack { timeout, .. }
+        | SinkConfig::Pagerduty { timeout, .. }
+        | SinkConfig::Email { timeout, .. } => positive("timeout", *timeout),
         SinkConfig::Alertmanager {
             urls,
             resend,

@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{AuthConfig, SecretText, Span};
+
+/// Who is told.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SinkConfig {
+    /// The log of the service.
+    Log {},
+    /// A JSON document by HTTP POST.
+    Webhook {
+        /// The address; it may be secret.
+        url: SecretText,
+        /// A bearer token.
+        #[serde(default)]
+        token: Option<SecretText>,
+        /// Links added to every alert.
+        #[serde(default)]
+        links: LinksConfig,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+    /// Alertmanager's API v2.
+    Alertmanager {
+        /// Every member of the cluster, never a load balancer in front of it.
+        urls: Vec<String>,
+        /// How to authenticate.
+        #[serde(default)]
+        auth: AuthConfig,
+        /// How often firing alerts are sent again.
+        #[serde(default = "default_resend")]
+        resend: Span,
+        /// Labels added to every alert.
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
+        /// Links added to every alert.
+        #[serde(default)]
+        links: LinksConfig,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+    /// A channel of Slack, by an incoming web hook.
+    Slack {
+        /// The address of the web hook; it is secret.
+        url: SecretText,
+        /// Links added to every alert.
+        #[serde(default)]
+        links: LinksConfig,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+    /// PagerDuty, by its Events API v2: an incident for each alert.
+    Pagerduty {
+        /// The routing key, also called integration key: 32 letters and digits.
+        routing_key: SecretText,
+        /// The address of the service; in the EU `https://events.eu.pagerduty.com`.
+        #[serde(default = "default_pagerduty")]
+        url: String,
+        /// Links added to every incident.
+        #[serde(default)]
+        links: LinksConfig,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+    /// Mails through an SMTP server.
+    Email {
+        /// The server's name.
+        host: String,
+        /// The server's port; by default 587, 465 or 25, as `security` has it.
+        #[serde(default)]
+        port: Option<u16>,
+        /// How the connection is encrypted.
+        #[serde(default)]
+        security: EmailSecurity,
+        /// A file with a certificate to trust besides those of the system, in PEM.
+        #[serde(default)]
+        ca: Option<PathBuf>,
+        /// The user's name, where the server asks for it.
+        #[serde(default)]
+        user: Option<String>,
+        /// The user's password.
+        #[serde(default)]
+        password: Option<SecretText>,
+        /// The sender: `bongsu@example.org`.
+        from: String,
+        /// The recipients, at least one: `Ops <ops@example.org>`.
+        to: Vec<String>,
+        /// Links added to every alert.
+        #[serde(default)]
+        links: LinksConfig,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+}
+
+/// How a connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmailSecurity {
+    /// It begins open and must become encrypted before anything is sent; port 587.
+    #[default]
+    Starttls,
+    /// It is encrypted from the beginning; port 465.
+    Tls,
+    /// Not at all; port 25. Then there must be no password.
+    None,
+}
+
+/// Links that help whoever is woken. `{name}` stands for the value of the alert's label `name`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinksConfig {
+    /// Where to read what to do: `https://wiki/runbooks/{query}`.
+    pub runbook: Option<String>,
+    /// Where to see it: `https://grafana/d/node?var-instance={instance}`.
+    pub dashboard: Option<String>,
+}
+
+fn default_timeout() -> Span {
+    Span::from_secs(30)
+}
+
+fn default_resend() -> Span {
+    Span::from_secs(60)
+}
+
+fn default_pagerduty() -> String {
+    "https://events.pagerduty.com".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+
+    const BASE: &str = "
+source: {type: csv, path: x.csv}
+queries: [{name: a, expr: a}]
+";
+
+    fn with(sink: &str) -> String {
+        format!("{BASE}sinks: [{{type: log}}, {sink}]\n")
+    }
+
+    #[test]
+    fn sinks_are_read_with_their_defaults() {
+        let key = "k".repeat(32);
+        for sink in [
+            "{type: slack, url: 'https://hooks.slack.com/services/T/B/X'}".to_owned(),
+            "{type: slack, url: 'https://h/x', timeout: 5s, links: {runbook: 'https://w/{query}'}}"
+                .to_owned(),
+            format!("{{type: pagerduty, routing_key: {key}}}"),
+            format!(
+                "{{type: pagerduty, routing_key: {key}, url: 'https://events.eu.pagerduty.com'}}"
+            ),
+            "{type: email, host: h, from: a@b.c, to: [d@e.f, 'G <g@h.i>']}".to_owned(),
+            "{type: email, host: h, security: none, port: 2525, from: a@b.c, to: [d@e.f]}"
+                .to_owned(),
+            "{type: email, host: h, user: u, password: p, from: a@b.c, to: [d@e.f]}".to_owned(),
+        ] {
+            let config = parse(&with(&sink), None);
+            assert!(config.is_ok(), "{sink}: {config:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_named_and_secrets_are_not() {
+        for (sink, path) in [
+            (
+                "{type: slack, url: 'hooks/MARKED'}",
+                "sinks[1]: parameter `url`",
+            ),
+            (
+                "{type: slack, url: 'http://h/MARKED', timeout: 0s}",
+                "sinks[1].timeout",
+            ),
+            (
+                "{type: slack, url: 'http://h/MARKED', links: {runbook: wiki}}",
+                "sinks[1]: links: parameter `runbook`",
+            ),
+            ("{type: pagerduty, routing_key: MARKED}", "`routing_key`"),
+            (
+                "{type: email, host: '', from: a@b.c, to: [d@e.f]}",
+                "`host`",
+            ),
+            ("{type: email, host: h, from: a, to: [d@e.f]}", "`from`"),
+            ("{type: email, host: h, from: a@b.c, to: []}", "`to`"),
+            (
+                "{type: email, host: h, from: a@b.c, to: ['d@e.f, g@h.i']}",
+                "`to`",
+            ),
+            (
+                "{type: email, host: h, from: a@b.c, to: [d@e.f], ca: /nowhere.pem}",
+                "sinks[1]: ca: /nowhere.pem",
+            ),
+            (
+                "{type: email, host: h, from: a@b.c, to: [d@e.f], password: MARKED}",
+                "`user`",
+            ),
+            (
+                "{type: email, host: h, security: none, from: a@b.c, to: [d@e.f], user: u, password: MARKED}",
+                "`security`",
+            ),
+        ] {
+            let error = parse(&with(sink), None).unwrap_err().to_string();
+            assert!(error.contains(path), "{sink}: {error}");
+            assert!(!error.contains("MARKED"), "{error}");
+        }
+    }
+}
