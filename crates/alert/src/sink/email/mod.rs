@@ -11,6 +11,7 @@ use lettre::address::Envelope;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use tokio::time::timeout;
 
 pub use self::builder::EmailBuilder;
 use super::message::{Message, cut, one_line};
@@ -111,9 +112,8 @@ impl EmailSink {
 
     async fn send(&self, message: &Message, id: &str, thread: &str) -> Result<(), Error> {
         let mail = self.compose(message, id, thread)?;
-        let error = match self.transport.send_raw(&self.envelope, &mail).await {
-            Ok(_) => return Ok(()),
-            Err(error) => self.classify(&error),
+        let Err(error) = self.send_as(&self.envelope, &mail).await else {
+            return Ok(());
         };
         let all = self.envelope.to();
         if error.kind() != ErrorKind::Rejected || all.len() < 2 {
@@ -142,9 +142,18 @@ impl EmailSink {
     async fn send_to(&self, to: &Address, mail: &[u8]) -> Result<(), Error> {
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])
             .map_err(|e| Error::delivery(ErrorKind::Rejected, e.to_string()))?;
-        match self.transport.send_raw(&envelope, mail).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.classify(&error)),
+        self.send_as(&envelope, mail).await
+    }
+
+    async fn send_as(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), Error> {
+        // The transport's own time-out only covers the connection.
+        match timeout(self.timeout, self.transport.send_raw(envelope, mail)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(self.classify(&error)),
+            Err(_) => {
+                let message = format!("the mail server of `{}` did not answer in time", self.name);
+                Err(Error::delivery(ErrorKind::Timeout, message))
+            }
         }
     }
 
