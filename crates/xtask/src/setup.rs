@@ -7,20 +7,23 @@ use std::process::Command;
 
 use crate::cargo::{self, Result};
 
-/// Programs on the PATH; on Debian each comes in the package of the same name.
-const PROGRAMS: &[&str] = &[
-    "prometheus",
-    "prometheus-alertmanager",
-    "prometheus-node-exporter",
-    "victoria-metrics",
+/// Programs on the PATH, with the packages that hold them on Debian.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("prometheus", "prometheus"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("victoria-metrics", "victoria-metrics"),
+    ("exim4", "exim4-daemon-light"),
 ];
+/// Where Debian puts servers, which is not on everybody's PATH.
+const SERVERS: &str = "/usr/sbin";
 
 /// Makes sure that the programs are there: installs them where that is possible without asking,
 /// otherwise fails and says how to.
 pub(crate) fn run() -> Result {
     let missing = missing();
     if missing.is_empty() {
-        eprintln!("all programs are there: {}", PROGRAMS.join(", "));
+        eprintln!("all programs are there: {}", names(PROGRAMS).join(", "));
         return Ok(());
     }
     if !(is_root() && cargo::on_path("apt-get")) {
@@ -28,25 +31,39 @@ pub(crate) fn run() -> Result {
             "the tests need {}, not found on the PATH.\n\
              Debian and Ubuntu:  sudo apt-get install {}\n\
              elsewhere: https://prometheus.io/download/, with the binaries named as above",
-            missing.join(", "),
-            missing.join(" "),
+            names(&missing).join(", "),
+            packages(&missing).join(" "),
         )
         .into());
     }
-    eprintln!("installing {} with apt-get", missing.join(", "));
-    install(&missing)?;
+    let packages = packages(&missing);
+    eprintln!("installing {} with apt-get", packages.join(", "));
+    install(&packages)?;
     match self::missing() {
         rest if rest.is_empty() => Ok(()),
-        rest => Err(format!("still not on the PATH: {}", rest.join(", ")).into()),
+        rest => Err(format!("still not on the PATH: {}", names(&rest).join(", ")).into()),
     }
 }
 
-fn missing() -> Vec<&'static str> {
+/// A program and its package.
+type Program = (&'static str, &'static str);
+
+fn missing() -> Vec<Program> {
     PROGRAMS
         .iter()
         .copied()
-        .filter(|program| !cargo::on_path(program))
+        .filter(|(program, _)| {
+            !cargo::on_path(program) && !Path::new(SERVERS).join(program).exists()
+        })
         .collect()
+}
+
+fn names(programs: &[Program]) -> Vec<&'static str> {
+    programs.iter().map(|(program, _)| *program).collect()
+}
+
+fn packages(programs: &[Program]) -> Vec<&'static str> {
+    programs.iter().map(|(_, package)| *package).collect()
 }
 
 fn install(packages: &[&str]) -> Result {
