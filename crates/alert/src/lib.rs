@@ -69,7 +69,7 @@ mod time;
 
 pub use annotations::{Links, annotations};
 pub use describe::describe;
-pub use dispatch::{Delivery, Dispatcher, Pending, PendingPages, SinkStatus};
+pub use dispatch::{DeadLetters, Delivery, Dispatcher, Pending, PendingPages, SinkStatus};
 pub use error::{Error, ErrorKind, Retry};
 pub use interval::{TimeInterval, TimeIntervalConfig, TimeRangeConfig, Word};
 pub use lifecycle::{HoldReason, Lifecycle, Transition};

@@ -1,8 +1,8 @@
 //! Sinks and alert policies from their configuration.
 
 use bongsu_alert::{
-    AlertmanagerSink, Auth, Dispatcher, EmailSink, Links, LogSink, PagerDutySink, Policy, Sink,
-    SlackSink, SmtpSecurity, WebhookSink,
+    AlertmanagerSink, Auth, DeadLetters, Dispatcher, EmailSink, Links, LogSink, PagerDutySink,
+    Policy, Sink, SlackSink, SmtpSecurity, WebhookSink,
 };
 use bongsu_core::Labels;
 
@@ -14,6 +14,9 @@ use crate::config::{
 /// A dispatcher to the configured sinks and receivers; to the log when there are none.
 pub(crate) fn build(config: &Config) -> Result<Dispatcher, Error> {
     let mut dispatcher = Dispatcher::new();
+    if let Some(path) = &config.output.dead_letters {
+        dispatcher = dispatcher.dead_letters(DeadLetters::new(path));
+    }
     if let Some(alerting) = &config.alerting {
         for (receiver, sinks) in alerting.receivers()? {
             for (i, config) in sinks.iter().enumerate() {

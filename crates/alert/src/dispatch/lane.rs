@@ -4,11 +4,14 @@ use std::time::Duration;
 use bongsu_core::{Alert, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
+use super::dead_letters::{Content, Reason, line};
 use super::{Delivery, SinkStatus};
 use crate::{BoxFuture, Error, ErrorKind, Mode, Page, Retry, Sink};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The most dead letters that wait while their file cannot be written.
+const MAX_LETTERS: usize = 10_000;
 /// No pause is longer, also none that a receiver asks for.
 const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
 
@@ -32,6 +35,10 @@ pub(super) struct Lane {
     /// Failures since the last success.
     failures: u32,
     pub(super) status: Totals,
+    /// Whether what is given up becomes a dead letter.
+    pub(super) keeps_letters: bool,
+    /// Dead letters that are not written yet.
+    pub(super) letters: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +63,16 @@ impl Lane {
             retry_at: None,
             failures: 0,
             status: Totals::default(),
+            keeps_letters: false,
+            letters: Vec::new(),
+        }
+    }
+
+    /// Takes note of a dead letter.
+    pub(super) fn bury(&mut self, letter: impl FnOnce(&str) -> String) {
+        if self.keeps_letters && self.letters.len() < MAX_LETTERS {
+            let letter = letter(self.sink.name());
+            self.letters.push(letter);
         }
     }
 
@@ -102,10 +119,16 @@ impl Lane {
     /// Drops the oldest beyond the limit, and counts them.
     pub(super) fn trim(&mut self) {
         let excess = self.queue.len().saturating_sub(self.limit);
-        self.queue.drain(..excess);
+        let pushed_out: Vec<Alert> = self.queue.drain(..excess).collect();
+        for alert in &pushed_out {
+            self.bury(|sink| line(sink, Reason::Overflow, Content::Alert(alert)));
+        }
         self.single = self.single.saturating_sub(excess);
         let pages = self.pages.len().saturating_sub(self.limit);
-        self.pages.drain(..pages);
+        let pushed_out: Vec<Page> = self.pages.drain(..pages).collect();
+        for page in &pushed_out {
+            self.bury(|sink| line(sink, Reason::Overflow, Content::Page(page)));
+        }
         let excess = excess + pages;
         self.lost = self.lost.saturating_add(excess as u64);
         self.status.lost = self.status.lost.saturating_add(excess as u64);
@@ -188,7 +211,13 @@ impl Lane {
                     delivery.result = Ok(());
                 }
                 Verdict::Refused => {
-                    self.queue.drain(..size);
+                    let refused: Vec<Alert> = self.queue.drain(..size).collect();
+                    if let Err(error) = &delivery.result {
+                        for alert in &refused {
+                            let reason = Reason::Refused(now, error);
+                            self.bury(|sink| line(sink, reason, Content::Alert(alert)));
+                        }
+                    }
                     self.single = self.single.saturating_sub(size);
                     delivery.lost += 1;
                     self.status.lost += 1;

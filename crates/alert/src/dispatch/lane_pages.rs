@@ -2,6 +2,7 @@ use bongsu_core::Timestamp;
 use tokio::time::Instant;
 
 use super::Delivery;
+use super::dead_letters::{Content, Reason, line};
 use super::lane::{Lane, Verdict, within};
 use crate::Page;
 
@@ -48,7 +49,11 @@ impl Lane {
                     delivery.delivered += alerts;
                 }
                 Verdict::Refused => {
-                    self.pages.pop_front();
+                    let page = self.pages.pop_front();
+                    if let (Some(page), Err(error)) = (&page, &delivery.result) {
+                        let reason = Reason::Refused(now, error);
+                        self.bury(|sink| line(sink, reason, Content::Page(page)));
+                    }
                     delivery.lost += 1;
                     self.status.lost += 1;
                 }

@@ -1,3 +1,4 @@
+mod dead_letters;
 mod lane;
 mod lane_pages;
 mod pending;
@@ -5,6 +6,7 @@ mod pending;
 use bongsu_core::{Alert, AlertState, Timestamp};
 use futures_util::future::join_all;
 
+pub use self::dead_letters::DeadLetters;
 use self::lane::Lane;
 pub use self::pending::{Pending, PendingPages};
 use crate::{Error, Lifecycle, Mode, Page, Sink};
@@ -22,7 +24,8 @@ const DEFAULT_LIMIT: usize = 10_000;
 /// - A sink that serves a [receiver](Dispatcher::with_receiver) of a routing tree has a queue of
 ///   [pages](Page) instead: [`Dispatcher::enqueue_pages`] fills it, and each page is one delivery.
 ///   It hears of no transitions beside them.
-/// - A full queue loses its oldest entries; every loss is counted and reported.
+/// - A full queue loses its oldest entries; every loss is counted and reported, and kept as a
+///   [dead letter](Dispatcher::dead_letters) where there is a file for them.
 /// - Sinks run at the same time, and none holds a tick up longer than its
 ///   [time-out](Sink::timeout).
 ///
@@ -50,6 +53,7 @@ const DEFAULT_LIMIT: usize = 10_000;
 pub struct Dispatcher {
     lanes: Vec<Lane>,
     limit: usize,
+    dead_letters: Option<DeadLetters>,
 }
 
 /// What came of one tick for one sink.
@@ -103,6 +107,7 @@ impl Dispatcher {
         Self {
             lanes: Vec::new(),
             limit: DEFAULT_LIMIT,
+            dead_letters: None,
         }
     }
 
@@ -115,6 +120,38 @@ impl Dispatcher {
             lane.trim();
         }
         self
+    }
+
+    /// Keeps what is given up in a file. Default: it is counted and forgotten.
+    #[must_use]
+    pub fn dead_letters(mut self, letters: DeadLetters) -> Self {
+        self.dead_letters = Some(letters);
+        for lane in &mut self.lanes {
+            lane.keeps_letters = true;
+        }
+        self
+    }
+
+    /// Writes the dead letters down; what cannot be written now is tried again at the next tick.
+    fn bury(&mut self) {
+        let Some(file) = &self.dead_letters else {
+            return;
+        };
+        let lines: String = self
+            .lanes
+            .iter()
+            .flat_map(|lane| lane.letters.iter().map(String::as_str))
+            .collect();
+        if lines.is_empty() {
+            return;
+        }
+        match file.append(&lines) {
+            Ok(()) => self.lanes.iter_mut().for_each(|lane| lane.letters.clear()),
+            Err(error) => {
+                let path = file.path().display();
+                tracing::error!(%path, %error, "dead letters cannot be written; they are kept");
+            }
+        }
     }
 
     /// Adds a sink.
@@ -163,7 +200,9 @@ impl Dispatcher {
                 "different from those of the other sinks",
             ));
         }
-        self.lanes.push(Lane::new(sink, receiver, self.limit));
+        let mut lane = Lane::new(sink, receiver, self.limit);
+        lane.keeps_letters = self.dead_letters.is_some();
+        self.lanes.push(lane);
         Ok(self)
     }
 
@@ -175,6 +214,7 @@ impl Dispatcher {
                 self.lanes.iter_mut().for_each(|lane| lane.push(alert));
             }
         }
+        self.bury();
     }
 
     /// Queues `pages` for the sinks of their receivers, for the next [`Dispatcher::dispatch`], and
@@ -194,6 +234,7 @@ impl Dispatcher {
             }
             lanes.for_each(|lane| lane.push_page(&page));
         }
+        self.bury();
         unserved
     }
 
@@ -221,7 +262,9 @@ impl Dispatcher {
             Vec::new()
         };
         let runs = self.lanes.iter_mut().map(|lane| lane.run(now, &state));
-        join_all(runs).await.into_iter().flatten().collect()
+        let deliveries = join_all(runs).await.into_iter().flatten().collect();
+        self.bury();
+        deliveries
     }
 
     /// The transitions that have not been delivered yet; save them where a restart finds them,
@@ -253,6 +296,7 @@ impl Dispatcher {
                 lane.restore(queue.alerts, queue.lost);
             }
         }
+        self.bury();
         left
     }
 
@@ -281,6 +325,7 @@ impl Dispatcher {
                 lane.restore_pages(pages);
             }
         }
+        self.bury();
         left
     }
 

@@ -17,6 +17,10 @@ pub struct OutputConfig {
     pub anomalous_only: bool,
     /// An HTML report of the run, written at its end.
     pub report: Option<PathBuf>,
+    /// A file for what a sink gave up: alerts that a receiver refused for their content, or that a
+    /// full queue pushed out, as JSON lines. It has at most 16 MiB, and so has the one before,
+    /// which is kept with `.1` added.
+    pub dead_letters: Option<PathBuf>,
     /// A server that gets scores and bands as series, to draw and to alert on in PromQL:
     /// `bongsu_anomaly_score`, `bongsu_expected`, `bongsu_lower` and `bongsu_upper`, with the labels
     /// of the judged series, its name as `metric`, and the query's name as `query`.
