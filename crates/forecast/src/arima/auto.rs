@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::candidate::{Rules, Selection, Tried};
+use super::determined::determined;
 use super::differencing::{SeasonalTest, UnitRootTest, differences, seasonal_differences};
 use super::fit::Table;
 use super::{Diffuse, Orders, Trend};
@@ -34,6 +35,10 @@ const FARTHER: f64 = 1.01;
 /// coefficient there is a slow return, a fixed season or a difference too many, all of them harmless.
 /// The reference refuses at 1 % for any length; where its search for a maximum ends early or at a lower
 /// one, it keeps what that happened to be.
+///
+/// A line, a season, or a season on a line, of which differences and a drift leave nothing but rounding,
+/// is met without a search, as in R's `forecast::auto.arima`: the model has no coefficients, and the
+/// deviation of its innovations is that of the rounding, at least 2.2e-16 of the largest value.
 ///
 /// Cost: a fit for each of 20 to 90 models, one after the other; the full search in parallel. The
 /// result does not depend on the number of threads.
@@ -237,12 +242,51 @@ impl AutoArima {
         self.validate()?;
         let table = Table::new(y, &[], None)?;
         let mut search = Search::new(self, &table)?;
+        if let Some(selection) = determined(&table, &self.simplest(&search.base))? {
+            return Ok(selection);
+        }
         if self.stepwise {
             search.stepwise();
         } else {
             search.full();
         }
         search.rules.select(&table, search.tried, self.criterion)
+    }
+
+    /// The trend of a model with a constant and this many differences in all.
+    const fn trend(&self, differences: usize) -> Trend {
+        match differences {
+            0 if self.constant => Trend::Constant,
+            1 if self.constant => Trend::Linear,
+            _ => Trend::None,
+        }
+    }
+
+    /// The models without coefficients that explain a line, a season or both, from few differences to
+    /// those of `base`.
+    fn simplest(&self, base: &Orders) -> Vec<(Orders, Trend)> {
+        let from = |given: Option<usize>, most: usize| given.unwrap_or(0)..=given.unwrap_or(most);
+        // No test asks for the difference of a line that is met exactly.
+        let most = base.diff.max(self.max_diff.min(1));
+        let mut all = Vec::new();
+        for seasonal_diff in from(
+            self.seasonal_diff.map(|_| base.seasonal_diff),
+            base.seasonal_diff,
+        ) {
+            for diff in from(self.diff, most) {
+                let orders = Orders {
+                    diff,
+                    seasonal_diff,
+                    ..*base
+                };
+                all.push((orders, Trend::None));
+                let trend = self.trend(diff + seasonal_diff);
+                if trend != Trend::None {
+                    all.push((orders, trend));
+                }
+            }
+        }
+        all
     }
 }
 
@@ -294,11 +338,7 @@ impl<'a> Search<'a> {
             let (test, level) = (config.unit_root, config.level);
             differences(&base.difference(values), test, level, config.max_diff)
         });
-        let trend = match base.diff + base.seasonal_diff {
-            0 if config.constant => Trend::Constant,
-            1 if config.constant => Trend::Linear,
-            _ => Trend::None,
-        };
+        let trend = config.trend(base.diff + base.seasonal_diff);
         let mut own = config.max_order.min(present / 3);
         let mut season = 0;
         if seasonal {

@@ -30,6 +30,19 @@ pub(crate) struct Design {
     mix: Vec<Vec<f64>>,
 }
 
+/// What the least-squares regression leaves of the differenced values.
+#[derive(Debug)]
+pub(crate) struct Residual {
+    /// With what is missing on straight lines between the values.
+    pub(crate) values: Vec<f64>,
+    /// How many of them are not missing.
+    pub(crate) counted: usize,
+    /// The effects of the columns.
+    pub(crate) effects: Vec<f64>,
+    /// The mean square of those that are not missing, where it is no more than rounding of the values.
+    pub(crate) rounding: Option<f64>,
+}
+
 /// The regressors of a trend at step `t`, counted from 1.
 pub(crate) fn trend_at(trend: Trend, t: usize) -> impl Iterator<Item = f64> {
     let (constant, linear) = match trend {
@@ -130,9 +143,8 @@ impl Design {
         Ok(())
     }
 
-    /// The differenced values less their least-squares regression, with what is missing on straight
-    /// lines, and how many are not; an error where nothing is left to explain.
-    pub(crate) fn residual(&self, orders: &Orders) -> Result<(Vec<f64>, usize)> {
+    /// The differenced values less their least-squares regression.
+    pub(crate) fn residual(&self, orders: &Orders) -> Residual {
         let present = |x: &f64| if x.is_nan() { 0.0 } else { *x };
         let mut out: Vec<f64> = self.differenced.iter().map(present).collect();
         let n = out.len() as f64;
@@ -145,19 +157,21 @@ impl Design {
         let kept = out.iter().zip(&self.differenced);
         let kept = kept.filter(|(_, w)| !w.is_nan());
         let largest = kept.clone().fold(0.0_f64, |m, (x, _)| m.max(x.abs()));
-        if largest <= EXPLAINED * n.sqrt().max(4.0) {
-            return Err(Error::input(
-                "the series is constant once differenced and without its trend and regressors: \
-                 there is nothing left to model",
-            ));
+        let squares: f64 = kept.clone().map(|(x, _)| x * x).sum();
+        let counted = kept.count();
+        let mean_square = squares / counted.max(1) as f64;
+        let rounding = (largest <= EXPLAINED * n.sqrt().max(4.0)).then_some(mean_square);
+        if counted < out.len() {
+            let mut level = self.without(&shares);
+            crate::gaps::fill(&mut level);
+            out = orders.difference(&level);
         }
-        let count = kept.count();
-        if count == out.len() {
-            return Ok((out, count));
+        Residual {
+            values: out,
+            counted,
+            effects: shares,
+            rounding,
         }
-        let mut level = self.without(&shares);
-        crate::gaps::fill(&mut level);
-        Ok((orders.difference(&level), count))
     }
 
     /// The effects of the regressors as they were given, from those of the columns.

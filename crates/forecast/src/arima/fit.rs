@@ -3,7 +3,7 @@
 use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{Error, Result, SeriesView};
 
-use super::design::{Design, trend_at};
+use super::design::{Design, Residual, trend_at};
 use super::errors::{StandardErrors, standard_errors};
 use super::exact::ExactLikelihood;
 use super::fitted::{FittedArima, Given};
@@ -34,7 +34,7 @@ pub(crate) struct Problem {
     pub(crate) diffuse: Option<f64>,
     /// The number of values that are not missing.
     pub(crate) present: usize,
-    pub(super) residual: Vec<f64>,
+    pub(super) residual: Residual,
     /// Whether missing values are integrated out, rather than left out by the Kalman filter.
     integrates: bool,
 }
@@ -113,8 +113,20 @@ impl Table {
         &self.values
     }
 
-    /// The problem of fitting this model.
+    /// The problem of fitting this model; an error where nothing is left to explain.
     pub(crate) fn problem(&self, config: &Arima) -> Result<Problem> {
+        let problem = self.any_problem(config)?;
+        if problem.residual.rounding.is_some() {
+            return Err(Error::input(
+                "the series is constant once differenced and without its trend and regressors: \
+                 there is nothing left to model",
+            ));
+        }
+        Ok(problem)
+    }
+
+    /// As [`Self::problem`], also where the regression explains the series without a remainder.
+    pub(super) fn any_problem(&self, config: &Arima) -> Result<Problem> {
         config.validate()?;
         let (orders, trend) = (config.orders, config.effective_trend());
         let steps = self.values.len();
@@ -133,10 +145,10 @@ impl Table {
         let needed = orders.burn() + inner.max(season);
         let present = check::enough(&format!("ARIMA{orders}"), &self.values, needed)?;
         let design = Design::new(&orders, &self.values, &columns, &names)?;
-        let (residual, counted) = design.residual(&orders)?;
-        if counted < inner {
+        let residual = design.residual(&orders);
+        if residual.counted < inner && residual.rounding.is_none() {
             let what = format!("ARIMA{orders}, between missing values,");
-            return Err(Error::not_enough_data(what, inner, counted));
+            return Err(Error::not_enough_data(what, inner, residual.counted));
         }
         let diffuse = diffuse_variance(config.diffuse, &orders, &design);
         let missing = Missing::of(&orders, &design.values);
@@ -280,6 +292,9 @@ impl Problem {
 
     /// The log-likelihood of a solution, in the unit of the series.
     pub(crate) fn log_likelihood(&self, solution: &Solution) -> Option<f64> {
+        if self.residual.rounding.is_some() {
+            return Some(self.rounding_likelihood(solution.variance));
+        }
         let values = self.design.without(&solution.effects);
         let coefficients = &solution.coefficients;
         let scaled = if let Some(diffuse) = self.diffuse {
@@ -308,6 +323,12 @@ impl Problem {
             largest - 0.5 * n * (ratio - 1.0 - ratio.ln())
         };
         Some(scaled + self.counted() * self.design.unit.ln())
+    }
+
+    /// The log-likelihood of rounding errors of this variance, in the unit of the series.
+    fn rounding_likelihood(&self, variance: f64) -> f64 {
+        let constant = (2.0 * std::f64::consts::PI).ln() + 1.0;
+        self.counted() * (self.design.unit.ln() - 0.5 * (constant + variance.ln()))
     }
 
     /// Whether there is a constant that the series cannot tell, because its autoregression remembers

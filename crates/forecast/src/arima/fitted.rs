@@ -25,7 +25,8 @@ pub struct Parameter {
     /// The estimate.
     pub value: f64,
     /// Its standard error from the observed information; `None` where the likelihood is not curved
-    /// there, such as at the edge of the invertible region, or where the parameter was given.
+    /// there, such as at the edge of the invertible region or in a series without noise, or where the
+    /// parameter was given.
     pub standard_error: Option<f64>,
 }
 

@@ -6,6 +6,7 @@ mod candidate;
 mod covariance;
 mod dense;
 mod design;
+mod determined;
 mod diagnostics;
 mod differencing;
 mod errors;

@@ -68,7 +68,7 @@ impl Problem {
         let region = Region::new(&self.orders, factor);
         // A related model's place is near a good maximum: one search goes on to the end.
         let most = if starts.is_empty() { FINE } else { 1 };
-        let mut usual = usual_starts(&self.orders, &self.residual);
+        let mut usual = usual_starts(&self.orders, &self.residual.values);
         if starts.is_empty() {
             usual.extend(self.promising(&mut likelihood));
         } else {
@@ -114,7 +114,7 @@ impl Problem {
             Some((value, start))
         };
         let mut out = Vec::new();
-        for family in scattered_starts(&self.orders, &self.residual) {
+        for family in scattered_starts(&self.orders, &self.residual.values) {
             let mut found: Vec<(f64, Vec<f64>)> =
                 family.into_iter().filter_map(&mut value).collect();
             found.sort_by(|a, b| b.0.total_cmp(&a.0));
