@@ -19,6 +19,13 @@ pub enum Loss {
     },
 }
 
+/// The cost of a difference that is not finite, since the network overflowed: more than that of any
+/// other, as two `f32` differ by less than 1e39.
+const OVERFLOWED: f64 = 1e100;
+
+/// Means of costs above this hold one of an overflow, and no others do.
+const MOST: f64 = 1e80;
+
 impl Loss {
     pub(crate) fn validate(self) -> Result<()> {
         match self {
@@ -72,9 +79,15 @@ impl Loss {
         sum / output.len().max(1) as f64
     }
 
-    /// The cost of each feature of a row.
+    /// The cost of each feature of a row; large but finite where the output overflowed.
     pub(crate) fn of_features(self, output: &[f32], target: &[f32]) -> impl Iterator<Item = f64> {
         let pairs = output.iter().zip(target);
-        pairs.map(move |(&y, &x)| self.of(f64::from(y) - f64::from(x)))
+        // Of a number and one that is not, `min` gives the first.
+        pairs.map(move |(&y, &x)| self.of(f64::from(y) - f64::from(x)).min(OVERFLOWED))
+    }
+
+    /// Whether an error, a mean of costs, is that of an output that overflowed.
+    pub(crate) fn is_overflow(error: f64) -> bool {
+        error > MOST
     }
 }

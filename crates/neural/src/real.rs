@@ -28,6 +28,7 @@ pub(crate) trait Real:
     fn fused(self, factor: Self, term: Self) -> Self;
     fn exp<const FUSED: bool>(self) -> Self;
     fn abs(self) -> Self;
+    /// The larger one; not a number where `self` is none, as what overflowed has to show.
     fn largest(self, other: Self) -> Self;
 
     /// `self * factor + term`, rounded once where the processor can.
@@ -71,7 +72,7 @@ macro_rules! shared {
 
         #[inline(always)]
         fn largest(self, other: Self) -> Self {
-            if self > other { self } else { other }
+            if self < other { other } else { self }
         }
     };
 }
@@ -91,15 +92,15 @@ impl Real for f32 {
 
     /// `2^n p(r)` with `x = n ln 2 + r` and `p` the polynomial of degree 7; written so that the
     /// compiler makes vector instructions of it. Relative error below 2e-7; arguments beyond
-    /// [-87, 87] count as these.
+    /// [-87, 87] count as these, and what is not a number stays so.
     #[inline(always)]
     fn exp<const FUSED: bool>(self) -> Self {
         // Adding and taking away 1.5 2^23 rounds to whole numbers and leaves them in the low bits.
         const ROUND: f32 = 12_582_912.0;
         const HIGH: f32 = 0.693_359_4;
         const LOW: f32 = -2.121_944_4e-4;
-        let x = if self > -87.0 { self } else { -87.0 };
-        let x = if x < 87.0 { x } else { 87.0 };
+        let x = if self < -87.0 { -87.0 } else { self };
+        let x = if x > 87.0 { 87.0 } else { x };
         let shifted = x.times_plus::<FUSED>(std::f32::consts::LOG2_E, ROUND);
         let n = shifted - ROUND;
         let r = (-n).times_plus::<FUSED>(LOW, (-n).times_plus::<FUSED>(HIGH, x));
@@ -170,5 +171,15 @@ mod tests {
             assert!((0.0..=1.0).contains(&x.sigmoid::<false>()), "{x}");
             assert!((-1.0..=1.0).contains(&Real::tanh::<false>(x)), "{x}");
         }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        let x = f32::NAN;
+        assert!(Real::exp::<false>(x).is_nan());
+        assert!(Real::exp::<false>(-x).is_nan());
+        assert!(x.sigmoid::<false>().is_nan());
+        assert!(Real::tanh::<false>(x).is_nan());
+        assert!(x.largest(0.0).is_nan());
     }
 }

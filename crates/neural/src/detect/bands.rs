@@ -17,7 +17,7 @@ impl FittedNetwork {
         let mut bands = vec![nothing; table.len()];
         let center = self.scaler.center().first().copied().unwrap_or(0.0);
         let scale = self.scaler.scale().first().copied().unwrap_or(1.0);
-        let half_width = (self.loss.distance(self.bound) * scale).min(f64::MAX);
+        let half_width = (self.loss.distance(self.error_threshold()) * scale).min(f64::MAX);
         self.model
             .judge(table, 1, scratch, &mut |row, expected, _| {
                 let expected = expected.first().copied().map_or(f64::NAN, f64::from);

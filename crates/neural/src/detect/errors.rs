@@ -195,7 +195,7 @@ fn sample(
             let (mean, log_variance) = block.row(index, 0).split_at(latent);
             for draw in draws.chunks_exact(latent) {
                 let code = mean.iter().zip(log_variance).zip(draw);
-                codes.extend(code.map(|((m, l), e)| m + (0.5 * l).min(40.0).exp() * e));
+                codes.extend(code.map(|((m, l), e)| m + deviation(*l) * e));
             }
         }
         let each = draws.len() / latent;
@@ -211,6 +211,12 @@ fn sample(
         });
     });
     scratch.inner = inner;
+}
+
+/// The standard deviation of a code, bounded; not a number where its logarithm is none.
+fn deviation(log_variance: f32) -> f32 {
+    let half = 0.5 * log_variance;
+    (if half > 40.0 { 40.0 } else { half }).exp()
 }
 
 /// The errors of the rows of a table.

@@ -11,7 +11,7 @@ use crate::network::{Network, Plan, initial};
 use crate::random::generator;
 use crate::scaler::{Scaler, Scaling};
 use crate::train::{Model as Trainable, Samples, Sequential, Task, Variational, train};
-use crate::{History, Progress, Scratch, Training, Weights};
+use crate::{History, Loss, Progress, Scratch, Training, Weights};
 
 /// The fewest windows to learn from.
 const LEAST_WINDOWS: usize = 16;
@@ -140,6 +140,13 @@ impl Recipe<'_> {
     ) -> Result<(FittedNetwork, Vec<f64>)> {
         let loss = self.training.loss;
         let errors = Errors::of(&model, loss, table, self.stride, &mut Scratch::default())?;
+        // The mean holds the causal error too.
+        let overflow = |&error: &f64| Loss::is_overflow(error);
+        if let Some(row) = errors.mean.iter().position(overflow) {
+            return Err(Error::input(format!(
+                "the network gives numbers that are not finite, first for row {row}"
+            )));
+        }
         let bound = |errors: &[f64]| self.bound(errors, rows);
         let (mean_bound, causal_bound) = match self.combine {
             // Where points are judged as they come only the past is known.

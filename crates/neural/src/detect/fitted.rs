@@ -10,6 +10,7 @@ use crate::{History, Loss, Network, Scaler, Scratch, Weights};
 /// A trained network with its scaler and its threshold: what every detector of this crate becomes.
 ///
 /// The score of a row is its error (see [`Loss`]) divided by the threshold, so that 1 is the bound.
+/// A row at which the network overflows scores higher than any other, and still finite.
 ///
 /// Memory: that of the networks, 16 bytes a column, and 40 bytes an epoch of training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub struct FittedNetwork {
     pub(super) loss: Loss,
     pub(super) stride: usize,
     pub(super) combine: Combine,
-    /// The error that scores 1.
+    /// The mean error that scores 1.
     pub(super) bound: f64,
     /// The same where a row is judged by the window that ends with it.
     pub(super) causal_bound: f64,
@@ -85,7 +86,8 @@ impl FittedNetwork {
         Self::around(Model::Onnx(network), scaler, loss, threshold)
     }
 
-    /// The same detector with another way to combine windows; its threshold stays.
+    /// The same detector with another way to combine windows, and the threshold of that way. A
+    /// detector fitted by [`Combine::Mean`] has one for each; any other has a single one, which stays.
     #[must_use]
     pub const fn combine(mut self, combine: Combine) -> Self {
         self.combine = combine;
@@ -131,10 +133,13 @@ impl FittedNetwork {
         self.loss
     }
 
-    /// The error that scores 1.
+    /// The error that scores 1, of the way to combine windows that is set.
     #[must_use]
     pub const fn error_threshold(&self) -> f64 {
-        self.bound
+        match self.combine {
+            Combine::Mean => self.bound,
+            Combine::Causal => self.causal_bound,
+        }
     }
 
     /// How training went; `None` for networks that were trained elsewhere.
@@ -212,7 +217,7 @@ impl FittedNetwork {
                 }
             })?;
         for (score, (sum, count)) in scores.iter_mut().zip(sums) {
-            *score = sum / f64::from(count) / self.causal_bound;
+            *score = self.live_score_of(sum / f64::from(count));
         }
         Ok(())
     }
@@ -266,7 +271,12 @@ impl FittedNetwork {
     /// The score of an error; of the median one where there is none.
     pub(super) fn score_of(&self, error: f64) -> f64 {
         let error = if error.is_nan() { self.neutral } else { error };
-        error / self.bound
+        (error / self.error_threshold()).min(f64::MAX)
+    }
+
+    /// The score of the error of a row in the window that ends with it.
+    pub(super) fn live_score_of(&self, error: f64) -> f64 {
+        (error / self.causal_bound).min(f64::MAX)
     }
 }
 

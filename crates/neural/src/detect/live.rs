@@ -133,9 +133,8 @@ impl StreamDetector for LiveNetwork {
         }
         let mut work = self.work();
         self.fill(x, &mut work.window);
-        Ok(Score::Ready(
-            self.error(&mut work)? / self.network.causal_bound,
-        ))
+        let error = self.error(&mut work)?;
+        Ok(Score::Ready(self.network.live_score_of(error)))
     }
 
     fn learn(&mut self, x: &[f64]) -> Result<()> {

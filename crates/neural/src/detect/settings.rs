@@ -53,7 +53,8 @@ macro_rules! shared {
             /// of the rows of `x` too; scaler and threshold are fitted on these as in training.
             ///
             /// # Errors
-            /// As [`Self::fit_with`], and when `weights` are not those of this network.
+            /// As [`Self::fit_with`], and when `weights` are not those of this network, or the
+            /// network gives a number that is not finite for a row of `x`.
             pub fn fit_weights(
                 &self,
                 x: ArrayView2<'_, f64>,

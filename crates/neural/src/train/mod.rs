@@ -149,6 +149,10 @@ impl Training {
 
     /// The last share of the rows, held back to judge the training. Domain: [0, 1). Default: 0.1.
     ///
+    /// Where that is less than a window, or leaves too few rows to learn from, nothing is held back:
+    /// all rows are trained on, and the training loss decides in place of that of the rows held
+    /// back. [`History`] then has no validation loss.
+    ///
     /// # Errors
     /// When outside the domain.
     pub fn validation(mut self, share: f64) -> Result<Self> {
