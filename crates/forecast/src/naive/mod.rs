@@ -21,7 +21,8 @@ const MAX_PERIOD: usize = 1 << 16;
 /// | mean | mean of all values | `1 + 1/n` |
 ///
 /// `s²` is the mean of the squared residuals (over `n - 1` for the mean). Missing values are filled on
-/// straight lines, or with the season before, and have no residual.
+/// straight lines, or with the season before, and have no residual. A drift through two values leaves no
+/// residual that could tell a spread: its forecast has a mean, and intervals are refused.
 ///
 /// Cost: O(n) time and memory.
 ///
@@ -184,6 +185,10 @@ impl FittedNaive {
             NaiveMethod::Mean => count - 1,
             _ => count,
         };
+        // The one residual of a drift through two values is rounding.
+        if method == NaiveMethod::Drift && count < 2 {
+            squares = 0.0;
+        }
         Ok(Self {
             timeline: history.timeline,
             method,
@@ -209,6 +214,15 @@ impl FittedNaive {
         &self.timeline
     }
 
+    /// Whether there is a spread to tell: not of a drift through two values, which meets the second one
+    /// whatever it is, until a new value confirms it.
+    fn has_spread(&self) -> bool {
+        let mut present = self.residuals.iter().filter(|r| !r.is_nan());
+        self.method != NaiveMethod::Drift
+            || self.deviation > 0.0
+            || present.nth(1).is_some_and(|&second| second == 0.0)
+    }
+
     /// The variance `h` steps ahead over that of the residuals.
     fn growth(&self, h: usize) -> f64 {
         let (n, h) = (self.timeline.len() as f64, h as f64);
@@ -225,6 +239,9 @@ impl FittedForecaster for FittedNaive {
     fn forecast(&self, request: &ForecastRequest<'_>) -> Result<Forecast> {
         check::levels(request.levels)?;
         check::no_regressors(request)?;
+        if !request.levels.is_empty() && !self.has_spread() {
+            return Err(Error::not_enough_data("intervals of a drift", 3, 2));
+        }
         let targets = self.timeline.targets(request.horizon)?;
         let steps = 1..=targets.last();
         let repeated = self.repeated.iter().cycle();
