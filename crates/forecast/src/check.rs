@@ -17,11 +17,11 @@ pub(crate) fn levels(values: &[f64]) -> Result<()> {
     values.iter().try_for_each(|&value| level(value).map(drop))
 }
 
-/// Every present value is finite (NaN marks a missing one), or the error names the row.
+/// Every present value is finite (NaN marks a missing one), or the error names the row, counted from 1.
 pub(crate) fn no_infinity(values: &[f64]) -> Result<()> {
     match values.iter().position(|value| value.is_infinite()) {
         Some(row) => Err(Error::non_finite(
-            format!("the value in row {row}"),
+            format!("the value in row {}", row + 1),
             values.get(row).copied().unwrap_or(f64::INFINITY),
         )),
         None => Ok(()),
@@ -39,7 +39,8 @@ pub(crate) fn series(values: &[f64]) -> Result<()> {
     let mut rows = values.iter().enumerate();
     match rows.find(|(_, value)| value.abs() > LARGEST) {
         Some((row, value)) => Err(Error::input(format!(
-            "the value in row {row} is {value:e}, but must be at most {LARGEST:e} in magnitude"
+            "the value in row {} is {value:e}, but must be at most {LARGEST:e} in magnitude",
+            row + 1
         ))),
         None => Ok(()),
     }
@@ -81,7 +82,8 @@ pub(crate) fn regressors(x: &ArrayView2<'_, f64>, names: &[String]) -> Result<()
                 || format!("regressor {column}"),
                 |name| format!("the regressor `{name}`"),
             );
-            return Err(Error::non_finite(format!("{name} in row {row}"), value));
+            let place = format!("{name} in row {}", row + 1);
+            return Err(Error::non_finite(place, value));
         }
     }
     Ok(())

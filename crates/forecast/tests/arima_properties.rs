@@ -285,7 +285,7 @@ fn regressors_are_checked_by_name() {
     );
     request.regressors = Some(bad.view());
     let error = fitted.forecast(&request).unwrap_err().to_string();
-    assert!(error.contains("`jobs` in row 1"), "{error}");
+    assert!(error.contains("`jobs` in row 2"), "{error}");
     let mut same = x.clone();
     same.column_mut(1)
         .assign(&x.column(0).mapv(|v| 2.0 * v + 1.0));

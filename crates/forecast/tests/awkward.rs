@@ -268,7 +268,7 @@ fn values_up_to_1e150_are_taken_and_larger_ones_are_named() {
             let mut values: Vec<f64> = (0..30).map(shape).collect();
             values[17] = scale;
             let error = fitted(model, &values).unwrap_err().to_string();
-            let named = format!("row 17 is {scale:e}, but must be at most 1e150 in magnitude");
+            let named = format!("row 18 is {scale:e}, but must be at most 1e150 in magnitude");
             if !error.contains(&named) {
                 faults.push(format!("{error}: {model:?}"));
             }

@@ -286,7 +286,7 @@ fn bad_input_gives_errors_that_say_what_is_wrong() {
     refused(
         &Ets::automatic(),
         &[1.0, f64::INFINITY, 2.0],
-        "row 1",
+        "row 2",
         ErrorKind::NonFinite,
     );
     assert!(Ets::automatic().period(0).is_err());

@@ -1,6 +1,11 @@
 //! Named columns beside a series: regressors, conditions, capacities, floors.
 
-use bongsu_core::{Error, Result};
+use bongsu_core::{Error, Result, Timestamp};
+
+/// Where a value is, for people: rows count from 1.
+pub(super) fn place(row: usize, time: Timestamp) -> String {
+    format!("in row {}, at {time}", row + 1)
+}
 
 /// Columns of values, one a moment, each with a name.
 ///
@@ -47,6 +52,33 @@ impl<'a> Columns<'a> {
             Ok((name, kept.copied().collect()))
         };
         names.iter().map(pick).collect()
+    }
+
+    /// The column `name`, which has a value for each of `times`, finite in the rows `kept`.
+    pub(super) fn finite(
+        &self,
+        what: &str,
+        name: &str,
+        times: &[Timestamp],
+        kept: impl IntoIterator<Item = usize>,
+    ) -> Result<&'a [f64]> {
+        let values = self.need(what, name, times.len())?;
+        for row in kept {
+            let (Some(&value), Some(&time)) = (values.get(row), times.get(row)) else {
+                continue;
+            };
+            if value.is_nan() {
+                let place = place(row, time);
+                return Err(Error::input(format!(
+                    "the {what} `{name}` is missing {place}"
+                )));
+            }
+            if value.is_infinite() {
+                let what = format!("the {what} `{name}` {}", place(row, time));
+                return Err(Error::non_finite(what, value));
+            }
+        }
+        Ok(values)
     }
 
     /// The column `name`, which has `rows` values.

@@ -10,6 +10,7 @@ use bongsu_stats::calendar::Clock;
 use jiff::ToSpan as _;
 use serde::{Deserialize, Serialize};
 
+use super::columns::place;
 use super::config::Settings;
 use super::{Columns, Country, Mode, Seasonality};
 
@@ -209,6 +210,26 @@ impl<'a> Design<'a> {
         names
     }
 
+    /// Checks the columns of the settings at `times` in the rows `kept`, so that messages count rows as
+    /// they were given.
+    pub(super) fn check(
+        &self,
+        columns: &Columns<'_>,
+        times: &[Timestamp],
+        kept: &[usize],
+    ) -> Result<()> {
+        let kept = || kept.iter().copied();
+        for r in &self.settings.regressors {
+            columns.finite("regressor", &r.name, times, kept())?;
+        }
+        for s in self.seasonalities {
+            if let Some(name) = &s.condition {
+                condition(columns, name, times, kept())?;
+            }
+        }
+        Ok(())
+    }
+
     /// How each regressor is standardised, from its values in the history.
     pub(super) fn standards(&self, columns: &Columns<'_>, keep: &[usize]) -> Result<Vec<Standard>> {
         let standard = |r: &super::Regressor| {
@@ -286,12 +307,13 @@ impl<'a> Design<'a> {
         for s in self.seasonalities {
             conditions.push(match &s.condition {
                 None => None,
-                Some(name) => Some(condition(columns, name, times.len())?),
+                Some(name) => Some(condition(columns, name, times, 0..times.len())?),
             });
         }
         let mut regressors = Vec::with_capacity(standards.len());
         for (r, &standard) in self.settings.regressors.iter().zip(standards) {
-            regressors.push((regressor(columns, &r.name, times.len())?, standard));
+            let values = columns.finite("regressor", &r.name, times, 0..times.len())?;
+            regressors.push((values, standard));
         }
         if width == 0 {
             return Ok(x);
@@ -349,31 +371,26 @@ fn year_of(local: i64) -> Result<i16> {
     day.map(jiff::civil::Date::year).map_err(beyond)
 }
 
-/// The values of a regressor, all finite.
-fn regressor<'a>(columns: &Columns<'a>, name: &str, rows: usize) -> Result<&'a [f64]> {
-    let values = columns.need("regressor", name, rows)?;
-    match values.iter().position(|value| !value.is_finite()) {
-        None => Ok(values),
-        Some(row) => Err(Error::non_finite(
-            format!("the regressor `{name}` in row {row}"),
-            values.get(row).copied().unwrap_or(f64::NAN),
-        )),
+/// The values of a condition, 0 or 1 in the rows `kept`.
+fn condition<'a>(
+    columns: &Columns<'a>,
+    name: &str,
+    times: &[Timestamp],
+    kept: impl IntoIterator<Item = usize> + Clone,
+) -> Result<&'a [f64]> {
+    let values = columns.finite("condition", name, times, kept.clone())?;
+    for row in kept {
+        let (Some(&value), Some(&time)) = (values.get(row), times.get(row)) else {
+            continue;
+        };
+        if value != 0.0 && value != 1.0 {
+            return Err(Error::input(format!(
+                "the condition `{name}` is {value} {}, but must be 0 or 1",
+                place(row, time)
+            )));
+        }
     }
-}
-
-/// The values of a condition, all 0 or 1.
-fn condition<'a>(columns: &Columns<'a>, name: &str, rows: usize) -> Result<&'a [f64]> {
-    let values = columns.need("condition", name, rows)?;
-    match values
-        .iter()
-        .position(|&value| value != 0.0 && value != 1.0)
-    {
-        None => Ok(values),
-        Some(row) => Err(Error::input(format!(
-            "the condition `{name}` is {} in row {row}, but must be 0 or 1",
-            values.get(row).copied().unwrap_or(f64::NAN)
-        ))),
-    }
+    Ok(values)
 }
 
 /// The seasonalities of the settings, with the built-in ones that are on for a history from `first`

@@ -69,7 +69,7 @@ impl History {
         let times: Vec<Timestamp> = rows.iter().filter_map(time).collect();
         let logistic = settings.growth == Growth::Logistic;
         let (caps, floors) = if logistic {
-            let bounds = Bounds::new(settings, columns, series.values().len())?;
+            let bounds = Bounds::new(settings, columns, series.timestamps())?;
             (Some(pick(&bounds.cap)), bounds.floor.map(|f| pick(&f)))
         } else {
             (None, None)
@@ -127,17 +127,18 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Those of `rows` moments: from a column, else from the settings.
-    pub(super) fn new(settings: &Settings, columns: &Columns<'_>, rows: usize) -> Result<Self> {
+    /// Those at `times`: from a column, else from the settings.
+    pub(super) fn new(
+        settings: &Settings,
+        columns: &Columns<'_>,
+        times: &[Timestamp],
+    ) -> Result<Self> {
         let of = |name: &str, constant: Option<f64>| match (columns.get(name), constant) {
             (Some(_), _) => {
-                let values = columns.need("column", name, rows)?;
-                match values.iter().find(|value| !value.is_finite()) {
-                    None => Ok(Some(values.to_vec())),
-                    Some(&value) => Err(Error::non_finite(format!("the column `{name}`"), value)),
-                }
+                let values = columns.finite("column", name, times, 0..times.len());
+                values.map(|values| Some(values.to_vec()))
             }
-            (None, Some(value)) => Ok(Some(vec![value; rows])),
+            (None, Some(value)) => Ok(Some(vec![value; times.len()])),
             (None, None) => Ok(None),
         };
         let cap = of("cap", settings.cap)?.ok_or_else(|| {

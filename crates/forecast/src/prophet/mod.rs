@@ -153,6 +153,7 @@ impl Prophet {
         let last = history.times.last().copied().unwrap_or(first);
         let seasonalities = design::seasonalities(settings, first, last, history.gap);
         let design = Design::new(settings, &seasonalities)?;
+        design.check(columns, series.timestamps(), &history.rows)?;
         let standards = design.standards(columns, &history.rows)?;
         let whole = history.rows.len() == series.values().len();
         let x = if whole {

@@ -114,7 +114,7 @@ impl FittedProphet {
         let x = design.matrix(times, columns, &self.standards)?;
         let (size, growth) = (self.scale.size, self.config.0.growth);
         let bounds = match growth {
-            Growth::Logistic => Some(Bounds::new(&self.config.0, columns, times.len())?),
+            Growth::Logistic => Some(Bounds::new(&self.config.0, columns, times)?),
             Growth::Linear | Growth::Flat => None,
         };
         let mut components: Vec<Component> = Vec::new();

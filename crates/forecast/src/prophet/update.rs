@@ -71,6 +71,7 @@ impl FittedProphet {
         let at = |&row: &usize| series.timestamps().get(row).copied();
         let times: Vec<Timestamp> = present.iter().filter_map(at).collect();
         let design = Design::new(&self.config.0, &self.seasonalities)?;
+        design.check(columns, series.timestamps(), &present)?;
         let columns = columns.picked(&design.needs(), &present, series.values().len())?;
         let columns = columns
             .iter()
