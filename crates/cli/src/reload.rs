@@ -11,11 +11,19 @@ use crate::signals::Hangups;
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// For how long a changed text must stay as it is.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// Gives the configuration to the engine on SIGHUP, and when the file has changed, for ever.
 ///
 /// The text is compared rather than the time of change: files that an orchestrator mounts are
-/// links that are exchanged.
-pub(crate) async fn follow(control: Control, path: PathBuf, profile: Option<String>) {
+/// links that are exchanged. `known` is the text that the engine started with.
+pub(crate) async fn follow(
+    control: Control,
+    path: PathBuf,
+    profile: Option<String>,
+    mut known: Option<Vec<u8>>,
+) {
     let mut hangups = match Hangups::install() {
         Ok(hangups) => hangups,
         Err(error) => {
@@ -23,7 +31,6 @@ pub(crate) async fn follow(control: Control, path: PathBuf, profile: Option<Stri
             Hangups::default()
         }
     };
-    let mut known = std::fs::read(&path).ok();
     loop {
         let asked = tokio::select! {
             () = hangups.next() => true,
@@ -34,6 +41,13 @@ pub(crate) async fn follow(control: Control, path: PathBuf, profile: Option<Stri
         let changed = text.is_some() && text != known;
         if !asked && !changed {
             continue;
+        }
+        if !asked {
+            // An editor may be at work on it.
+            tokio::time::sleep(SETTLED).await;
+            if std::fs::read(&path).ok() != text {
+                continue;
+            }
         }
         known = text;
         // The engine says in the log and in its metrics what came of it.

@@ -12,6 +12,8 @@ use crate::reload;
 use crate::signals::Signals;
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
+    // Before it is read, so that no change after it is missed.
+    let text = std::fs::read(&args.config).ok();
     let config = load(&args.config, args.profile.as_deref())?;
     let options = Options {
         dry_run: args.dry_run,
@@ -43,6 +45,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
                     engine.control(),
                     args.config.clone(),
                     args.profile.clone(),
+                    text,
                 ));
                 let end = engine.run(signals.wait()).await;
                 reloading.abort();

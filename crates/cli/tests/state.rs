@@ -115,4 +115,14 @@ fn a_damaged_state_is_set_aside_and_the_one_before_is_taken_up() {
         inspected.contains("judged until 1970-01-01T03:19:00"),
         "{inspected}"
     );
+
+    // A start after damage that ended before it could save.
+    std::fs::remove_file(&file).unwrap();
+    let done = bongsu(&["run", "--once", "--config", config.to_str().unwrap()]);
+    let said = text(&done.stderr);
+    assert!(said.contains("no state but the one before"), "{said}");
+    assert!(
+        said.contains("verdicts=0"),
+        "nothing is judged again: {said}"
+    );
 }

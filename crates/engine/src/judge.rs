@@ -150,6 +150,21 @@ impl Judge {
         Some(Box::new(watch.fresh.clone()))
     }
 
+    /// What watches the series for drift, as a text.
+    pub(crate) fn watch_text(&self) -> String {
+        self.watch
+            .as_ref()
+            .map_or_else(String::new, |watch| format!("{watch:?}"))
+    }
+
+    /// Watches `known` for drift from the beginning.
+    pub(crate) fn watch_anew(&self, known: &mut [SeriesState]) {
+        for state in known {
+            state.drift = self.monitor();
+            state.drifted = None;
+        }
+    }
+
     /// Whether `moment` neither alarms nor teaches.
     pub(crate) fn excludes(&self, moment: Timestamp, labels: &Labels) -> bool {
         self.closed.at(moment, labels).is_some()

@@ -56,7 +56,8 @@ impl Closed {
         let here = |span: &&Span| {
             span.from <= moment
                 && moment < span.to
-                && (span.labels.iter()).all(|(name, value)| labels.get(name) == Some(value))
+                && (span.labels.iter())
+                    .all(|(name, value)| labels.get(name).unwrap_or_default() == value)
         };
         self.0.iter().find(here).map(|span| span.name.as_str())
     }
@@ -116,9 +117,17 @@ impl Maintenance {
                 When::While { on, .. } => {
                     for series in answers.next().into_iter().flatten() {
                         let labels = series.labels();
-                        let same =
-                            |name: &String| Some((name.clone(), labels.get(name)?.to_owned()));
-                        let same: Vec<(String, String)> = on.iter().filter_map(same).collect();
+                        if !on.is_empty() && on.iter().all(|name| labels.get(name).is_none()) {
+                            // It does not say which series it is about.
+                            continue;
+                        }
+                        let same = |name: &String| {
+                            (
+                                name.clone(),
+                                labels.get(name).unwrap_or_default().to_owned(),
+                            )
+                        };
+                        let same: Vec<(String, String)> = on.iter().map(same).collect();
                         for (from, to) in stretches(series, step) {
                             add(from, to, same.clone());
                         }
@@ -271,6 +280,7 @@ mod tests {
                 .at(moment, &labels(&[("job", job), ("pod", "y")]))
                 .is_some()
         };
+        assert_eq!(deploy.at(times[1], &labels(&[("pod", "y")])), None);
         assert_eq!(
             [1, 2, 3, 4].map(|minute| seen("db", minute)),
             [false, true, true, false]

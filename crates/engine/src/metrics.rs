@@ -350,6 +350,19 @@ impl Metrics {
         self.drifted.get_or_create(&by).set(drifted);
     }
 
+    /// A query that is not there any more: what would look like a failure of it goes.
+    pub(crate) fn forget(&self, query: &str) {
+        let by = ByQuery {
+            query: query.to_owned(),
+        };
+        for gauges in [&self.last_success, &self.judged_until, &self.model_trained] {
+            gauges.remove(&by);
+        }
+        for gauges in [&self.series, &self.model_version, &self.drifted] {
+            gauges.remove(&by);
+        }
+    }
+
     pub(crate) fn reloaded(&self, ok: bool) {
         let outcome = if ok { "ok" } else { "failed" };
         self.reloads.get_or_create(&ByOutcome { outcome }).inc();

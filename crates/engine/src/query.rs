@@ -186,6 +186,7 @@ impl Query {
         let fresh = QueryState {
             name: self.config.name.clone(),
             signature: self.signature(),
+            watch: self.judge.watch_text(),
             ..QueryState::default()
         };
         let found = saved.iter().position(|old| old.name == fresh.name);
@@ -199,6 +200,11 @@ impl Query {
         // Those that another process judges now.
         old.series
             .retain(|series| self.judge.shard.owns(&series.labels));
+        if old.watch != fresh.watch {
+            self.judge.watch_anew(&mut old.series);
+            old.training.forget_drifts();
+            old.watch = fresh.watch;
+        }
         for series in &mut old.series {
             series.identity = self.judge.identity(&series.labels);
         }

@@ -42,6 +42,8 @@ pub(crate) struct QueryState {
     /// In order of their labels.
     pub(crate) series: Vec<SeriesState>,
     pub(crate) training: TrainingState,
+    /// What watches its series for drift.
+    pub(crate) watch: String,
 }
 
 impl Snapshot for EngineState {
@@ -90,17 +92,21 @@ impl Store {
     /// read; one that cannot be read for another reason is an error, and nothing is lost.
     pub(crate) fn load(&self) -> Result<Option<EngineState>, Error> {
         let damage = match read(&self.path)? {
-            Read::Nothing => return Ok(None),
             Read::State(state) => return Ok(Some(*state)),
             Read::Damaged(damage) => damage,
+            Read::Nothing => {
+                // A start after damage may have ended before it could save.
+                let before = self.load_before()?;
+                if before.is_some() {
+                    tracing::warn!("there is no state but the one before, which is taken up");
+                }
+                return Ok(before);
+            }
         };
         let aside = self.free_name();
         fs::rename(&self.path, &aside)
             .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
-        let before = match read(&self.before()) {
-            Ok(Read::State(state)) => Some(*state),
-            Ok(Read::Nothing | Read::Damaged(_)) | Err(_) => None,
-        };
+        let before = self.load_before()?;
         let then = match &before {
             Some(_) => "the one before is taken up",
             None => "detectors start afresh",
@@ -111,6 +117,13 @@ impl Store {
             "the saved state is damaged; it was set aside and {then}"
         );
         Ok(before)
+    }
+
+    fn load_before(&self) -> Result<Option<EngineState>, Error> {
+        Ok(match read(&self.before())? {
+            Read::State(state) => Some(*state),
+            Read::Nothing | Read::Damaged(_) => None,
+        })
     }
 
     /// Where the state before the newest is.

@@ -190,3 +190,27 @@ async fn a_silence_made_in_alertmanager_keeps_its_alerts_back() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_series_ends_its_alert_without_receivers_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut csv = String::from("timestamp,a,b\n");
+    for i in 0..400 {
+        let quiet = 10.0 + f64::from(i % 7) * 0.1;
+        let a = match i {
+            0..150 => quiet.to_string(),
+            150..160 => "500".to_owned(),
+            _ => String::new(),
+        };
+        writeln!(csv, "{},{a},{quiet}", 60 * i).unwrap();
+    }
+    std::fs::write(folder.path().join("hosts.csv"), csv).unwrap();
+    let yaml = format!(
+        "source: {{type: csv, path: '{}/hosts.csv'}}
+queries: [{{name: load, expr: '*', step: 1m, detector: robust-z, parameters: {{window: 60}},
+           absent_after: 0s, forget_after: 1h, alert: {{keep_firing_for: 3h}}}}]",
+        folder.path().display()
+    );
+    let engine = run(&yaml).await;
+    assert_eq!((engine.totals().fired, engine.totals().resolved), (1, 1));
+}

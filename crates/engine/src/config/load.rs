@@ -56,7 +56,7 @@ pub fn parse(text: &str, profile: Option<&str>) -> Result<Config, Error> {
 
 /// The sections with secrets in them.
 fn may_hold_secrets(path: &str) -> bool {
-    ["source", "sinks", "alerting"]
+    ["source", "sinks", "alerting", "server", "output"]
         .iter()
         .any(|section| path.starts_with(section))
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{AuthConfig, SecretText, Span, TlsConfig};
+use crate::Error;
 
 /// What is written besides alerts.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -28,7 +29,7 @@ pub struct OutputConfig {
 }
 
 /// A server that speaks Prometheus' remote-write protocol.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoteWriteConfig {
     /// The whole address: `http://prometheus:9090/api/v1/write` (Prometheus needs
@@ -70,7 +71,7 @@ pub enum RemoteWriteVersion {
 
 /// The service's own HTTP server: `/metrics`, `/-/healthy`, `/-/ready` and `/api/v1/...`. Everybody
 /// who reaches it may read; what changes something needs the token.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// The address to listen on; port 0 takes any free one.
@@ -80,16 +81,13 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// Whether both are the same server.
-    pub(crate) fn are_same(a: &Option<Self>, b: &Option<Self>) -> bool {
-        let parts = |server: &Self| {
-            let token = server.token.as_ref();
-            (
-                server.listen,
-                token.map(|token| token.secret().expose().to_owned()),
-            )
-        };
-        a.as_ref().map(parts) == b.as_ref().map(parts)
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        match &self.token {
+            Some(token) if token.secret().expose().is_empty() => Err(Error::config(
+                "server.token is empty, but must be a secret; leave it out to take no orders",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

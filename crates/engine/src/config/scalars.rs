@@ -73,7 +73,7 @@ impl JsonSchema for Span {
 }
 
 /// A secret: the text itself, `${NAME}` for an environment variable, or `file:PATH`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretText(Secret);
 
 impl SecretText {

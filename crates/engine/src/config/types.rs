@@ -94,7 +94,7 @@ pub enum SourceConfig {
 }
 
 /// How to authenticate: exactly one way.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AuthConfig {
     /// Not at all.
@@ -120,7 +120,7 @@ pub enum AuthConfig {
 }
 
 /// Encryption of a connection.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsConfig {
     /// Certificate authorities in PEM that are trusted instead of the operating system's.

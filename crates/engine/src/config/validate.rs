@@ -47,6 +47,9 @@ impl Config {
             alerting.validate()?;
         }
         sinks::build(self)?;
+        if let Some(server) = &self.server {
+            server.validate()?;
+        }
         if let Some(write) = &self.output.remote_write {
             write.validate()?;
             for name in write.labels.keys() {

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bongsu_alert::Transition;
-use bongsu_core::{Alert, format_duration};
+use bongsu_core::{Alert, Series, format_duration};
 use tokio::task::JoinError;
 
-use super::Engine;
 use super::jobs::{Data, Fetched, Job};
+use super::{Engine, told};
 use crate::Error;
 use crate::journal::verdict_row;
 use crate::judge::Judged;
@@ -17,6 +17,8 @@ use crate::query::Arrived;
 
 /// So many moments the missing part of an answer is waited for, while the others go on.
 const PATIENCE_WITH_PARTS: i64 = 20;
+/// So many points are kept at most for detectors that are being trained.
+const MOST_MEANWHILE: usize = 20_000_000;
 
 impl Engine {
     /// Judges what was fetched, writes it down and saves.
@@ -67,6 +69,17 @@ impl Engine {
         let mut known = std::mem::take(&mut state.series);
         let (quality, series) = (data.answer.quality, data.answer.series);
         let (complete, in_history) = (!quality.partial, job.history_until.is_some());
+        if let Some(meanwhile) = &query.meanwhile {
+            let points = |series: &[Series]| series.iter().map(Series::len).sum::<usize>();
+            let known: usize = meanwhile
+                .iter()
+                .map(|arrived| points(&arrived.series))
+                .sum();
+            if known + points(&series) > MOST_MEANWHILE {
+                tracing::warn!(query = %query.config.name, "a training takes so long that it is given up");
+                query.meanwhile = None;
+            }
+        }
         if let Some(meanwhile) = &mut query.meanwhile {
             meanwhile.push(Arrived {
                 grid: job.grid,
@@ -91,9 +104,7 @@ impl Engine {
             .succeeded(name, &quality, &judged, state.series.len());
         query.succeeded(&quality, &judged, data.problem.as_ref(), &mut self.observer);
         if let Some(training) = &query.training {
-            state
-                .training
-                .observe(&judged, training.config.window.millis());
+            state.training.observe(&judged, training.remembered());
         }
         if complete {
             state.cursor = Some(job.grid.to);
@@ -151,21 +162,15 @@ impl Engine {
         if job.history_until.is_some() {
             // What fired and was resolved before the start is history, not news.
             transitions.clear();
-        } else if let Some(suppressor) = &mut self.suppressor {
-            for transition in &ended {
-                suppressor.transition(job.grid.to, transition);
-            }
+        } else {
+            told::note(&mut self.suppressor, job.grid.to, &ended);
             transitions.extend(ended);
         }
         if history_ends {
             let of_query = |alert: &&Alert| alert.labels.get("query") == Some(&query.config.name);
             let lasting = lifecycle.active().filter(of_query).cloned();
             let lasting: Vec<Transition> = lasting.map(Transition::Fired).collect();
-            if let Some(suppressor) = &mut self.suppressor {
-                for transition in &lasting {
-                    suppressor.transition(job.grid.to, transition);
-                }
-            }
+            told::note(&mut self.suppressor, job.grid.to, &lasting);
             transitions.extend(lasting);
         }
         self.observer.verdicts(&query.config, &verdicts);
@@ -207,7 +212,7 @@ impl Engine {
         let longest = longest.max().unwrap_or(Duration::MAX);
         if let Some(now) = now {
             let transitions = self.state.lifecycle.expire(now, longest);
-            self.suppress_all(now, &transitions);
+            told::note(&mut self.suppressor, now, &transitions);
             self.tell(transitions);
         }
     }

@@ -5,8 +5,10 @@ use bongsu_alert::Dispatcher;
 use super::jobs::check_span;
 use super::silences::Silences;
 use super::{Engine, told};
+use tokio::task::JoinSet;
+
 use crate::Error;
-use crate::config::{Config, ServerConfig};
+use crate::config::Config;
 use crate::query::{Query, adopt};
 use crate::sinks;
 use crate::source::Source;
@@ -37,10 +39,16 @@ impl Engine {
         let silences = Silences::new(&config)?;
         let write = config.output.remote_write.as_ref();
         let write = write.filter(|_| !self.options.dry_run);
-        let write_back = write.map(WriteBack::start).transpose()?;
+        // What waits in a writer that stays the same must not be lost.
+        let same_writer = self.config.output.remote_write == config.output.remote_write;
+        let write_back = match write {
+            Some(_) if same_writer => self.write_back.take(),
+            _ => write.map(WriteBack::start).transpose()?,
+        };
 
-        self.fetching.abort_all();
-        self.training.abort_all();
+        // What is under way belongs to the old queries, also what is done and not taken in yet.
+        self.fetching = JoinSet::new();
+        self.training = JoinSet::new();
         if let Some(source) = source {
             self.source = source.into();
         }
@@ -49,6 +57,20 @@ impl Engine {
             tokio::spawn(async move { old.flush(super::PARTING_PATIENCE).await });
         }
         self.queries = queries;
+        let names: Vec<&str> = self
+            .queries
+            .iter()
+            .map(|q| q.config.name.as_str())
+            .collect();
+        for old in &self.config.queries {
+            if !names.contains(&old.name.as_str()) {
+                self.metrics.forget(&old.name);
+            }
+        }
+        self.view.renew(|view| {
+            view.verdicts
+                .retain(|name, _| names.contains(&name.as_str()));
+        });
         let ended = adopt(&mut self.state, &self.queries);
         self.courier.enqueue(ended.clone());
         told::end(&mut suppressor, ended);
@@ -72,10 +94,7 @@ impl Engine {
                 old.output.verdicts == config.output.verdicts,
             ),
             ("output.report", old.output.report == config.output.report),
-            (
-                "server",
-                ServerConfig::are_same(&old.server, &config.server),
-            ),
+            ("server", old.server == config.server),
             ("source", old.source.may_become(&config.source)),
         ];
         match same.iter().find(|(_, same)| !same) {

@@ -31,9 +31,23 @@ pub(super) fn suppressor(
         }
         return Ok(Some(fresh));
     };
-    Suppressor::restore(&alerting.suppress, fresh.tree().clone(), saved)
-        .map(Some)
-        .map_err(|e| Error::state(format!("the state of suppression: {e}")))
+    let wrong = |e| Error::state(format!("the state of suppression: {e}"));
+    let mut suppressor =
+        Suppressor::restore(&alerting.suppress, fresh.tree().clone(), saved).map_err(wrong)?;
+    if alerting.silences.is_none() {
+        // Nothing would tell of their end.
+        suppressor.set_silences(Vec::new()).map_err(wrong)?;
+    }
+    Ok(Some(suppressor))
+}
+
+/// Takes note of changes that no verdict caused, at the moment `at`.
+pub(super) fn note(suppressor: &mut Option<Suppressor>, at: Timestamp, changes: &[Transition]) {
+    if let Some(suppressor) = suppressor {
+        for transition in changes {
+            suppressor.transition(at, transition);
+        }
+    }
 }
 
 /// Takes note of alerts that ended because nothing judges their series any more.
@@ -74,15 +88,6 @@ impl Engine {
         self.totals.pages += pages.len() as u64;
         self.metrics.paged(pages.len(), suppressor.status());
         self.courier.enqueue_pages(pages);
-    }
-
-    /// Takes note of changes that no verdict caused, at the moment `at`.
-    pub(super) fn suppress_all(&mut self, at: Timestamp, transitions: &[Transition]) {
-        if let Some(suppressor) = &mut self.suppressor {
-            for transition in transitions {
-                suppressor.transition(at, transition);
-            }
-        }
     }
 
     /// Sends the messages that are due.

@@ -1,5 +1,6 @@
 //! Training detectors beside the judging, and exchanging them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use bongsu_core::{Series, Timestamp};
 use bongsu_prometheus::Range;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::Engine;
@@ -136,6 +138,7 @@ impl Engine {
         let Some(query) = self.queries.get_mut(trained.query) else {
             return;
         };
+        // Nothing is kept for a training that was overtaken: by a roll-back, say.
         let meanwhile = query.meanwhile.take();
         if query.signature() != trained.signature {
             return;
@@ -148,7 +151,9 @@ impl Engine {
         };
         let outcome = match (outcome, trained.outcome) {
             (Ok(()), Ok(candidate)) => {
-                let meanwhile = meanwhile.unwrap_or_default();
+                let Some(meanwhile) = meanwhile else {
+                    return;
+                };
                 let span = (trained.from, trained.to);
                 self.exchange(trained.query, candidate, meanwhile, reason, span)
                     .await
@@ -183,7 +188,8 @@ impl Engine {
     fn objection(&self, index: usize, candidate: &Candidate) -> Option<String> {
         let (query, state) = (self.queries.get(index)?, self.state.queries.get(index)?);
         let training = query.training.as_ref()?;
-        let serving = state.training.tally_since(candidate.holdout.from);
+        let grid = candidate.holdout;
+        let serving = state.training.tally_within(grid.from, grid.to);
         candidate.objection(&training.config, &serving)
     }
 
@@ -286,7 +292,7 @@ impl Engine {
     /// # Errors
     /// When there is no such query or version, or it is of another configuration.
     pub(super) fn roll_back(&mut self, query: &str, number: u64) -> Result<usize, Error> {
-        let states = self.queries.iter().zip(&mut self.state.queries);
+        let states = self.queries.iter_mut().zip(&mut self.state.queries);
         let mut named = states.filter(|(own, _)| own.config.name == query);
         let Some((own, state)) = named.next() else {
             return Err(Error::config(format!("there is no query `{query}`")));
@@ -308,7 +314,11 @@ impl Engine {
         }
         let at = state.cursor.unwrap_or(version.to);
         let exchanged = own.judge.exchange(&mut state.series, version.series);
-        state.training.exchanged(number, at);
+        state.training.rolled_back(number, version.to, at);
+        // A training under way must not undo it, and a crash must not lose it.
+        own.meanwhile = None;
+        own.requested = false;
+        self.last_save = None;
         tracing::info!(
             query,
             version = number,
@@ -347,10 +357,18 @@ async fn train(
         return Err(error);
     }
     task.judge.closed = windows;
-    let done = tokio::task::spawn_blocking(move || pool.install(|| task.run(past, holdout)));
-    match done.await {
-        Ok(candidate) => candidate,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    // On a thread that nobody waits for at the end of the service.
+    let (tell, told) = oneshot::channel();
+    pool.spawn(move || {
+        let run = AssertUnwindSafe(|| task.run(past, holdout));
+        // Whoever asked may have gone.
+        let _ = tell.send(catch_unwind(run));
+    });
+    match told.await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) | Err(_) => Err(Error::source(
+            "the training panicked, which is a mistake in the program: please report it",
+        )),
     }
 }
 

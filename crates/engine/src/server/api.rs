@@ -180,10 +180,22 @@ async fn models(State(served): State<Served>) -> Response {
 async fn alerts(State(served): State<Served>) -> Response {
     #[derive(Serialize)]
     struct Alerts {
-        alerts: Vec<Alert>,
+        alerts: Vec<Known>,
     }
+    #[derive(Serialize)]
+    struct Known {
+        fingerprint: String,
+        #[serde(flatten)]
+        alert: Alert,
+    }
+    let known = |alert: &Alert| Known {
+        fingerprint: format!("{:016x}", alert.labels.fingerprint()),
+        alert: alert.clone(),
+    };
     json(Alerts {
-        alerts: served.view.read(|view| view.alerts.clone()),
+        alerts: served
+            .view
+            .read(|view| view.alerts.iter().map(known).collect()),
     })
 }
 

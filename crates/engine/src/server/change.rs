@@ -1,7 +1,6 @@
 //! Requests that change something: only with the token.
 
 use axum::Router;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -78,22 +77,17 @@ struct Version {
     version: u64,
 }
 
-async fn roll_back(
-    State(served): State<Served>,
-    body: Result<axum::Json<Version>, JsonRejection>,
-) -> Response {
+async fn roll_back(State(served): State<Served>, body: axum::body::Bytes) -> Response {
     #[derive(Serialize)]
     struct Done {
         series: usize,
     }
-    match body {
-        Err(error) => refused(StatusCode::BAD_REQUEST, error.body_text()),
-        Ok(axum::Json(Version { query, version })) => {
-            match served.control.roll_back(query, version).await {
-                Ok(series) => json(Done { series }),
-                Err(error) => failed(&error),
-            }
-        }
+    match serde_json::from_slice(&body) {
+        Err(error) => refused(StatusCode::BAD_REQUEST, error.to_string()),
+        Ok(Version { query, version }) => match served.control.roll_back(query, version).await {
+            Ok(series) => json(Done { series }),
+            Err(error) => failed(&error),
+        },
     }
 }
 

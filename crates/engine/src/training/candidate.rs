@@ -191,8 +191,10 @@ impl Candidate {
                 100.0 * config.max_alarm_rate
             ));
         }
+        // Those at work judged the series that were left out, too.
+        let same_series = self.left_out.is_empty();
         match (self.tally.mean_error(), serving.mean_error()) {
-            (Some(own), Some(theirs)) if own > WORSE * theirs => Some(format!(
+            (Some(own), Some(theirs)) if same_series && own > WORSE * theirs => Some(format!(
                 "what it expects misses the holdout by {own:.4} on average, and what those at work \
                  expected by {theirs:.4}"
             )),

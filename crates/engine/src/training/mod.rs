@@ -207,6 +207,12 @@ impl Training {
         now.millis_since(drifted) >= least && now.millis_since(trained) >= trigger.min_age.millis()
     }
 
+    /// For how long the outcomes of moments are remembered: as long as a holdout may be.
+    pub(crate) fn remembered(&self) -> i64 {
+        let holdout = self.config.window.millis() as f64 * self.config.holdout;
+        (holdout as i64).saturating_add(self.step.saturating_mul(PATIENCE_STEPS))
+    }
+
     /// When the calendar asks for the next training.
     pub(crate) fn next(&self, state: &TrainingState) -> Option<Timestamp> {
         self.schedule.as_ref()?.next(state.counted_from?)
@@ -225,6 +231,9 @@ impl TrainingState {
     pub(crate) fn observe(&mut self, judged: &Judged, span: i64) {
         self.points += judged.verdicts.len() as u64;
         self.drifts.extend(&judged.drifted);
+        self.drifts.sort_unstable();
+        // Series that were forgotten and came back count once more.
+        self.drifts.truncate(MOST_MOMENTS);
         for (_, verdict) in &judged.verdicts {
             let at = verdict.timestamp;
             match self.recent.back_mut() {
@@ -244,9 +253,10 @@ impl TrainingState {
         }
     }
 
-    /// What those at work made of the moments from `from` on.
-    pub(crate) fn tally_since(&self, from: Timestamp) -> Tally {
-        let outcomes = self.recent.iter().filter(|outcome| outcome.at >= from);
+    /// What those at work made of the moments from `from` to `to`.
+    pub(crate) fn tally_within(&self, from: Timestamp, to: Timestamp) -> Tally {
+        let within = |outcome: &&Outcome| (from..=to).contains(&outcome.at);
+        let outcomes = self.recent.iter().filter(within);
         outcomes.fold(Tally::default(), |sum, outcome| sum.join(&outcome.tally))
     }
 
@@ -262,6 +272,17 @@ impl TrainingState {
         self.counted_from = Some(at);
         (self.failed, self.failures) = (None, 0);
         self.points = 0;
+        self.drifts.clear();
+    }
+
+    /// The detectors of an earlier `version`, trained on data up to `trained`, are at work again.
+    pub(crate) fn rolled_back(&mut self, version: u64, trained: Timestamp, now: Timestamp) {
+        self.exchanged(version, now);
+        self.trained = Some(trained);
+    }
+
+    /// What watches for drift is another.
+    pub(crate) fn forget_drifts(&mut self) {
         self.drifts.clear();
     }
 
