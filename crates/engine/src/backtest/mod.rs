@@ -10,12 +10,12 @@ use bongsu_core::{
 };
 use bongsu_forecast::accuracy::{Accuracy, crps_quantiles, pinball};
 use bongsu_forecast::backtest::{BacktestRow, Backtested, OriginFailure};
-use bongsu_forecast::{Backtest, Refit, Timeline};
+use bongsu_forecast::{Backtest, Refit, Step, Timeline};
 use bongsu_stats::period::PeriodSearch;
 
 pub use self::length::Length;
 use crate::forecast::{check_order, check_values, column};
-use crate::registry::forecast::{ForecastPlan, find};
+use crate::registry::forecast::{ForecastPlan, find, season};
 use crate::table::TimeFormat;
 use crate::{Error, Table};
 
@@ -194,7 +194,7 @@ impl BacktestTask {
 ///
 /// The rows lie on a grid, whose step is found. The last cutoff lies a horizon before the end, the
 /// others steps before it, as long as the initial part is known. Seasons are looked for in what is known
-/// at the first cutoff.
+/// at the first cutoff, those of the calendar for the step first.
 ///
 /// # Errors
 /// When the task is not valid, there is no channel of the name, rows do not move on in time or are
@@ -247,8 +247,8 @@ pub fn backtest(table: &Table, task: &BacktestTask) -> Result<TableBacktest, Err
     let season = if let Some(season) = task.season {
         season
     } else {
-        let found = PeriodSearch::new().find(known)?;
-        found.first().map_or(1, |period| period.points)
+        let found = season::find(&PeriodSearch::new(), known, Some(timeline.step()))?;
+        found.first().copied().unwrap_or(1)
     };
     let plain = Backtest::new(initial, horizon)?
         .step(step)?
@@ -258,7 +258,13 @@ pub fn backtest(table: &Table, task: &BacktestTask) -> Result<TableBacktest, Err
     let mut runs = Vec::new();
     for (name, given) in task.split_parameters()? {
         let plan = ForecastPlan::new(name, &given)?;
-        let run = run(&plan, &plain, &task.levels, known, &series);
+        let run = run(
+            &plan,
+            &plain,
+            &task.levels,
+            (known, timeline.step()),
+            &series,
+        );
         runs.push((name, run));
     }
     let cutoffs = (n - horizon - initial) / step + 1;
@@ -303,10 +309,11 @@ fn run(
     plan: &ForecastPlan<'_>,
     plain: &Backtest,
     levels: &[f64],
-    known: &[f64],
+    (known, step): (&[f64], Step),
     series: &SeriesView<'_>,
 ) -> Result<Backtested, Error> {
-    let model = plan.model(&plan.seasons(known)?)?.into_model();
+    let model = plan.model(&plan.seasons(known, Some(step))?)?;
+    let model = model.into_model();
     let mut all = Vec::new();
     if plan.spec().intervals && plan.usual_level()? != Some(0.0) {
         all.extend(levels.iter().map(|level| level / 100.0));

@@ -277,7 +277,7 @@ pub fn forecast(table: &Table, task: &ForecastTask) -> Result<TableForecast, Err
             (table.timestamps.clone(), observed.clone(), vec![1], model)
         } else {
             let (timeline, values) = Timeline::of(&series)?;
-            let seasons = plan.seasons(&values)?;
+            let seasons = plan.seasons(&values, Some(timeline.step()))?;
             let model = plan.model(&seasons)?;
             let times = (0..values.len()).map(|i| timeline.at(i));
             (times.collect::<Result<_, _>>()?, values, seasons, model)

@@ -158,7 +158,7 @@ fn said(error: &crate::Error) -> CoreError {
 
 /// The model for these values.
 fn choose(plan: &ForecastPlan<'_>, values: &[f64]) -> CoreResult<Model> {
-    let seasons = plan.seasons(values).map_err(|e| said(&e))?;
+    let seasons = plan.seasons(values, None).map_err(|e| said(&e))?;
     Ok(plan.model(&seasons).map_err(|e| said(&e))?.into_model())
 }
 

@@ -300,10 +300,10 @@ fn the_strongest_season_that_a_model_can_have_is_found() {
     let none = BTreeMap::new();
     for (model, values, period) in [("ets", cycle(120, 12), 12), ("naive", cycle(120, 12), 1)] {
         let plan = forecast::ForecastPlan::new(model, &none).unwrap();
-        assert_eq!(plan.seasons(&values).unwrap(), [period], "{model}");
+        assert_eq!(plan.seasons(&values, None).unwrap(), [period], "{model}");
     }
     let plan = forecast::ForecastPlan::new("auto-arima", &none).unwrap();
-    let found = plan.seasons(&cycle(2_000, 500)).unwrap();
+    let found = plan.seasons(&cycle(2_000, 500), None).unwrap();
     assert!(found[0] <= 366, "{found:?} is too long for an ARIMA");
     let plan = forecast::ForecastPlan::new("seasonal-naive", &none).unwrap();
     let error = plan.model(&[1]).unwrap_err();

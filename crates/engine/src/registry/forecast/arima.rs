@@ -57,7 +57,7 @@ pub(super) const ARIMA: &[ForecastSpec] = &[
                 "period",
                 "auto",
                 "auto or 1 to 366",
-                "points after which the series repeats itself, 1 for none; `auto` finds the strongest period",
+                "points after which the series repeats itself, 1 for none; `auto` finds it in the values and the calendar",
             ),
             parameter(
                 "d",
