@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Judge the rows of a CSV file.
     Detect(DetectArgs),
     /// Train a network on the rows of a CSV file and save it for `detect --model`.
+    ///
+    /// Ctrl-C ends the training early: what is saved are the best weights until then. A second
+    /// Ctrl-C ends the command, and nothing is saved.
     Train(TrainArgs),
     /// Look into trained networks.
     Models {

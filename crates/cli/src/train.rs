@@ -1,6 +1,8 @@
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bongsu::core::snapshot;
 use bongsu::engine::{Error, Table, TrainRequest, TrainedModel, loss_plot, train as run_training};
@@ -10,6 +12,7 @@ use serde_json::json;
 
 use crate::args::{HistoryFormat, TrainArgs};
 use crate::picture::Picture;
+use crate::signals::Signals;
 use crate::{Failure, detect, terminal};
 
 pub(crate) fn train(args: &TrainArgs, quiet: bool) -> Result<(), Failure> {
@@ -21,12 +24,24 @@ pub(crate) fn train(args: &TrainArgs, quiet: bool) -> Result<(), Failure> {
     };
     request.validate()?;
     let picture = args.plot.as_deref().map(Picture::of).transpose()?;
+    for path in [Some(&args.save), args.plot.as_ref()].into_iter().flatten() {
+        can_be_written(path)?;
+    }
     let table = Table::open(&args.input)?;
     detect::describe(&table);
     let bar = terminal::bar(1, quiet);
+    // Without an epoch there is nothing to keep: the weights of others are taken or not.
+    let asked = match request.weights {
+        Some(_) => Arc::default(),
+        None => end_when_asked()?,
+    };
     let model = run_training(&table, &request, |progress| {
         show(&bar, progress);
-        ControlFlow::Continue(())
+        if asked.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     bar.finish_and_clear();
     tell(&model);
@@ -42,6 +57,61 @@ pub(crate) fn train(args: &TrainArgs, quiet: bool) -> Result<(), Failure> {
         Some(format) => write_history(history, format),
         None => Ok(()),
     }
+}
+
+/// Fails before hours of training do so in vain.
+fn can_be_written(path: &Path) -> Result<(), Failure> {
+    let named = |e: std::io::Error| {
+        std::io::Error::new(
+            e.kind(),
+            format!("{} cannot be written: {e}", path.display()),
+        )
+    };
+    if path.is_dir() {
+        return Err(named(std::io::ErrorKind::IsADirectory.into()).into());
+    }
+    if path.exists() && !path.is_file() {
+        // A pipe or a terminal is only opened when there is something for it.
+        return Ok(());
+    }
+    let mut probe = path.as_os_str().to_owned();
+    probe.push(format!(".{}.tmp", std::process::id()));
+    std::fs::File::create_new(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(named)?;
+    Ok(())
+}
+
+/// What becomes true on the first signal to end; the second ends the process.
+#[allow(
+    clippy::exit,
+    reason = "who asks twice does not want to wait for the fit of the threshold"
+)]
+fn end_when_asked() -> Result<Arc<AtomicBool>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::install()?
+    };
+    let asked = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&asked);
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                signals.wait().await;
+                told.store(true, Ordering::Relaxed);
+                tracing::warn!(
+                    "interrupted: the best weights so far are saved; once more ends at once"
+                );
+                signals.wait().await;
+            });
+            // As a shell says of a process that SIGINT ended.
+            std::process::exit(130);
+        })?;
+    Ok(asked)
 }
 
 /// The name among the detectors of what may be called by a shorter one.
@@ -97,7 +167,7 @@ const fn ended(stop: Stop) -> &'static str {
     match stop {
         Stop::Finished => "trained for all epochs",
         Stop::NoImprovement => "trained until the loss no longer improved",
-        Stop::Cancelled => "training was ended",
+        Stop::Cancelled => "training was interrupted; the best weights until then are kept",
     }
 }
 

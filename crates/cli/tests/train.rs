@@ -243,6 +243,76 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
+fn where_nothing_can_be_saved_nothing_is_read() {
+    let folder = TempDir::new().unwrap();
+    let nowhere = inside(&folder, "no/such/m.bngs");
+    let plot = inside(&folder, "no/loss.svg");
+    let saved = inside(&folder, "m.bngs");
+    // An input that is not there would be said first.
+    let input = inside(&folder, "absent.csv");
+    let train = |more: &[&str]| {
+        let mut args = vec!["train", "--model", "ae", "--input", &input];
+        args.extend(more);
+        refused(1, &args)
+    };
+    let cases = [
+        (nowhere.as_str(), train(&["--save", &nowhere])),
+        (&plot, train(&["--save", &saved, "--plot", &plot])),
+        (
+            folder.path().to_str().unwrap(),
+            train(&["--save", folder.path().to_str().unwrap()]),
+        ),
+    ];
+    for (path, message) in cases {
+        let expected = format!("{path} cannot be written");
+        assert!(message.contains(&expected), "{message}");
+    }
+    assert!(train(&["--save", &saved]).contains("absent.csv"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// A training that takes hours, as a child process.
+#[cfg(unix)]
+fn long_training(input: &str, saved: &str) -> std::process::Child {
+    use std::process::Stdio;
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
+    command.args(["train", "--model", "ae", "--input", input, "--save", saved]);
+    command.args(["--set", "units=64,32", "--set", "epochs=100000"]);
+    command.args(["--set", "patience=0", "--history", "csv"]);
+    let (stdout, stderr) = (Stdio::piped(), Stdio::piped());
+    command.stdout(stdout).stderr(stderr).spawn().unwrap()
+}
+
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_training_is_saved() {
+    let folder = TempDir::new().unwrap();
+    let (input, saved) = (table(&folder, 200), inside(&folder, "m.bngs"));
+    let child = long_training(&input, &saved);
+    // Time for the first epochs, also on a busy machine.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert!(!Path::new(&saved).exists());
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("training was interrupted"), "{message}");
+    let history = String::from_utf8(output.stdout).unwrap();
+    let epochs = history.lines().count() - 1;
+    assert!((1..100_000).contains(&epochs), "{epochs} epochs");
+    let judged = done(&["detect", "--model", &saved, "--input", &input]);
+    assert_eq!(judged.lines().count(), 201);
+}
+
+#[test]
 fn saved_networks_are_listed() {
     let folder = TempDir::new().unwrap();
     let input = table(&folder, 200);
