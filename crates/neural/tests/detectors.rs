@@ -341,6 +341,12 @@ fn thresholds_are_errors() {
         .threshold(Calibration::FalseAlarmRate(0.05))
         .fit(x.view());
     assert!(error.unwrap_err().to_string().contains("validation"));
+    let lstm = small_lstm().threshold(Calibration::FalseAlarmRate(0.05));
+    for (rows, held_back) in [(80, "8 rows, which hold 0"), (150, "15 rows, which hold 6")] {
+        let error = lstm.fit(wave(rows, 1).view()).unwrap_err().to_string();
+        let words = format!("`validation` ({held_back} windows of 10), needs at least 20 points");
+        assert!(error.contains(&words), "{error}");
+    }
 }
 
 #[test]

@@ -185,20 +185,22 @@ fn sample(
     take: &mut dyn FnMut(usize, &[f32]),
 ) {
     let latent = decoder.input().features;
-    let none = vec![0.0; latent];
-    let draws = if draws.is_empty() { &none } else { draws };
-    let (mut codes, mut inner) = (Vec::new(), std::mem::take(&mut scratch.inner));
+    let each = (draws.len() / latent).max(1);
+    let mut codes = std::mem::take(&mut scratch.codes);
+    let mut inner = std::mem::take(&mut scratch.inner);
     let other = inner.get_or_insert_default();
     encoder.forward(windows, scratch, &mut |first, block| {
         codes.clear();
         for index in 0..block.count {
             let (mean, log_variance) = block.row(index, 0).split_at(latent);
+            if draws.is_empty() {
+                codes.extend_from_slice(mean);
+            }
             for draw in draws.chunks_exact(latent) {
                 let code = mean.iter().zip(log_variance).zip(draw);
                 codes.extend(code.map(|((m, l), e)| m + deviation(*l) * e));
             }
         }
-        let each = draws.len() / latent;
         let codes = Windows {
             values: &codes,
             hop: latent,
@@ -210,7 +212,7 @@ fn sample(
             }
         });
     });
-    scratch.inner = inner;
+    (scratch.codes, scratch.inner) = (codes, inner);
 }
 
 /// The standard deviation of a code, bounded; not a number where its logarithm is none.

@@ -147,7 +147,14 @@ impl Recipe<'_> {
                 "the network gives numbers that are not finite, first for row {row}"
             )));
         }
-        let bound = |errors: &[f64]| self.bound(errors, rows);
+        let (given, window) = (errors.mean.len(), model.rows());
+        let bound = |errors: &[f64]| match *self.threshold {
+            Calibration::FalseAlarmRate(rate) => {
+                let held_back = errors.get(rows..).unwrap_or_default();
+                conformal(rate, held_back, || self.held_back(given, window))
+            }
+            ref other => calibrated(other, errors),
+        };
         let (mean_bound, causal_bound) = match self.combine {
             // Where points are judged as they come only the past is known.
             Combine::Mean => (bound(&errors.mean)?, bound(&errors.causal)?),
@@ -251,17 +258,19 @@ impl Recipe<'_> {
         })
     }
 
-    /// The error that scores 1.
-    fn bound(&self, errors: &[f64], learned: usize) -> Result<f64> {
-        let bound = match *self.threshold {
-            Calibration::FalseAlarmRate(rate) => conformal(rate, errors, learned)?,
-            ref other => {
-                let bound = other.fit(&known(errors))?.bound();
-                bound.ok_or_else(|| Error::unsupported("this threshold has no single bound"))?
-            }
-        };
-        Ok(bound.max(LEAST_ERROR))
+    /// What `validation` would hold back of so many rows, in words.
+    fn held_back(&self, rows: usize, window: usize) -> String {
+        let rows = (rows as f64 * self.training.validation) as usize;
+        let windows = (rows + 1).saturating_sub(window).div_ceil(self.stride);
+        format!("{rows} rows, which hold {windows} windows of {window}")
     }
+}
+
+/// The error that scores 1.
+fn calibrated(threshold: &Calibration, errors: &[f64]) -> Result<f64> {
+    let bound = threshold.fit(&known(errors))?.bound();
+    let bound = bound.ok_or_else(|| Error::unsupported("this threshold has no single bound"))?;
+    Ok(bound.max(LEAST_ERROR))
 }
 
 fn known(errors: &[f64]) -> Vec<f64> {
@@ -270,18 +279,22 @@ fn known(errors: &[f64]) -> Vec<f64> {
 }
 
 /// The smallest error held back that at most the share `rate` of new normal ones exceeds: with `n`
-/// of them the one of rank `ceil((1 - rate) (n + 1))`.
-fn conformal(rate: f64, errors: &[f64], learned: usize) -> Result<f64> {
+/// of them the one of rank `ceil((1 - rate) (n + 1))`. `describe` says what is held back, for where
+/// that is too little.
+fn conformal(rate: f64, errors: &[f64], describe: impl FnOnce() -> String) -> Result<f64> {
     if !(rate > 0.0 && rate <= 0.5) {
         return Err(Error::parameter("false_alarm_rate", rate, "in (0, 0.5]"));
     }
-    let mut held_back = known(errors.get(learned..).unwrap_or_default());
+    let mut held_back = known(errors);
     held_back.sort_by(f64::total_cmp);
     let rank = ((1.0 - rate) * (held_back.len() + 1) as f64).ceil() as usize;
-    held_back.get(rank.max(1) - 1).copied().ok_or_else(|| {
+    let bound = held_back.get(rank.max(1) - 1);
+    let bound = bound.ok_or_else(|| {
         let what = format!(
-            "a conformal false-alarm rate of {rate}, of the rows held back by `validation`,"
+            "a conformal false-alarm rate of {rate}, of the rows held back by `validation` ({}),",
+            describe()
         );
         Error::not_enough_data(what, (1.0 / rate).ceil() as usize, held_back.len())
-    })
+    })?;
+    Ok(bound.max(LEAST_ERROR))
 }

@@ -124,7 +124,7 @@ impl LiveNetwork {
 }
 
 impl StreamDetector for LiveNetwork {
-    /// Allocates nothing after the first time.
+    /// Allocates nothing after the first time, unless the network is that of an ONNX file.
     fn score(&self, x: &[f64]) -> Result<Score> {
         check::row(x, self.network.n_features())?;
         let remaining = self.remaining();

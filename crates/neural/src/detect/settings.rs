@@ -29,6 +29,10 @@ macro_rules! shared {
             /// (`Threshold`), or conformal on the rows held back by
             /// [`Training::validation`] (`FalseAlarmRate`), on which the weights were not trained.
             /// Default: a contamination of 0.1.
+            ///
+            /// The false-alarm rate is kept approximately: the best epoch was chosen on the rows held
+            /// back, so that their errors are a little smaller than new ones, and rows of a series
+            /// depend on one another.
             #[must_use]
             pub const fn threshold(mut self, threshold: Calibration) -> Self {
                 self.threshold = threshold;

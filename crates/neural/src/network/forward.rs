@@ -26,6 +26,8 @@ pub struct Scratch {
     squashed: Buffer<f32>,
     hidden: Buffer<f32>,
     factors: Vec<f32>,
+    /// What the second network takes.
+    pub(crate) codes: Vec<f32>,
     /// That of a second network, which takes what the first gives.
     pub(crate) inner: Option<Box<Self>>,
 }
@@ -45,7 +47,7 @@ impl Scratch {
         let buffers = [&self.from, &self.to, &self.gates, &self.other, &self.cells];
         let buffers = buffers.into_iter().chain([&self.squashed, &self.hidden]);
         let inner = self.inner.as_ref().map_or(0, |inner| inner.heap_bytes());
-        let factors = self.factors.capacity() * size_of::<f32>();
+        let factors = (self.factors.capacity() + self.codes.capacity()) * size_of::<f32>();
         buffers.map(Buffer::heap_bytes).sum::<usize>() + factors + inner
     }
 }
