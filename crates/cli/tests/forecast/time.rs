@@ -53,9 +53,9 @@ fn times_are_written_as_they_are_read() {
 #[test]
 fn the_column_of_the_time_has_any_usual_name() {
     for name in ["timestamp", "time", "Date", "datetime", "ds", "TS"] {
-        let input = format!("{name},a\n60,1\n120,2\n");
+        let input = format!("{name},a\n60,1\n120,2\n180,3\n");
         let rows = csv(&forecast(&["--model", "drift", "--horizon", "1"], &input));
         assert_eq!(rows[0][0], "timestamp");
-        assert_eq!(rows[1][..2], ["180".to_owned(), "3".to_owned()]);
+        assert_eq!(rows[1][..2], ["240".to_owned(), "4".to_owned()]);
     }
 }
