@@ -1,5 +1,7 @@
 //! Judging the series of one query: each timestamp of each series once, in order.
 
+mod watch;
+
 use std::time::Duration;
 
 use bongsu_core::{
@@ -12,11 +14,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::config::{QueryConfig, Watched};
+use crate::config::QueryConfig;
 use crate::maintenance::Closed;
-use crate::registry::{self, StreamState, drift};
+use crate::registry::{self, StreamState};
 use crate::shard::Shard;
-use crate::training::drift_monitor;
+use watch::Watch;
 
 /// How the series of a query are judged: the parts of its configuration, checked and built.
 #[derive(Debug, Clone)]
@@ -39,18 +41,6 @@ pub(crate) struct Judge {
     /// The maintenance windows that touch what is being judged.
     pub(crate) closed: Closed,
 }
-
-/// What watches each series for drift.
-#[derive(Debug, Clone)]
-struct Watch {
-    fresh: DriftMonitor,
-    what: Watched,
-    /// Whether it is told errors, 0 or 1, rather than scores.
-    takes_errors: bool,
-}
-
-/// Scores above this count as this much for drift, so that one outlier is no change of the mean.
-const MOST_SCORE: f64 = 10.0;
 
 /// So many siblings are asked for their scale.
 const SIBLINGS: usize = 256;
@@ -456,31 +446,6 @@ impl Judge {
             expected: band.map(|band| band.expected),
             anomalous: true,
             ..without_value(state, moment, format!("no sample for {}", span(away)))
-        }
-    }
-}
-
-impl Watch {
-    fn new(query: &QueryConfig) -> Result<Option<Self>, Error> {
-        let trigger = query.training.as_ref().and_then(|t| t.on_drift.as_ref());
-        let Some(trigger) = trigger else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            fresh: drift_monitor(trigger)?,
-            what: trigger.watch,
-            takes_errors: drift::find(&trigger.detector)?.values != drift::Values::Any,
-        }))
-    }
-
-    /// What it is told of a verdict.
-    fn look(&self, verdict: &Verdict) -> Option<f64> {
-        let score = verdict.score?;
-        match self.what {
-            Watched::Score if self.takes_errors => Some(f64::from(u8::from(verdict.anomalous))),
-            Watched::Score => Some(score.min(MOST_SCORE)),
-            Watched::Value => verdict.value,
-            Watched::Residual => Some(verdict.value? - verdict.expected?),
         }
     }
 }

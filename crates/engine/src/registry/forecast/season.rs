@@ -218,7 +218,7 @@ mod tests {
         end: false,
     };
 
-    /// Normal numbers, from the sum of twelve uniform ones of SplitMix64.
+    /// Normal numbers, from the sum of twelve uniform ones of `SplitMix64`.
     fn noise(n: usize, seed: u64) -> Vec<f64> {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5151;
         let mut uniform = || {
