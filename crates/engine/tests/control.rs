@@ -103,7 +103,7 @@ async fn a_new_configuration_goes_to_work_and_a_wrong_one_leaves_the_old_at_work
             "server cannot change while the service runs",
         ),
         (
-            format!("{ONE}\nstate: {{directory: /tmp/bongsu-none}}"),
+            format!("{ONE}\nstate: {{directory: elsewhere}}"),
             "state.directory cannot change",
         ),
     ] {
