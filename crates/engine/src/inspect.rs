@@ -8,6 +8,7 @@ use bongsu_core::{Alert, Labels, StreamDetector, Timestamp, snapshot};
 use serde::Serialize;
 
 use crate::Error;
+use crate::judge::Learned;
 use crate::state::{EngineState, state_file};
 
 /// What a service has saved in its `state.directory`.
@@ -53,6 +54,8 @@ pub struct SavedSeries<'a> {
     pub lower: Option<f64>,
     /// The upper end of its band.
     pub upper: Option<f64>,
+    /// The channels of a group, in the order of the detector's features; none for a series.
+    pub channels: Vec<&'a str>,
 }
 
 impl SavedState {
@@ -80,12 +83,12 @@ impl SavedState {
     /// Every query.
     pub fn queries(&self) -> impl Iterator<Item = SavedQuery> {
         self.state.queries.iter().map(|query| {
-            let detectors = query.series.iter().map(|series| &series.detector);
+            let detectors = query.series.iter().map(|series| &series.learned);
             SavedQuery {
                 name: query.name.clone(),
                 judged_until: query.cursor,
                 series: query.series.len(),
-                detector_bytes: detectors.map(StreamDetector::heap_bytes).sum(),
+                detector_bytes: detectors.map(Learned::heap_bytes).sum(),
                 model_version: query.training.version,
                 signature: query.signature.clone(),
             }
@@ -96,15 +99,16 @@ impl SavedState {
     pub fn series(&self) -> impl Iterator<Item = SavedSeries<'_>> {
         self.state.queries.iter().flat_map(|query| {
             query.series.iter().map(|series| {
-                let band = series.detector.expectation();
+                let band = series.learned.detector.expectation();
                 SavedSeries {
                     query: &query.name,
                     labels: &series.labels,
                     last_seen: series.last_seen,
-                    points: series.detector.seen(),
+                    points: series.learned.detector.seen(),
                     expected: band.map(|band| band.expected),
                     lower: band.map(|band| band.lower).filter(|x| x.is_finite()),
                     upper: band.map(|band| band.upper).filter(|x| x.is_finite()),
+                    channels: series.learned.channel_names(),
                 }
             })
         })

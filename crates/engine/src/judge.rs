@@ -1,12 +1,17 @@
 //! Judging the series of one query: each timestamp of each series once, in order.
 
+mod group;
+mod learned;
+mod past;
+mod pieces;
+mod series;
 mod watch;
 
 use std::time::Duration;
 
 use bongsu_core::{
-    Calibrator, DeviationFilter, Drift, DriftDetector, Explanation, Labels, METRIC_NAME, Series,
-    StreamDetector, Timestamp, Verdict, format_duration,
+    Calibrator, DeviationFilter, Explanation, Labels, METRIC_NAME, Series, StreamDetector,
+    Timestamp, Verdict, format_duration,
 };
 use bongsu_stream::DriftMonitor;
 use bongsu_stream::fleet::scale_of_siblings;
@@ -14,10 +19,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::config::QueryConfig;
+use crate::config::{NewChannels, QueryConfig};
 use crate::maintenance::Closed;
 use crate::registry::{self, StreamState};
 use crate::shard::Shard;
+pub(crate) use learned::Learned;
+use pieces::Grouping;
+pub(crate) use pieces::{CHANNEL, Piece, Pieces};
+use series::Outcome;
 use watch::Watch;
 
 /// How the series of a query are judged: the parts of its configuration, checked and built.
@@ -36,10 +45,22 @@ pub(crate) struct Judge {
     max_series: usize,
     start_from_siblings: bool,
     watch: Option<Watch>,
+    grouping: Option<Grouping>,
+    /// What is to be done about channels that a group did not have; `None` is nothing.
+    newcomers: Option<Newcomers>,
     /// The series that this process judges.
     pub(crate) shard: Shard,
     /// The maintenance windows that touch what is being judged.
     pub(crate) closed: Closed,
+}
+
+/// When channels that a group did not have are taken in.
+#[derive(Debug, Clone, Copy)]
+struct Newcomers {
+    /// After so many numbers.
+    points: u32,
+    /// By a training, rather than by a start from nothing.
+    are_trained: bool,
 }
 
 /// So many siblings are asked for their scale.
@@ -56,17 +77,13 @@ pub(crate) struct Grid {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SeriesState {
     pub(crate) labels: Labels,
-    pub(crate) detector: StreamState,
+    pub(crate) learned: Learned,
     /// The newest judged moment.
     pub(crate) judged: Timestamp,
     /// The newest moment at which the series had a sample.
     pub(crate) last_seen: Timestamp,
     /// The newest moment at which that sample was a number.
     pub(crate) last_value: Timestamp,
-    /// What watches it for drift, where something does.
-    drift: Option<Box<DriftMonitor>>,
-    /// When it first drifted since its detector was trained.
-    drifted: Option<Timestamp>,
     /// The labels of its alerts; rebuilt after loading.
     #[serde(skip)]
     pub(crate) identity: Labels,
@@ -75,8 +92,8 @@ pub(crate) struct SeriesState {
 /// What judging gave.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
-    /// In order of time, then of labels; each with its alert's identity.
-    pub(crate) verdicts: Vec<(Labels, Verdict)>,
+    /// In order of time, then of labels.
+    pub(crate) findings: Vec<Finding>,
     /// Series that were refused because the query brought too many.
     pub(crate) refused_series: usize,
     /// Samples that were NaN or infinite, and so not judged.
@@ -85,16 +102,20 @@ pub(crate) struct Judged {
     pub(crate) gone: Vec<(Labels, Timestamp)>,
     /// When series have drifted, each for the first time since its detector was trained.
     pub(crate) drifted: Vec<Timestamp>,
+    /// Series that have no place in a group, or one that another has.
+    pub(crate) misplaced: usize,
+    /// When channels that a group did not have had had enough numbers to be trained on.
+    pub(crate) newcomers: Vec<Timestamp>,
 }
 
-/// What judging a series gave.
-#[derive(Debug, Default)]
-struct Outcome {
-    verdicts: Vec<Verdict>,
-    missing: usize,
-    /// Whether the series is to be forgotten.
-    gone: bool,
-    drifted: Option<Timestamp>,
+/// A verdict on a series or group.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finding {
+    /// The labels of its alert.
+    pub(crate) identity: Labels,
+    pub(crate) verdict: Verdict,
+    /// Whether it is the detector's, rather than one on what is not there.
+    pub(crate) detected: bool,
 }
 
 impl Judge {
@@ -116,23 +137,11 @@ impl Judge {
             max_series,
             start_from_siblings: query.start_from_siblings,
             watch: Watch::new(query)?,
+            grouping: query.group.as_ref().map(Grouping::new),
+            newcomers: newcomers(query),
             shard: Shard::ALL,
             closed: Closed::default(),
         })
-    }
-
-    /// The state of a series of which nothing is known yet.
-    pub(crate) fn fresh(&self, labels: &Labels) -> SeriesState {
-        SeriesState {
-            labels: labels.clone(),
-            detector: self.fresh.clone(),
-            judged: Timestamp::MIN,
-            last_seen: Timestamp::MIN,
-            last_value: Timestamp::MIN,
-            drift: self.monitor(),
-            drifted: None,
-            identity: self.identity(labels),
-        }
     }
 
     fn monitor(&self) -> Option<Box<DriftMonitor>> {
@@ -150,9 +159,16 @@ impl Judge {
     /// Watches `known` for drift from the beginning.
     pub(crate) fn watch_anew(&self, known: &mut [SeriesState]) {
         for state in known {
-            state.drift = self.monitor();
-            state.drifted = None;
+            state.learned.drift = self.monitor();
+            state.learned.drifted = None;
         }
+    }
+
+    /// How series form groups, as a text; empty where they do not.
+    pub(crate) fn grouping_text(&self) -> String {
+        self.grouping
+            .as_ref()
+            .map_or_else(String::new, Grouping::text)
     }
 
     /// Whether `moment` neither alarms nor teaches.
@@ -160,26 +176,26 @@ impl Judge {
         self.closed.at(moment, labels).is_some()
     }
 
-    /// Replaces the detectors of `known` by those of `trained` that have the same labels; both are
-    /// in order of their labels. Gives the number of detectors that were replaced.
+    /// Replaces what `known` have learned by what those of `trained` with the same labels have; both
+    /// are in order of their labels. Gives how many were replaced.
     pub(crate) fn exchange(
         &self,
         known: &mut [SeriesState],
-        trained: Vec<(Labels, StreamState)>,
+        trained: Vec<(Labels, Learned)>,
     ) -> usize {
         let mut trained = trained.into_iter().peekable();
         let mut exchanged = 0;
         for state in known {
-            state.drifted = None;
-            state.drift = self.monitor();
             while trained
                 .next_if(|(labels, _)| *labels < state.labels)
                 .is_some()
             {}
-            if let Some((_, detector)) = trained.next_if(|(labels, _)| *labels == state.labels) {
-                state.detector = detector;
+            if let Some((_, learned)) = trained.next_if(|(labels, _)| *labels == state.labels) {
+                state.learned = learned;
                 exchanged += 1;
             }
+            state.learned.drifted = None;
+            state.learned.drift = self.monitor();
         }
         exchanged
     }
@@ -199,33 +215,44 @@ impl Judge {
         Labels::from_pairs(pairs).unwrap_or_else(|_| labels.clone())
     }
 
-    /// Judges `series` on `grid`, taking in new series and forgetting gone ones.
+    /// The pieces that `series` make, those that are this process's.
+    pub(crate) fn gather(&self, series: Vec<Series>) -> Pieces {
+        pieces::gather(series, self.grouping.as_ref(), self.shard)
+    }
+
+    /// Judges `pieces` on `grid`, taking in new series and forgetting gone ones.
     ///
     /// With `complete` false (a partial answer) no series is called absent. On a `first` run,
     /// series that had already ended are not taken in.
     pub(crate) fn judge(
         &self,
         known: &mut Vec<SeriesState>,
-        series: Vec<Series>,
+        pieces: Pieces,
         grid: Grid,
         complete: bool,
         first: bool,
     ) -> Judged {
-        let mut judged = Judged::default();
-        let mut work = self.pair_up(known, series, grid, first, &mut judged);
+        let mut judged = Judged {
+            misplaced: pieces.misplaced,
+            refused_series: pieces.surplus,
+            ..Judged::default()
+        };
+        let mut work = self.pair_up(known, pieces.all, grid, first, &mut judged);
         let outcomes: Vec<Outcome> = work
             .par_iter_mut()
-            .map(|(state, series)| self.judge_series(state, series.as_ref(), grid, complete))
+            .map(|(state, piece)| self.judge_series(state, piece.as_ref(), grid, complete))
             .collect();
         let mut kept = Vec::with_capacity(work.len());
         for ((state, _), outcome) in work.into_iter().zip(outcomes) {
             judged.missing_values += outcome.missing;
             judged.drifted.extend(outcome.drifted);
-            let identity = &state.identity;
-            let verdicts = outcome.verdicts.into_iter();
-            judged
-                .verdicts
-                .extend(verdicts.map(|verdict| (identity.clone(), verdict)));
+            judged.newcomers.extend(outcome.newcomer);
+            let findings = outcome.said.into_iter().map(|said| Finding {
+                identity: state.identity.clone(),
+                verdict: said.verdict,
+                detected: said.detected,
+            });
+            judged.findings.extend(findings);
             if outcome.gone {
                 judged.gone.push((state.identity, grid.to));
             } else {
@@ -234,8 +261,8 @@ impl Judge {
         }
         // Stable: within a moment the order of the labels stays.
         judged
-            .verdicts
-            .sort_by_key(|(_, verdict)| verdict.timestamp);
+            .findings
+            .sort_by_key(|finding| finding.verdict.timestamp);
         *known = kept;
         judged
     }
@@ -244,46 +271,45 @@ impl Judge {
     fn pair_up(
         &self,
         known: &mut Vec<SeriesState>,
-        mut series: Vec<Series>,
+        pieces: Vec<Piece>,
         grid: Grid,
         first: bool,
         judged: &mut Judged,
-    ) -> Vec<(SeriesState, Option<Series>)> {
-        series.retain(|series| self.shard.owns(series.labels()));
-        series.sort_by(|a, b| a.labels().cmp(b.labels()));
-        series.dedup_by(|a, b| a.labels() == b.labels());
+    ) -> Vec<(SeriesState, Option<Piece>)> {
         let mut fresh = Vec::new();
         let mut old = std::mem::take(known).into_iter().peekable();
-        let mut work: Vec<(SeriesState, Option<Series>)> = Vec::with_capacity(series.len());
-        for series in series {
-            while let Some(state) = old.next_if(|state| state.labels < *series.labels()) {
+        let mut work: Vec<(SeriesState, Option<Piece>)> = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            while let Some(state) = old.next_if(|state| state.labels < piece.labels) {
                 work.push((state, None));
             }
-            match old.next_if(|state| state.labels == *series.labels()) {
-                Some(state) => work.push((state, Some(series))),
-                None => fresh.push(series),
+            match old.next_if(|state| state.labels == piece.labels) {
+                Some(state) => work.push((state, Some(piece))),
+                None => fresh.push(piece),
             }
         }
         work.extend(old.map(|state| (state, None)));
-        let had_ended = |series: &Series| {
-            let last = series
-                .timestamps()
-                .last()
-                .copied()
-                .unwrap_or(Timestamp::MIN);
-            self.absent_after > 0 && grid.to.millis_since(last) > self.absent_after
+        let had_ended = |piece: &Piece| {
+            self.absent_after > 0 && grid.to.millis_since(piece.last()) > self.absent_after
         };
-        fresh.retain(|series| !series.is_empty() && (!first || !had_ended(series)));
-        let room = self.max_series.saturating_sub(work.len());
-        judged.refused_series = fresh.len().saturating_sub(room);
-        fresh.truncate(room);
+        fresh.retain(|piece| !piece.is_empty() && (!first || !had_ended(piece)));
+        let taken: usize = work.iter().map(|(state, _)| state.width()).sum();
+        let mut room = self.max_series.saturating_sub(taken);
+        fresh.retain(|piece| {
+            let width = piece.channels.len();
+            let fits = width <= room;
+            if fits {
+                room -= width;
+            } else {
+                judged.refused_series += width;
+            }
+            fits
+        });
         let detector = self.detector_of_new(&work, &fresh);
-        work.extend(fresh.into_iter().map(|series| {
-            let state = SeriesState {
-                detector: detector.clone(),
-                ..self.fresh(series.labels())
-            };
-            (state, Some(series))
+        work.extend(fresh.into_iter().map(|piece| {
+            let mut state = self.fresh(&piece.labels, piece.names());
+            state.learned.detector = detector.clone();
+            (state, Some(piece))
         }));
         work.sort_by(|(a, _), (b, _)| a.labels.cmp(&b.labels));
         work
@@ -292,8 +318,8 @@ impl Judge {
     /// What `new` series start with, beside those that are known.
     fn detector_of_new(
         &self,
-        known: &[(SeriesState, Option<Series>)],
-        new: &[Series],
+        known: &[(SeriesState, Option<Piece>)],
+        new: &[Piece],
     ) -> StreamState {
         let mut detector = self.fresh.clone();
         if self.start_from_siblings && !new.is_empty() {
@@ -301,170 +327,54 @@ impl Judge {
             let siblings = known
                 .iter()
                 .step_by(every)
-                .map(|(state, _)| &state.detector);
+                .map(|(state, _)| &state.learned.detector);
             if let Some(prior) = scale_of_siblings(siblings) {
                 detector.start_from(&prior);
             }
         }
         detector
     }
+}
 
-    fn judge_series(
-        &self,
-        state: &mut SeriesState,
-        series: Option<&Series>,
-        grid: Grid,
-        complete: bool,
-    ) -> Outcome {
-        let mut samples = series.into_iter().flat_map(Series::iter).peekable();
-        let mut outcome = Outcome::default();
-        if !complete && series.is_none() {
-            // Its part of the answer did not come: these moments are judged when it does.
-            return outcome;
-        }
-        let had_drifted = state.drifted;
-        let mut moment = grid.from.max(state.judged.add_millis(self.step));
-        state.judged = state.judged.max(grid.to);
-        while moment <= grid.to {
-            // A sample belongs to the first grid point at or after it; the latest in a cell stands.
-            let mut sample = None;
-            while let Some((time, value)) = samples.next_if(|&(time, _)| time <= moment) {
-                if time > moment.add_millis(-self.step) {
-                    sample = Some(value);
-                }
-            }
-            match sample {
-                Some(value) if value.is_finite() => {
-                    state.last_seen = moment;
-                    state.last_value = moment;
-                    let verdict = match self.closed.at(moment, &state.labels) {
-                        None => self.judge_value(state, moment, value),
-                        Some(window) => self.judge_in_maintenance(state, moment, value, window),
-                    };
-                    outcome.verdicts.extend(verdict);
-                }
-                Some(_) => {
-                    state.last_seen = moment;
-                    outcome.missing += 1;
-                    // Without a verdict an alert would fire for as long as there is no number.
-                    let away = moment.millis_since(state.last_value);
-                    if away > self.quiet_after && state.last_value > Timestamp::MIN {
-                        outcome.verdicts.push(normal(
-                            state,
-                            moment,
-                            format!("no number for {}", span(away)),
-                        ));
-                    }
-                }
-                None if state.last_seen > Timestamp::MIN => {
-                    let open = !self.excludes(moment, &state.labels);
-                    let away = moment.millis_since(state.last_seen);
-                    if complete && self.forget_after > 0 && away >= self.forget_after {
-                        let why = format!("forgotten after {} without a sample", span(away));
-                        outcome.verdicts.push(normal(state, moment, why));
-                        // If it comes back it is a new series.
-                        state.last_seen = Timestamp::MIN;
-                        state.last_value = Timestamp::MIN;
-                        state.detector.reset();
-                    } else if complete && open && self.absent_after > 0 && away > self.absent_after
-                    {
-                        outcome.verdicts.push(self.absent(state, moment, away));
-                    }
-                }
-                None => {}
-            }
-            moment = moment.add_millis(self.step);
-        }
-        outcome.gone = state.last_seen == Timestamp::MIN;
-        outcome.drifted = state.drifted.filter(|_| had_drifted.is_none());
-        outcome
+impl SeriesState {
+    /// The number of series that it is about.
+    pub(crate) fn width(&self) -> usize {
+        let channels = self.learned.channels.as_ref();
+        channels.map_or(1, |channels| channels.names().len())
     }
+}
 
-    fn judge_value(
-        &self,
-        state: &mut SeriesState,
-        moment: Timestamp,
-        value: f64,
-    ) -> Option<Verdict> {
-        state.detector.set_time(moment);
-        let expectation = state.detector.expectation();
-        // The value is finite and alone, which is all that a detector of one metric asks for.
-        let raw = state.detector.score_then_learn(&[value]).ok()?;
-        let verdict = Verdict::judge(
-            moment,
-            state.labels.clone(),
-            value,
-            raw,
-            expectation,
-            &self.calibrator,
-            &self.filter,
-        );
-        if let (Some(watch), Some(monitor)) = (&self.watch, &mut state.drift)
-            && let Some(x) = watch.look(&verdict)
-            // Values that the method does not take, errors beyond 1 say, tell it nothing.
-            && matches!(monitor.update(x), Ok(Drift::Drift))
-        {
-            state.drifted.get_or_insert(moment);
-        }
-        Some(verdict)
+/// When channels that a group did not have are taken in.
+fn newcomers(query: &QueryConfig) -> Option<Newcomers> {
+    let group = query.group.as_ref()?;
+    if group.new_channels == NewChannels::Ignore {
+        return None;
     }
-
-    /// A point that neither alarms nor teaches; its score is told.
-    fn judge_in_maintenance(
-        &self,
-        state: &mut SeriesState,
-        moment: Timestamp,
-        value: f64,
-        window: &str,
-    ) -> Option<Verdict> {
-        state.detector.set_time(moment);
-        let expectation = state.detector.expectation();
-        let raw = state.detector.score(&[value]).ok()?;
-        let verdict = Verdict::judge(
-            moment,
-            state.labels.clone(),
-            value,
-            raw,
-            expectation,
-            &self.calibrator,
-            &self.filter,
-        );
-        Some(Verdict {
-            anomalous: false,
-            explanation: Some(Explanation {
-                summary: format!("maintenance: {window}"),
-                contributions: Vec::new(),
-            }),
-            ..verdict
-        })
-    }
-
-    fn absent(&self, state: &SeriesState, moment: Timestamp, away: i64) -> Verdict {
-        let band = state.detector.expectation();
-        Verdict {
-            score: Some(away as f64 / self.absent_after as f64),
-            expected: band.map(|band| band.expected),
-            anomalous: true,
-            ..without_value(state, moment, format!("no sample for {}", span(away)))
-        }
-    }
+    let points = match &query.training {
+        Some(training) => training.min_points as u64,
+        None => (group.max_gap.millis() / query.step.millis().max(1)).unsigned_abs(),
+    };
+    Some(Newcomers {
+        points: u32::try_from(points).unwrap_or(u32::MAX).max(1),
+        are_trained: query.training.is_some(),
+    })
 }
 
 /// A verdict without a value that says that nothing is anomalous.
-fn normal(state: &SeriesState, moment: Timestamp, why: String) -> Verdict {
+fn normal(labels: &Labels, moment: Timestamp, why: String) -> Verdict {
     Verdict {
         score: Some(0.0),
-        ..without_value(state, moment, why)
+        ..without_value(labels, moment, why)
     }
 }
 
-fn without_value(state: &SeriesState, timestamp: Timestamp, summary: String) -> Verdict {
+fn without_value(labels: &Labels, timestamp: Timestamp, summary: String) -> Verdict {
     Verdict {
         explanation: Some(Explanation {
             summary,
             contributions: Vec::new(),
         }),
-        ..Verdict::unjudged(timestamp, state.labels.clone())
+        ..Verdict::unjudged(timestamp, labels.clone())
     }
 }
 
@@ -472,5 +382,7 @@ fn span(millis: i64) -> String {
     format_duration(Duration::from_millis(millis.unsigned_abs()))
 }
 
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod tests;

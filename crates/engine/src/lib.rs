@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod asked;
 mod backtest;
 mod collect;
 pub mod config;

@@ -388,8 +388,12 @@ impl Metrics {
         self.series.get_or_create(&by).set(series);
         self.verdicts
             .get_or_create(&by)
-            .inc_by(judged.verdicts.len() as u64);
-        let anomalies = judged.verdicts.iter().filter(|(_, v)| v.anomalous).count();
+            .inc_by(judged.findings.len() as u64);
+        let anomalies = judged
+            .findings
+            .iter()
+            .filter(|f| f.verdict.anomalous)
+            .count();
         self.anomalies.get_or_create(&by).inc_by(anomalies as u64);
         for (kind, count) in [
             ("warning", quality.warnings.len()),
@@ -399,6 +403,7 @@ impl Metrics {
             ("unordered", quality.unordered_points),
             ("refused_series", judged.refused_series),
             ("missing_value", judged.missing_values),
+            ("misplaced_series", judged.misplaced),
         ] {
             if count > 0 {
                 let query = query.to_owned();

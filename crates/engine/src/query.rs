@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bongsu_alert::{Policy, Transition};
 use bongsu_core::{Alert, Labels, Series, Timestamp, format_duration};
 
+use crate::asked::Asked;
 use crate::config::{Config, QueryConfig};
 use crate::judge::{Grid, Judge, Judged};
 use crate::maintenance::{Closed, Maintenance};
@@ -24,6 +25,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 pub(crate) struct Query {
     pub(crate) config: QueryConfig,
     pub(crate) judge: Judge,
+    /// What the source is asked.
+    pub(crate) asked: Asked,
     pub(crate) policy: Policy,
     failures: u32,
     pub(crate) retry_at: Option<Instant>,
@@ -66,6 +69,7 @@ impl Query {
         judge.shard = whole.shard.as_ref().map_or(Shard::ALL, Shard::new);
         Ok(Self {
             judge,
+            asked: Asked::new(&config),
             policy,
             maintenance: Maintenance::new(&whole.maintenance, &config.name)?,
             training: Training::new(&config).map_err(|e| at(&e))?,
@@ -95,8 +99,8 @@ impl Query {
             self.config.detector,
             parameters.join(","),
             step,
-            self.config.expr
-        )
+            self.config.expr_text()
+        ) + &self.judge.grouping_text()
     }
 
     pub(crate) fn succeeded(
@@ -118,6 +122,13 @@ impl Query {
                 judged.refused_series
             ));
         }
+        if judged.misplaced > 0 {
+            problems.push(
+                "series have no place in their group, since they lack the label of the channel or \
+                 another series has it; they were left out"
+                    .to_owned(),
+            );
+        }
         if judged.missing_values > 0 {
             problems.push("samples that are NaN or infinite were not judged".to_owned());
         }
@@ -129,7 +140,7 @@ impl Query {
     pub(crate) fn view(&self, state: &QueryState) -> QueryView {
         QueryView {
             name: self.config.name.clone(),
-            expr: self.config.expr.clone(),
+            expr: self.config.expr_text(),
             detector: self.config.detector.clone(),
             step: format_duration(self.config.step.duration()),
             series: state.series.len(),

@@ -46,13 +46,20 @@ pub(crate) struct QueryState {
     pub(crate) watch: String,
 }
 
+impl QueryState {
+    /// The series that it judges, each channel of a group counted.
+    pub(crate) fn width(&self) -> usize {
+        self.series.iter().map(SeriesState::width).sum()
+    }
+}
+
 impl Snapshot for EngineState {
     const KIND: &'static str = "engine.state";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> CoreResult<()> {
         for series in self.queries.iter().flat_map(|query| &query.series) {
-            series.detector.validate()?;
+            series.learned.validate()?;
         }
         if let Some(suppressor) = &self.suppressor {
             suppressor.validate()?;
@@ -172,7 +179,9 @@ fn read(path: &Path) -> Result<Read, Error> {
     });
     match snapshot::from_bytes_capped(&bytes, u64::MAX) {
         Ok(state) => Ok(Read::State(Box::new(state))),
-        Err(e) if other_version => Err(failed(&e)),
+        Err(e) if other_version => Err(failed(&format!(
+            "{e}; move the file away to start afresh, or go on with the build that wrote it"
+        ))),
         Err(e) => Ok(Read::Damaged(e)),
     }
 }
@@ -186,5 +195,34 @@ fn remove_leftovers(directory: &Path) {
             // It is only untidy when this fails.
             let _ = fs::remove_file(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_another_version_is_refused_with_what_can_be_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = state_file(folder.path());
+        snapshot::save(&EngineState::default(), &path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        // The version follows the magic, the length of the kind, and the kind.
+        let place = bytes
+            .windows(EngineState::KIND.len())
+            .position(|window| window == EngineState::KIND.as_bytes())
+            .unwrap()
+            + EngineState::KIND.len();
+        bytes[place..place + 2].copy_from_slice(&1_u16.to_le_bytes());
+        fs::write(&path, bytes).unwrap();
+        let error = Store::open(folder.path()).unwrap().load().unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("version 1"), "{error}");
+        assert!(
+            error.contains("move the file away to start afresh"),
+            "{error}"
+        );
+        assert!(path.exists(), "nothing is lost");
     }
 }

@@ -4,6 +4,7 @@
 //! variable, secrets may be `file:` references, and a profile overlays the base.
 
 mod alerting;
+mod group;
 mod load;
 mod maintenance;
 mod older;
@@ -17,6 +18,7 @@ mod types;
 mod validate;
 
 pub use alerting::{AlertingConfig, SilencesConfig};
+pub use group::{ChannelsConfig, GroupConfig, NewChannels};
 pub(crate) use load::nearest;
 pub use load::{load, parse};
 pub use maintenance::MaintenanceConfig;

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertingConfig, MaintenanceConfig, OutputConfig, SecretText, ServerConfig, ShardConfig,
-    SinkConfig, Span, TrainingConfig,
+    AlertingConfig, GroupConfig, MaintenanceConfig, OutputConfig, SecretText, ServerConfig,
+    ShardConfig, SinkConfig, Span, TrainingConfig,
 };
 use crate::Error;
 
@@ -139,8 +139,13 @@ pub struct TlsConfig {
 pub struct QueryConfig {
     /// A short name, unique in the file; it becomes the label `query` of the alerts.
     pub name: String,
-    /// PromQL, or what the source understands.
+    /// PromQL, or what the source understands; left out where `group.channels` has expressions.
+    #[serde(default)]
     pub expr: String,
+    /// Judge several series together, as the channels of one model; without this section each is
+    /// judged by itself.
+    #[serde(default)]
+    pub group: Option<GroupConfig>,
     /// The distance between judged points.
     #[serde(default = "default_step")]
     pub step: Span,
@@ -371,6 +376,7 @@ impl QueryConfig {
         Self {
             name: name.into(),
             expr: expr.into(),
+            group: None,
             step: default_step(),
             interval: Span::default(),
             window: default_window(),
@@ -387,6 +393,27 @@ impl QueryConfig {
             forget_after: default_forget_after(),
             training: None,
         }
+    }
+
+    /// What the source is asked: each expression, with its channel where it gives one.
+    #[must_use]
+    pub fn exprs(&self) -> Vec<(Option<&str>, &str)> {
+        match self.group.as_ref().and_then(GroupConfig::exprs) {
+            None => vec![(None, &self.expr)],
+            Some(exprs) => exprs
+                .iter()
+                .map(|(channel, expr)| (Some(channel.as_str()), expr.as_str()))
+                .collect(),
+        }
+    }
+
+    /// The expressions as a text for people.
+    #[must_use]
+    pub fn expr_text(&self) -> String {
+        let parts = self.exprs().into_iter().map(|(channel, expr)| {
+            channel.map_or_else(|| expr.to_owned(), |channel| format!("{channel}: {expr}"))
+        });
+        parts.collect::<Vec<_>>().join("; ")
     }
 
     /// The side and size of deviations that count.

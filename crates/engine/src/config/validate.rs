@@ -85,8 +85,14 @@ impl QueryConfig {
         let wrong = |key: &str, e: &dyn std::fmt::Display| {
             Error::config(format!("{key}: {e} (query `{}`)", self.name))
         };
-        if self.expr.trim().is_empty() {
-            return Err(wrong("expr", &"is empty"));
+        let by_channel = self.group.as_ref().is_some_and(|g| g.exprs().is_some());
+        match (self.expr.trim().is_empty(), by_channel) {
+            (true, false) => return Err(wrong("expr", &"is empty")),
+            (false, true) => {
+                let message = "must be left out: each of group.channels has its own";
+                return Err(wrong("expr", &message));
+            }
+            _ => {}
         }
         if self.step.millis() < 1 {
             return Err(wrong("step", &"must be at least 1ms"));
@@ -100,6 +106,10 @@ impl QueryConfig {
         registry::find(&self.detector).map_err(|e| wrong("detector", &e))?;
         registry::build(&self.detector, &self.parameter_texts())
             .map_err(|e| wrong("parameters", &e))?;
+        if let Some(group) = &self.group {
+            let at = |e| Error::config(format!("{e} (query `{}`)", self.name));
+            group.validate(self).map_err(at)?;
+        }
         if let Some(training) = &self.training {
             let at = |e| Error::config(format!("training.{e} (query `{}`)", self.name));
             training.validate(self).map_err(at)?;
@@ -167,7 +177,7 @@ fn check_alert(alert: &AlertPolicy) -> Result<(), Error> {
 }
 
 /// A label's name as Prometheus and Alertmanager accept it everywhere.
-fn check_label(path: &str, name: &str) -> Result<(), Error> {
+pub(super) fn check_label(path: &str, name: &str) -> Result<(), Error> {
     let mut rest = name.chars();
     let first = rest.next();
     let starts = first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_');

@@ -10,7 +10,7 @@ use super::jobs::{Data, Fetched, Job};
 use super::{Engine, told};
 use crate::Error;
 use crate::journal::verdict_row;
-use crate::judge::Judged;
+use crate::judge::{Finding, Judged};
 use crate::metrics::Stage;
 use crate::observe::Observer as _;
 use crate::query::Arrived;
@@ -90,7 +90,13 @@ impl Engine {
         }
         judge.closed = data.closed;
         let judged = tokio::task::spawn_blocking(move || {
-            let judged = judge.judge(&mut known, series, job.grid, complete, in_history);
+            let judged = judge.judge(
+                &mut known,
+                judge.gather(series),
+                job.grid,
+                complete,
+                in_history,
+            );
             (known, judged)
         });
         let (known, judged) = match judged.await {
@@ -131,8 +137,11 @@ impl Engine {
         let lifecycle = &mut self.state.lifecycle;
         let mut transitions = Vec::new();
         let mut pages = Vec::new();
-        let mut verdicts = Vec::with_capacity(judged.verdicts.len());
-        for (identity, verdict) in judged.verdicts {
+        let mut verdicts = Vec::with_capacity(judged.findings.len());
+        for Finding {
+            identity, verdict, ..
+        } in judged.findings
+        {
             match lifecycle.observe(&identity, &query.policy, &verdict) {
                 Ok(transition) => {
                     // History is not news.

@@ -66,7 +66,7 @@ impl Engine {
             };
             query.fetching = true;
             let source = Arc::clone(&self.source);
-            let expr = query.config.expr.clone();
+            let asked = query.asked.clone();
             let range = Range {
                 start: job.grid.from,
                 end: job.grid.to,
@@ -76,7 +76,7 @@ impl Engine {
             let maintenance = query.maintenance.clone();
             self.fetching.spawn(async move {
                 let begun = Instant::now();
-                let answer = source.fetch(&expr, &range).await;
+                let answer = asked.fetch(&source, &range).await;
                 let (closed, problem) = closed(&source, &maintenance, &range).await;
                 metrics.took(&name, Stage::Fetch, begun.elapsed());
                 let data = answer.map(|answer| Data {
@@ -129,7 +129,7 @@ impl Engine {
             }
         };
         let is_first = state.cursor.is_none() && self.source.start().is_none();
-        let series = i64::try_from(state.series.len()).unwrap_or(i64::MAX);
+        let series = i64::try_from(state.width()).unwrap_or(i64::MAX);
         let steps = (MOST_POINTS / series.max(1)).clamp(1, MOST_STEPS);
         let to = newest.min(from.add_millis(step.saturating_mul(steps - 1)));
         (from <= to).then_some(Job {

@@ -485,3 +485,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod group_tests;

@@ -14,6 +14,7 @@ use tokio::task::JoinError;
 use super::Engine;
 use super::jobs::closed;
 use crate::Error;
+use crate::asked::Asked;
 use crate::judge::Grid;
 use crate::maintenance::Maintenance;
 use crate::metrics::TrainingOutcome;
@@ -91,11 +92,11 @@ impl Engine {
             let since = drifted.filter(|_| reason == Reason::Drift);
             let task = Task::new(query.judge.clone(), training.config.clone(), since, to);
             let steps = task.learn.to.millis_since(task.learn.from) / task.step() + 1;
-            let series = i64::try_from(state.series.len()).unwrap_or(i64::MAX);
+            let series = i64::try_from(state.width()).unwrap_or(i64::MAX);
             query.requested = false;
             query.meanwhile = Some(Vec::new());
             let (source, pool) = (Arc::clone(&self.source), Arc::clone(&self.trainer.pool));
-            let (expr, maintenance) = (query.config.expr.clone(), query.maintenance.clone());
+            let (asked, maintenance) = (query.asked.clone(), query.maintenance.clone());
             let signature = query.signature();
             let name = query.config.name.clone();
             tracing::info!(query = %name, %reason, series, "training begins");
@@ -109,7 +110,7 @@ impl Engine {
                         steps.saturating_mul(series)
                     )))
                 } else {
-                    train(&source, &expr, &maintenance, task, pool).await
+                    train(&source, &asked, &maintenance, task, pool).await
                 };
                 Trained {
                     query: index,
@@ -215,8 +216,9 @@ impl Engine {
         let caught_up = tokio::task::spawn_blocking(move || {
             for arrived in meanwhile {
                 judge.closed = arrived.closed;
-                let (series, grid) = (arrived.series, arrived.grid);
-                let _ = judge.judge(&mut candidate.series, series, grid, arrived.complete, false);
+                let pieces = judge.gather(arrived.series);
+                let (known, grid) = (&mut candidate.series, arrived.grid);
+                let _ = judge.judge(known, pieces, grid, arrived.complete, false);
             }
             candidate
         });
@@ -239,7 +241,7 @@ impl Engine {
             points: candidate.points,
             alarm_rate: candidate.tally.alarm_rate().unwrap_or(0.0),
             signature: query.signature(),
-            series: series.map(|state| (state.labels, state.detector)).collect(),
+            series: series.map(|state| (state.labels, state.learned)).collect(),
         };
         if let Some(versions) = versions {
             if let Err(error) = versions.save(&version) {
@@ -341,13 +343,13 @@ enum Outcome {
 /// Fetches the window and trains on it.
 async fn train(
     source: &Source,
-    expr: &str,
+    asked: &Asked,
     maintenance: &Maintenance,
     mut task: Task,
     pool: Arc<ThreadPool>,
 ) -> Result<Candidate, Error> {
-    let (past, _) = fetch(source, expr, task.learn, task.step()).await?;
-    let (holdout, range) = fetch(source, expr, task.holdout, task.judge.step).await?;
+    let (past, _) = fetch(source, asked, task.learn, task.step()).await?;
+    let (holdout, range) = fetch(source, asked, task.holdout, task.judge.step).await?;
     let whole = Range {
         start: task.learn.from,
         ..range
@@ -374,7 +376,7 @@ async fn train(
 
 async fn fetch(
     source: &Source,
-    expr: &str,
+    asked: &Asked,
     grid: Grid,
     step_ms: i64,
 ) -> Result<(Vec<Series>, Range), Error> {
@@ -383,7 +385,7 @@ async fn fetch(
         end: grid.to,
         step_ms,
     };
-    let answer = source.fetch(expr, &range).await?;
+    let answer = asked.fetch(source, &range).await?;
     if answer.quality.partial {
         return Err(Error::source(
             "the answer is partial, which is not trained on",

@@ -1,5 +1,17 @@
 use super::*;
 
+/// Judges `series` as the engine does.
+pub(super) fn run(
+    judge: &Judge,
+    known: &mut Vec<SeriesState>,
+    series: Vec<Series>,
+    grid: Grid,
+    complete: bool,
+    first: bool,
+) -> Judged {
+    judge.judge(known, judge.gather(series), grid, complete, first)
+}
+
 fn judge() -> Judge {
     let mut query = QueryConfig::new("load", "load");
     query.step = crate::config::Span::from_secs(10);
@@ -19,7 +31,7 @@ fn series(name: &str, secs: &[i64]) -> Series {
     .unwrap()
 }
 
-fn grid(from: i64, to: i64) -> Grid {
+pub(super) fn grid(from: i64, to: i64) -> Grid {
     Grid {
         from: Timestamp::from_secs(from),
         to: Timestamp::from_secs(to),
@@ -31,15 +43,15 @@ fn every_moment_is_judged_once_however_the_range_is_cut() {
     let points: Vec<i64> = (1..=30).map(|i| 10 * i).collect();
     let whole = {
         let mut known = Vec::new();
-        judge()
-            .judge(
-                &mut known,
-                vec![series("a", &points)],
-                grid(10, 300),
-                true,
-                true,
-            )
-            .verdicts
+        run(
+            &judge(),
+            &mut known,
+            vec![series("a", &points)],
+            grid(10, 300),
+            true,
+            true,
+        )
+        .findings
     };
     let mut known = Vec::new();
     let mut parts = Vec::new();
@@ -49,14 +61,15 @@ fn every_moment_is_judged_once_however_the_range_is_cut() {
             .copied()
             .filter(|s| (from..=to).contains(s))
             .collect();
-        let judged = judge().judge(
+        let judged = run(
+            &judge(),
             &mut known,
             vec![series("a", &samples)],
             grid(from, to),
             true,
             from == 10,
         );
-        parts.extend(judged.verdicts);
+        parts.extend(judged.findings);
     }
     assert_eq!(whole.len(), 30);
     assert_eq!(whole, parts);
@@ -65,19 +78,20 @@ fn every_moment_is_judged_once_however_the_range_is_cut() {
 #[test]
 fn a_series_that_stays_away_is_absent_and_then_forgotten() {
     let mut known = Vec::new();
-    judge().judge(
+    run(
+        &judge(),
         &mut known,
         vec![series("a", &[10, 20])],
         grid(10, 20),
         true,
         true,
     );
-    let judged = judge().judge(&mut known, Vec::new(), grid(30, 100), true, false);
+    let judged = run(&judge(), &mut known, Vec::new(), grid(30, 100), true, false);
     let absent: Vec<i64> = judged
-        .verdicts
+        .findings
         .iter()
-        .filter(|(_, v)| v.anomalous)
-        .map(|(_, v)| v.timestamp.as_millis() / 1_000)
+        .filter(|f| f.verdict.anomalous)
+        .map(|f| f.verdict.timestamp.as_millis() / 1_000)
         .collect();
     assert_eq!(
         absent,
@@ -90,15 +104,16 @@ fn a_series_that_stays_away_is_absent_and_then_forgotten() {
 #[test]
 fn a_partial_answer_calls_nothing_absent() {
     let mut known = Vec::new();
-    judge().judge(
+    run(
+        &judge(),
         &mut known,
         vec![series("a", &[10])],
         grid(10, 10),
         true,
         true,
     );
-    let judged = judge().judge(&mut known, Vec::new(), grid(20, 60), false, false);
-    assert!(judged.verdicts.is_empty());
+    let judged = run(&judge(), &mut known, Vec::new(), grid(20, 60), false, false);
+    assert!(judged.findings.is_empty());
     assert_eq!(known.len(), 1);
 }
 
@@ -106,21 +121,29 @@ fn a_partial_answer_calls_nothing_absent() {
 fn what_a_partial_answer_left_out_is_judged_later_and_nothing_twice() {
     let mut known = Vec::new();
     let both = |secs: &[i64]| vec![series("a", secs), series("b", secs)];
-    judge().judge(&mut known, both(&[10]), grid(10, 10), true, true);
-    let first = judge().judge(
+    run(&judge(), &mut known, both(&[10]), grid(10, 10), true, true);
+    let first = run(
+        &judge(),
         &mut known,
         vec![series("a", &[20])],
         grid(20, 20),
         false,
         false,
     );
-    let second = judge().judge(&mut known, both(&[20, 30]), grid(20, 30), true, false);
+    let second = run(
+        &judge(),
+        &mut known,
+        both(&[20, 30]),
+        grid(20, 30),
+        true,
+        false,
+    );
     let times = |judged: &Judged| -> Vec<(String, i64)> {
-        let one = |(_, v): &(Labels, Verdict)| {
+        let one = |Finding { verdict: v, .. }: &Finding| {
             let host = v.labels.get("host").unwrap().to_owned();
             (host, v.timestamp.as_millis() / 1_000)
         };
-        judged.verdicts.iter().map(one).collect()
+        judged.findings.iter().map(one).collect()
     };
     let named = |pairs: &[(&str, i64)]| -> Vec<(String, i64)> {
         pairs
@@ -135,7 +158,8 @@ fn what_a_partial_answer_left_out_is_judged_later_and_nothing_twice() {
 #[test]
 fn a_series_without_numbers_counts_as_normal_after_a_while() {
     let mut known = Vec::new();
-    judge().judge(
+    run(
+        &judge(),
         &mut known,
         vec![series("a", &[10])],
         grid(10, 10),
@@ -145,18 +169,25 @@ fn a_series_without_numbers_counts_as_normal_after_a_while() {
     let labels = series("a", &[]).labels().clone();
     let times = (2..=10).map(|i| Timestamp::from_secs(10 * i)).collect();
     let infinite = Series::new(labels, times, vec![f64::INFINITY; 9]).unwrap();
-    let judged = judge().judge(&mut known, vec![infinite], grid(20, 100), true, false);
+    let judged = run(
+        &judge(),
+        &mut known,
+        vec![infinite],
+        grid(20, 100),
+        true,
+        false,
+    );
     assert_eq!(judged.missing_values, 9);
     assert_eq!(
-        judged.verdicts.len(),
+        judged.findings.len(),
         6,
         "from 50 s on, 30 s after the last number"
     );
     assert!(
         judged
-            .verdicts
+            .findings
             .iter()
-            .all(|(_, v)| v.score == Some(0.0) && !v.anomalous)
+            .all(|f| f.verdict.score == Some(0.0) && !f.verdict.anomalous)
     );
 }
 
@@ -164,9 +195,9 @@ fn a_series_without_numbers_counts_as_normal_after_a_while() {
 fn series_that_ended_before_the_first_run_are_not_taken_in() {
     let mut known = Vec::new();
     let data = vec![series("dead", &[10, 20]), series("live", &[10, 20, 100])];
-    let judged = judge().judge(&mut known, data, grid(10, 100), true, true);
+    let judged = run(&judge(), &mut known, data, grid(10, 100), true, true);
     assert_eq!(known.len(), 1);
-    let last = judged.verdicts.last().map(|(_, verdict)| verdict.timestamp);
+    let last = judged.findings.last().map(|f| f.verdict.timestamp);
     assert_eq!(
         last,
         Some(Timestamp::from_secs(100)),
@@ -180,7 +211,7 @@ fn more_series_than_allowed_are_counted() {
     let data = ["a", "b", "c", "d", "e"]
         .map(|name| series(name, &[10]))
         .to_vec();
-    let judged = judge().judge(&mut known, data, grid(10, 10), true, true);
+    let judged = run(&judge(), &mut known, data, grid(10, 10), true, true);
     assert_eq!((known.len(), judged.refused_series), (3, 2));
 }
 
@@ -208,14 +239,14 @@ fn a_new_series_starts_from_its_siblings_where_the_query_says_so() {
         let hosts: Vec<String> = (0..12).map(|i| format!("host-{i:02}")).collect();
         let old = hosts.iter().map(|host| series(host, &points)).collect();
         let mut known = Vec::new();
-        judge.judge(&mut known, old, grid(10, 400), true, true);
+        run(&judge, &mut known, old, grid(10, 400), true, true);
         let points: Vec<i64> = (41..=60).map(|i| 10 * i).collect();
         let new = vec![series("new", &points)];
-        let judged = judge.judge(&mut known, new, grid(410, 600), false, false);
+        let judged = run(&judge, &mut known, new, grid(410, 600), false, false);
         judged
-            .verdicts
+            .findings
             .iter()
-            .filter(|(_, v)| v.score.is_some())
+            .filter(|f| f.verdict.score.is_some())
             .count()
     };
     assert_eq!(judged(false), 0, "a cold start takes 30 points");

@@ -219,7 +219,12 @@ impl Refitted {
     }
 
     /// Fits on all of `values` at `times`, and again by itself only when as many have followed.
-    pub(super) fn fit_on(&mut self, times: &[Timestamp], values: &[f64]) -> CoreResult<()> {
+    pub(super) fn fit_on(
+        &mut self,
+        times: &[Timestamp],
+        values: &[f64],
+        features: usize,
+    ) -> CoreResult<()> {
         self.reset();
         if times.len() < self.first_fit() {
             let needed = self.first_fit();
@@ -229,8 +234,8 @@ impl Refitted {
         self.refit = self.history;
         let from = times.len().saturating_sub(self.history);
         self.times.extend(times.iter().skip(from));
-        self.points.extend(values.iter().skip(from));
-        (self.features, self.seen) = (1, times.len() as u64);
+        self.points.extend(values.iter().skip(from * features));
+        (self.features, self.seen) = (features, times.len() as u64);
         self.since_fit = Some(0);
         let fitted = self.fit()?;
         self.model = OnceLock::from(Some(Arc::new(fitted)));

@@ -106,20 +106,25 @@ impl StreamState {
         }
     }
 
-    /// Makes it the detector of a metric whose past are `values` at `times`, oldest first: fitted
-    /// on all of them at once where it is fitted at all. The state must be fresh.
+    /// Makes it the detector of a past of rows of `features` numbers, `values`, at `times`, oldest
+    /// first: fitted on all of them at once where it is fitted at all. The state must be fresh.
     ///
     /// # Errors
     /// When there are too few values for a fit, or the method refuses them.
-    pub(crate) fn learn_past(&mut self, times: &[Timestamp], values: &[f64]) -> CoreResult<()> {
+    pub(crate) fn learn_past(
+        &mut self,
+        times: &[Timestamp],
+        values: &[f64],
+        features: usize,
+    ) -> CoreResult<()> {
         match self {
-            Self::Refitted(detector) => detector.fit_on(times, values),
+            Self::Refitted(detector) => detector.fit_on(times, values, features),
             Self::Trained(detector) => detector.train_on(times, values),
             Self::Forecaster(detector) => detector.fit_on(times, values),
             _ => {
-                for (time, value) in times.iter().zip(values) {
+                for (time, row) in times.iter().zip(values.chunks(features.max(1))) {
                     self.set_time(*time);
-                    self.learn(&[*value])?;
+                    self.learn(row)?;
                 }
                 Ok(())
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Tally;
 use crate::Error;
 use crate::config::{Span, TrainingConfig};
-use crate::judge::{Grid, Judge, SeriesState};
+use crate::judge::{Grid, Judge, Piece, SeriesState};
 
 /// How much larger the mean error of new detectors on the holdout may be than that of those at
 /// work, which had the advantage of going on learning until there.
@@ -75,11 +75,10 @@ impl Task {
     /// # Errors
     /// When no series has enough points, or none could be fitted, or they give no scores.
     pub(crate) fn run(&self, past: Vec<Series>, holdout: Vec<Series>) -> Result<Candidate, Error> {
-        let own = |series: &Series| self.judge.shard.owns(series.labels());
+        let past = self.judge.gather(past).all;
         let outcomes: Vec<Result<(SeriesState, usize), String>> = past
             .into_par_iter()
-            .filter(own)
-            .map(|series| self.train(&series))
+            .map(|piece| self.train(&piece))
             .collect();
         let mut left_out = Vec::new();
         let mut points = 0;
@@ -101,20 +100,23 @@ impl Task {
         }
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
         let trained: Vec<Labels> = series.iter().map(|state| state.labels.clone()).collect();
-        let known = |series: &Series| trained.binary_search(series.labels()).is_ok();
-        let holdout: Vec<Series> = holdout.into_iter().filter(known).collect();
+        let mut holdout = self.judge.gather(holdout);
+        holdout
+            .all
+            .retain(|piece| trained.binary_search(&piece.labels).is_ok());
         let judged = self
             .judge
             .judge(&mut series, holdout, self.holdout, true, false);
         let mut tally = Tally::default();
-        for (_, verdict) in &judged.verdicts {
+        for finding in &judged.findings {
+            let verdict = &finding.verdict;
             if verdict.score.is_some_and(|score| !score.is_finite()) {
                 let labels = &verdict.labels;
                 return Err(Error::source(format!(
                     "the score of {labels} is not finite"
                 )));
             }
-            tally.add(verdict);
+            tally.add(finding);
         }
         if tally.judged == 0 {
             return Err(Error::source(
@@ -130,47 +132,31 @@ impl Task {
         })
     }
 
-    fn train(&self, series: &Series) -> Result<(SeriesState, usize), String> {
-        let (times, values) = self.points(series);
-        if times.len() < self.config.min_points {
+    fn train(&self, piece: &Piece) -> Result<(SeriesState, usize), String> {
+        let past = self
+            .judge
+            .past(piece, self.learn, self.step(), self.config.min_points);
+        if past.times.len() < self.config.min_points {
             let window = format_duration(Duration::from_millis(
                 self.config.window.millis().unsigned_abs(),
             ));
             return Err(format!(
                 "{} has {} points in the {window} of training.window without the holdout, fewer \
                  than the {} of training.min_points",
-                series.labels(),
-                times.len(),
+                piece.labels,
+                past.times.len(),
                 self.config.min_points
             ));
         }
-        let mut state = self.judge.fresh(series.labels());
-        let learned = state.detector.learn_past(&times, &values);
-        learned.map_err(|e| format!("{}: {e}", series.labels()))?;
-        let last = times.last().copied().unwrap_or(Timestamp::MIN);
+        let mut state = self.judge.fresh(&piece.labels, past.names.iter().copied());
+        state
+            .learned
+            .learn_past(&past)
+            .map_err(|e| format!("{}: {e}", piece.labels))?;
+        let last = past.times.last().copied().unwrap_or(Timestamp::MIN);
         (state.last_seen, state.last_value) = (last, last);
         state.judged = self.learn.to;
-        Ok((state, times.len()))
-    }
-
-    /// The numbers of a series on the grid of training, the latest of each cell, without what is
-    /// excluded.
-    fn points(&self, series: &Series) -> (Vec<Timestamp>, Vec<f64>) {
-        let (mut times, mut values): (Vec<Timestamp>, Vec<f64>) = (Vec::new(), Vec::new());
-        for (time, value) in series.iter() {
-            let cell = time.align_up(self.step());
-            let within = (self.learn.from..=self.learn.to).contains(&cell);
-            if !within || !value.is_finite() || self.judge.excludes(cell, series.labels()) {
-                continue;
-            }
-            if times.last() == Some(&cell) {
-                values.pop();
-            } else {
-                times.push(cell);
-            }
-            values.push(value);
-        }
-        (times, values)
+        Ok((state, past.times.len()))
     }
 }
 

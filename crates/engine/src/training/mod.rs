@@ -7,7 +7,7 @@ mod versions;
 use std::collections::VecDeque;
 use std::fmt;
 
-use bongsu_core::{Timestamp, Verdict};
+use bongsu_core::Timestamp;
 use bongsu_stream::DriftMonitor;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub(crate) use versions::{ModelVersion, Versions};
 
 use crate::Error;
 use crate::config::{DriftTrigger, QueryConfig, Span, TrainingConfig};
-use crate::judge::Judged;
+use crate::judge::{Finding, Judged};
 use crate::registry::drift;
 use crate::schedule::Schedule;
 
@@ -37,6 +37,8 @@ pub(crate) enum Reason {
     Schedule,
     /// The data have changed.
     Drift,
+    /// Groups have new channels.
+    Channels,
     /// Enough points were judged since.
     Points,
     /// Somebody asked for it.
@@ -49,6 +51,7 @@ impl fmt::Display for Reason {
             Self::First => "first",
             Self::Schedule => "schedule",
             Self::Drift => "drift",
+            Self::Channels => "channels",
             Self::Points => "points",
             Self::Request => "request",
         })
@@ -80,6 +83,8 @@ pub(crate) struct TrainingState {
     points: u64,
     /// When series have drifted since, each for the first time.
     drifts: Vec<Timestamp>,
+    /// When groups had had enough numbers of new channels, the newest time.
+    newcomers: Option<Timestamp>,
     /// What those at work made of the latest moments.
     recent: VecDeque<Outcome>,
 }
@@ -104,14 +109,15 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, verdict: &Verdict) {
+    pub(crate) fn add(&mut self, finding: &Finding) {
+        let verdict = &finding.verdict;
         // Absence and the like are not the detector's finding.
-        let (Some(value), Some(_)) = (verdict.value, verdict.score) else {
+        if !finding.detected || verdict.score.is_none() {
             return;
-        };
+        }
         self.judged += 1;
         self.anomalous += u64::from(verdict.anomalous);
-        if let Some(expected) = verdict.expected {
+        if let (Some(value), Some(expected)) = (verdict.value, verdict.expected) {
             self.expected += 1;
             self.error += (value - expected).abs();
         }
@@ -180,6 +186,9 @@ impl Training {
         {
             return Some(Reason::Drift);
         }
+        if state.newcomers.is_some() {
+            return Some(Reason::Channels);
+        }
         let enough = |points| state.points >= points;
         self.config
             .after_points
@@ -229,18 +238,20 @@ impl Training {
 impl TrainingState {
     /// Takes note of what those at work made of the latest moments.
     pub(crate) fn observe(&mut self, judged: &Judged, span: i64) {
-        self.points += judged.verdicts.len() as u64;
+        self.points += judged.findings.len() as u64;
+        let newest = judged.newcomers.iter().max();
+        self.newcomers = self.newcomers.max(newest.copied());
         self.drifts.extend(&judged.drifted);
         self.drifts.sort_unstable();
         // Series that were forgotten and came back count once more.
         self.drifts.truncate(MOST_MOMENTS);
-        for (_, verdict) in &judged.verdicts {
-            let at = verdict.timestamp;
+        for finding in &judged.findings {
+            let at = finding.verdict.timestamp;
             match self.recent.back_mut() {
-                Some(last) if last.at == at => last.tally.add(verdict),
+                Some(last) if last.at == at => last.tally.add(finding),
                 _ => {
                     let mut tally = Tally::default();
-                    tally.add(verdict);
+                    tally.add(finding);
                     self.recent.push_back(Outcome { at, tally });
                 }
             }
@@ -273,6 +284,7 @@ impl TrainingState {
         (self.failed, self.failures) = (None, 0);
         self.points = 0;
         self.drifts.clear();
+        self.newcomers = None;
     }
 
     /// The detectors of an earlier `version`, trained on data up to `trained`, are at work again.

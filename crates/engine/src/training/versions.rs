@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Reason;
 use crate::Error;
-use crate::registry::StreamState;
+use crate::judge::Learned;
 
 /// The detectors of a query as they were when they went to work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,17 +31,17 @@ pub(crate) struct ModelVersion {
     pub(crate) alarm_rate: f64,
     /// What the detectors are states of: another configuration does not take them back.
     pub(crate) signature: String,
-    pub(crate) series: Vec<(Labels, StreamState)>,
+    pub(crate) series: Vec<(Labels, Learned)>,
 }
 
 impl Snapshot for ModelVersion {
     const KIND: &'static str = "engine.model_version";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> CoreResult<()> {
         self.series
             .iter()
-            .try_for_each(|(_, state)| state.validate())
+            .try_for_each(|(_, learned)| learned.validate())
     }
 }
 

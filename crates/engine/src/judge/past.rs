@@ -1,0 +1,130 @@
+//! The past of a series or group, to be trained on.
+
+use bongsu_core::{Result as CoreResult, Timestamp};
+
+use super::group::Channels;
+use super::learned::Learned;
+use super::pieces::{Cell, Cells, Grouping, Piece};
+use super::{Grid, Judge};
+
+/// Rows to be learned, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Past<'a> {
+    /// The channels of a group; one without a name of a series by itself.
+    pub(crate) names: Vec<&'a str>,
+    pub(crate) times: Vec<Timestamp>,
+    /// The numbers of each row together.
+    values: Vec<f64>,
+}
+
+impl Judge {
+    /// The rows of `piece` on `grid`, `step` apart, without what is excluded. Of a group, channels
+    /// with fewer than `min_points` numbers are left out, and rows in which one of the others has
+    /// none and is not carried.
+    pub(crate) fn past<'a>(
+        &self,
+        piece: &'a Piece,
+        grid: Grid,
+        step: i64,
+        min_points: usize,
+    ) -> Past<'a> {
+        match &self.grouping {
+            None => self.past_of_series(piece, grid, step),
+            Some(grouping) => self.past_of_group(grouping, piece, grid, step, min_points),
+        }
+    }
+
+    fn past_of_series<'a>(&self, piece: &'a Piece, grid: Grid, step: i64) -> Past<'a> {
+        let mut past = Past::default();
+        let Some((name, series)) = piece.channels.first() else {
+            return past;
+        };
+        past.names.push(name);
+        let mut cells = Cells::of(Some(series), step);
+        for moment in moments(grid, step) {
+            if let Cell::Number(value) = cells.at(moment)
+                && !self.excludes(moment, &piece.labels)
+            {
+                past.times.push(moment);
+                past.values.push(value);
+            }
+        }
+        past
+    }
+
+    fn past_of_group<'a>(
+        &self,
+        grouping: &Grouping,
+        piece: &'a Piece,
+        grid: Grid,
+        step: i64,
+        min_points: usize,
+    ) -> Past<'a> {
+        let within = |(_, series): &&'a (String, bongsu_core::Series)| {
+            let points = series.iter().filter(|(time, value)| {
+                value.is_finite() && (grid.from..=grid.to).contains(&time.align_up(step))
+            });
+            points.count() >= min_points
+        };
+        let (mut names, mut cells) = (Vec::new(), Vec::new());
+        for (name, series) in piece.channels.iter().filter(within) {
+            names.push(name.as_str());
+            cells.push(Cells::of(Some(series), step));
+        }
+        let complete = match &grouping.fixed {
+            Some(fixed) => names.len() == fixed.len(),
+            None => !names.is_empty(),
+        };
+        let mut past = Past {
+            names,
+            ..Past::default()
+        };
+        if !complete {
+            return past;
+        }
+        let mut channels = Channels::new(past.names.iter().copied());
+        let mut row = vec![f64::NAN; cells.len()];
+        for moment in moments(grid, step) {
+            for (slot, cells) in row.iter_mut().zip(&mut cells) {
+                *slot = match cells.at(moment) {
+                    Cell::Number(value) => value,
+                    Cell::Nothing | Cell::NoNumber => f64::NAN,
+                };
+            }
+            channels.see(moment, &row);
+            let here = row.iter().any(|value| value.is_finite());
+            let complete = channels.complete(moment, &row, grouping.max_gap);
+            if here && complete.missing.is_empty() && !self.excludes(moment, &piece.labels) {
+                past.times.push(moment);
+                past.values.extend(complete.values);
+            }
+        }
+        past
+    }
+}
+
+fn moments(grid: Grid, step: i64) -> impl Iterator<Item = Timestamp> {
+    let first = grid.from.align_up(step);
+    std::iter::successors(Some(first), move |moment| Some(moment.add_millis(step)))
+        .take_while(move |moment| *moment <= grid.to)
+}
+
+impl Learned {
+    /// Learns `past`, having learned nothing.
+    ///
+    /// # Errors
+    /// When there are too few rows for a fit, or the method refuses them.
+    pub(crate) fn learn_past(&mut self, past: &Past<'_>) -> CoreResult<()> {
+        let features = past.names.len().max(1);
+        self.detector
+            .learn_past(&past.times, &past.values, features)?;
+        if let Some(channels) = &mut self.channels {
+            for (moment, row) in past.times.iter().zip(past.values.chunks(features)) {
+                channels.see(*moment, row);
+                channels.learn(row);
+            }
+            self.last = past.times.last().map(|last| (*last, 0.0));
+        }
+        Ok(())
+    }
+}
