@@ -37,6 +37,8 @@ pub(crate) struct Query {
     pub(crate) training: Option<Training>,
     /// A training that was asked for.
     pub(crate) requested: bool,
+    /// Whether the training under way was asked for.
+    pub(crate) by_request: bool,
     /// What came since a training began that is under way; `None` while there is none.
     pub(crate) meanwhile: Option<Vec<Arrived>>,
     /// Why the latest training gave nothing.
@@ -74,6 +76,7 @@ impl Query {
             maintenance: Maintenance::new(&whole.maintenance, &config.name)?,
             training: Training::new(&config).map_err(|e| at(&e))?,
             requested: false,
+            by_request: false,
             meanwhile: None,
             training_problem: None,
             kept: Vec::new(),
@@ -83,6 +86,19 @@ impl Query {
             last_problem: None,
             fetching: false,
         })
+    }
+
+    /// Takes the place of `old`, the query of the same name in the configuration before.
+    pub(crate) fn follow(&mut self, old: &Self) {
+        if self.signature() != old.signature() {
+            return;
+        }
+        self.last_problem.clone_from(&old.last_problem);
+        if self.training.is_some() {
+            // A training under way is broken off, so one that was asked for is still due.
+            self.requested = old.requested || old.meanwhile.is_some() && old.by_request;
+            self.training_problem.clone_from(&old.training_problem);
+        }
     }
 
     /// What the series' states depend on; when it changes they start afresh.
@@ -190,6 +206,13 @@ impl Query {
         self.failures += 1;
         self.retry_at = Some(Instant::now() + wait);
         self.report(Some(format!("the query failed: {error}")), observer);
+    }
+
+    /// It was judged further than the clock says it is.
+    pub(crate) fn waits_for_clock(&mut self, observer: &mut dyn Observer) {
+        let problem = "it was judged further than the clock says it is now, so it waits: a clock was \
+                       set back, or the state is of another machine";
+        self.report(Some(problem.to_owned()), observer);
     }
 
     /// The saved state of this query, if it is judged as before; else a fresh one.

@@ -12,6 +12,9 @@ use crate::config::SourceConfig;
 use crate::connection::Connection;
 use crate::{Error, Table};
 
+/// Clocks that differ by less are taken to agree.
+const TOLERATED_SKEW_MS: i64 = 5_000;
+
 /// A source of series with its own idea of the time.
 #[derive(Debug)]
 pub(crate) enum Source {
@@ -76,12 +79,24 @@ impl Source {
     /// The present moment of the data.
     pub(crate) fn now(&self) -> Timestamp {
         match self {
-            Self::Live(_) => wall_clock(),
+            Self::Live(_) => wall_clock().add_millis(self.clock_skew()),
             Self::Replay { server, .. } => server.now(),
             Self::Fixed(series) => {
                 let ends = series.iter().filter_map(|s| s.timestamps().last());
                 ends.max().copied().unwrap_or(Timestamp::MIN)
             }
+        }
+    }
+
+    /// How far the source's clock is ahead of this machine's, where that matters: what is asked for
+    /// must exist by the clock that stamped it.
+    pub(crate) fn clock_skew(&self) -> i64 {
+        match self {
+            Self::Live(client) => client
+                .clock_ahead_ms()
+                .filter(|ahead| ahead.abs() >= TOLERATED_SKEW_MS)
+                .unwrap_or(0),
+            Self::Replay { .. } | Self::Fixed(_) => 0,
         }
     }
 

@@ -149,14 +149,16 @@ impl Store {
             .unwrap_or_else(|| name(0))
     }
 
-    /// Saves the state, and keeps the one before.
-    pub(crate) fn save(&self, state: &EngineState) -> Result<(), Error> {
+    /// Saves the state, and keeps the one before; gives its bytes.
+    pub(crate) fn save(&self, state: &EngineState) -> Result<u64, Error> {
         let before = self.before();
         // Without a predecessor there is nothing to fall back on, which harms nobody now.
         if self.path.exists() && (!before.exists() || fs::remove_file(&before).is_ok()) {
             let _ = fs::hard_link(&self.path, &before);
         }
-        Ok(snapshot::save(state, &self.path)?)
+        snapshot::save(state, &self.path)?;
+        // Its size is only shown.
+        Ok(fs::metadata(&self.path).map_or(0, |data| data.len()))
     }
 }
 

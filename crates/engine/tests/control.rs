@@ -148,6 +148,25 @@ async fn a_new_configuration_goes_to_work_and_a_wrong_one_leaves_the_old_at_work
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_under_way_is_not_taken_for_one_of_the_new_configuration() {
+    let source = server(|_, end| {
+        let times: Vec<i64> = (end - 30..=end).collect();
+        matrix(false, &["a"], &times)
+    });
+    // Its server never answers.
+    let hangs = ONE.replace("expr: load", "expr: other");
+    assert_ne!(hangs, ONE);
+    let service = serve(&yaml(&source, &hangs)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let config = config::parse(&yaml(&source, ONE), None);
+    service.control.reload(config).await.unwrap();
+    let judged = || service.memory.0.lock().unwrap().verdicts.len();
+    until(|| judged() > 10, "the new configuration is judged at once").await;
+    drop(service.stop);
+    service.engine.await.unwrap().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn orders_over_http_need_the_token() {
     let source = server(|_, end| {
         let times: Vec<i64> = (end - 300..=end).collect();

@@ -109,7 +109,7 @@ impl Engine {
         match command {
             Command::Reload(config, answer) => {
                 let outcome = config.and_then(|config| self.reload(config));
-                self.metrics.reloaded(outcome.is_ok());
+                self.metrics.service.reloaded(outcome.is_ok());
                 match &outcome {
                     Ok(()) => tracing::info!("the configuration was exchanged"),
                     Err(error) => {

@@ -35,10 +35,12 @@ impl Engine {
                 query.fetching = false;
             }
             match answer {
+                Ok(_) if self.is_of_the_future(&job) => {}
                 Ok(data) => self.take_in(job, data).await,
                 Err(error) => self.query_failed(job.query, &error),
             }
         }
+        self.compare_clocks();
         self.expire();
         self.write_journal();
         let due = self
@@ -105,8 +107,11 @@ impl Engine {
         };
         state.series = known;
         let name = &query.config.name;
-        self.metrics.took(name, Stage::Judge, begun.elapsed());
         self.metrics
+            .queries
+            .took(name, Stage::Judge, begun.elapsed());
+        self.metrics
+            .queries
             .succeeded(name, &quality, &judged, state.series.len());
         query.succeeded(&quality, &judged, data.problem.as_ref(), &mut self.observer);
         if let Some(training) = &query.training {
@@ -122,7 +127,9 @@ impl Engine {
             query.came_in_part(self.source.real_time(pause));
         }
         if let Some(cursor) = state.cursor {
-            self.metrics.judged_until(&query.config.name, cursor);
+            self.metrics
+                .queries
+                .judged_until(&query.config.name, cursor);
         }
         let history_ends = job.history_until.is_some_and(|until| job.grid.to >= until);
         state.history_until = job.history_until.filter(|_| !history_ends);
@@ -233,11 +240,11 @@ impl Engine {
             match &transition {
                 Transition::Fired(_) => {
                     self.totals.fired += 1;
-                    self.metrics.fired();
+                    self.metrics.alerts.fired();
                 }
                 Transition::Resolved(_) => {
                     self.totals.resolved += 1;
-                    self.metrics.resolved();
+                    self.metrics.alerts.resolved();
                 }
                 _ => {}
             }
@@ -249,7 +256,7 @@ impl Engine {
     fn query_failed(&mut self, index: usize, error: &Error) {
         self.totals.failures += 1;
         if let Some(query) = self.queries.get_mut(index) {
-            self.metrics.failed(&query.config.name);
+            self.metrics.queries.failed(&query.config.name);
             let wait = self.source.real_time(query.next_wait());
             query.failed(error, wait, &mut self.observer);
         }

@@ -56,6 +56,7 @@ impl Engine {
         if self.unwritten.len() > MOST_UNWRITTEN {
             return;
         }
+        self.tell_waiting_for_clock();
         let queries = self.queries.iter().zip(&self.state.queries).enumerate();
         let due: Vec<Job> = queries
             .filter_map(|(i, (query, state))| self.job(i, query, state, now, at_once))
@@ -78,7 +79,7 @@ impl Engine {
                 let begun = Instant::now();
                 let answer = asked.fetch(&source, &range).await;
                 let (closed, problem) = closed(&source, &maintenance, &range).await;
-                metrics.took(&name, Stage::Fetch, begun.elapsed());
+                metrics.queries.took(&name, Stage::Fetch, begun.elapsed());
                 let data = answer.map(|answer| Data {
                     answer,
                     closed,

@@ -1,3 +1,4 @@
+mod clock;
 mod control;
 mod intake;
 mod jobs;
@@ -99,6 +100,8 @@ pub struct Engine {
     commands: mpsc::Receiver<Command>,
     settings: Settings,
     totals: Totals,
+    /// Whether the source's clock is known to differ from this machine's.
+    clocks_differ: bool,
     last_save: Option<Instant>,
     metrics: Metrics,
     view: Shared,
@@ -250,6 +253,7 @@ impl Engine {
             control,
             commands,
             totals: Totals::default(),
+            clocks_differ: false,
             last_save: None,
             metrics,
             view,
@@ -383,12 +387,16 @@ impl Engine {
 
     /// Shows the outside where things stand.
     fn show(&self) {
-        let written = self.write_back.as_ref().map(WriteBack::status);
         let firing: Vec<Alert> = self.active().cloned().collect();
-        self.metrics
-            .set_levels(firing.len(), self.unwritten.len(), written.as_ref());
+        self.metrics.alerts.set_firing(firing.len());
+        self.metrics.service.set_unwritten(self.unwritten.len());
+        if let Some(write_back) = &self.write_back {
+            self.metrics.service.set_written(&write_back.status());
+        }
         for (query, state) in self.queries.iter().zip(&self.state.queries) {
-            self.metrics.at_work(&query.config.name, &state.training);
+            self.metrics
+                .training
+                .at_work(&query.config.name, &state.training);
         }
         if self.server.is_none() {
             return;
@@ -454,7 +462,7 @@ impl Engine {
         (self.state.pages, self.state.waiting_pages) = (undelivered.pages, undelivered.waiting);
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
         let saved = store.save(&self.state);
-        self.metrics.saved(saved.is_ok());
+        self.metrics.service.saved(saved.as_ref().ok().copied());
         saved?;
         self.last_save = Some(Instant::now());
         Ok(())
@@ -471,7 +479,7 @@ impl Engine {
 
     fn report_deliveries(&mut self, deliveries: &[Delivery]) {
         for delivery in deliveries {
-            self.metrics.delivered(delivery);
+            self.metrics.alerts.delivered(delivery);
             for warning in &delivery.warnings {
                 tracing::warn!(sink = %delivery.sink, %warning, "delivered with a warning");
             }

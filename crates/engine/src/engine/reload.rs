@@ -26,9 +26,14 @@ impl Engine {
         for query in &queries {
             check_span(source.as_ref().unwrap_or(&self.source), query)?;
         }
-        queries
-            .iter_mut()
-            .for_each(|query| self.trainer.look(query));
+        let trainer = self.trainer.resized(config.engine.training_threads)?;
+        for query in &mut queries {
+            trainer.look(query);
+            let mut old = self.queries.iter();
+            if let Some(old) = old.find(|old| old.config.name == query.config.name) {
+                query.follow(old);
+            }
+        }
         let dispatcher = if self.options.dry_run {
             Dispatcher::new()
         } else {
@@ -56,6 +61,7 @@ impl Engine {
         if let Some(old) = std::mem::replace(&mut self.write_back, write_back) {
             tokio::spawn(async move { old.flush(super::PARTING_PATIENCE).await });
         }
+        self.trainer = trainer;
         self.queries = queries;
         let names: Vec<&str> = self
             .queries

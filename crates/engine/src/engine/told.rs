@@ -86,7 +86,7 @@ impl Engine {
             return;
         };
         self.totals.pages += pages.len() as u64;
-        self.metrics.paged(pages.len(), suppressor.status());
+        self.metrics.alerts.paged(pages.len(), suppressor.status());
         self.courier.enqueue_pages(pages);
     }
 

@@ -40,8 +40,9 @@ pub(super) struct Trained {
 }
 
 /// What trains: threads of its own, so that judging does not wait.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Trainer {
+    threads: usize,
     pool: Arc<ThreadPool>,
     /// The directory of the state.
     state: Option<PathBuf>,
@@ -55,15 +56,25 @@ impl Trainer {
             .build()
             .map_err(|e| Error::config(format!("engine.training_threads: {e}")))?;
         Ok(Self {
+            threads,
             pool: Arc::new(pool),
             state,
         })
+    }
+
+    /// This one, or one of as many threads as `threads`.
+    pub(super) fn resized(&self, threads: usize) -> Result<Self, Error> {
+        if threads == self.threads {
+            return Ok(self.clone());
+        }
+        Self::new(threads, self.state.clone())
     }
 
     /// Notes which versions of `query` are kept.
     pub(super) fn look(&self, query: &mut Query) {
         let keep = query.training.as_ref().map(|training| training.config.keep);
         let versions = keep.and_then(|keep| self.versions(&query.config.name, keep));
+        versions.as_ref().inspect(|versions| versions.tidy());
         query.kept = versions
             .map(|versions| versions.numbers())
             .unwrap_or_default();
@@ -94,6 +105,7 @@ impl Engine {
             let steps = task.learn.to.millis_since(task.learn.from) / task.step() + 1;
             let series = i64::try_from(state.width()).unwrap_or(i64::MAX);
             query.requested = false;
+            query.by_request = reason == Reason::Request;
             query.meanwhile = Some(Vec::new());
             let (source, pool) = (Arc::clone(&self.source), Arc::clone(&self.trainer.pool));
             let (asked, maintenance) = (query.asked.clone(), query.maintenance.clone());
@@ -168,7 +180,7 @@ impl Engine {
             Outcome::Refused(why) => (TrainingOutcome::Refused, Some(why)),
             Outcome::Failed(why) => (TrainingOutcome::Failed, Some(why)),
         };
-        self.metrics.trained(&name, reason, kind, took);
+        self.metrics.training.trained(&name, reason, kind, took);
         let (Some(query), Some(state)) = (
             self.queries.get_mut(trained.query),
             self.state.queries.get_mut(trained.query),
@@ -213,7 +225,7 @@ impl Engine {
             return Outcome::Failed("the query is not trained any more".to_owned());
         };
         let mut judge = query.judge.clone();
-        let caught_up = tokio::task::spawn_blocking(move || {
+        let candidate = blocking(move || {
             for arrived in meanwhile {
                 judge.closed = arrived.closed;
                 let pieces = judge.gather(arrived.series);
@@ -221,11 +233,8 @@ impl Engine {
                 let _ = judge.judge(known, pieces, grid, arrived.complete, false);
             }
             candidate
-        });
-        let candidate = match caught_up.await {
-            Ok(candidate) => candidate,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
+        })
+        .await;
         let name = query.config.name.clone();
         let versions = self.trainer.versions(&name, training.config.keep);
         let newest = versions.as_ref().and_then(|v| v.numbers().pop());
@@ -243,12 +252,20 @@ impl Engine {
             signature: query.signature(),
             series: series.map(|state| (state.labels, state.learned)).collect(),
         };
-        if let Some(versions) = versions {
-            if let Err(error) = versions.save(&version) {
+        let version = if let Some(versions) = versions {
+            let (version, saved, kept) = blocking(move || {
+                let saved = versions.save(&version);
+                (version, saved, versions.numbers())
+            })
+            .await;
+            if let Err(error) = saved {
                 tracing::error!(query = %name, %error, "the version is not kept to go back to");
             }
-            query.kept = versions.numbers();
-        }
+            query.kept = kept;
+            version
+        } else {
+            version
+        };
         let exchanged = query.judge.exchange(&mut state.series, version.series);
         state.training.exchanged(number, to);
         tracing::info!(
@@ -328,6 +345,14 @@ impl Engine {
             "an earlier version is at work"
         );
         Ok(exchanged)
+    }
+}
+
+/// What `work` gives, done where it holds up nobody else.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn router(served: Served) -> Router {
 }
 
 async fn metrics(State(served): State<Served>) -> Response {
-    served.metrics.look_at_process();
+    served.metrics.service.look_at_process();
     let mut text = String::new();
     // Writing to a text cannot fail.
     let _ = encode(&mut text, &served.registry);

@@ -61,6 +61,16 @@ impl Versions {
         }
     }
 
+    /// Removes what a killed process left of a version that it had begun to write.
+    pub(crate) fn tidy(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if entry.path().extension().is_some_and(|ext| ext == "tmp") {
+                // It is only untidy when this fails.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     /// The numbers that are there, ascending.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
@@ -110,8 +120,11 @@ impl Versions {
     }
 }
 
+/// The longest name of a folder: file systems take 255 bytes.
+const LONGEST_NAME: usize = 200;
+
 /// A name of a folder that is the query's own: what is no letter, digit, `-` or `_` becomes its
-/// code between dots.
+/// code between dots, and of a name that gets too long the end becomes its fingerprint.
 fn folder_name(query: &str) -> String {
     let mut name = String::with_capacity(query.len());
     for c in query.chars() {
@@ -120,6 +133,11 @@ fn folder_name(query: &str) -> String {
         } else {
             name.push_str(&format!(".{:x}.", u32::from(c)));
         }
+    }
+    if name.len() > LONGEST_NAME {
+        name.truncate(LONGEST_NAME);
+        let whole = Labels::from_pairs([("query", query)]).map_or(0, |labels| labels.fingerprint());
+        name.push_str(&format!("..{whole:016x}"));
     }
     name
 }
@@ -155,14 +173,22 @@ mod tests {
         assert_eq!(versions.load(3).unwrap().version, 3);
         let error = versions.load(1).unwrap_err().to_string();
         assert!(error.contains("no version 1; there are: 3, 4"), "{error}");
+        let begun = folder.path().join("models/cpu.2f.all/000005.bngs.77.tmp");
+        fs::write(&begun, b"BNGS").unwrap();
+        versions.tidy();
+        assert!(!begun.exists());
+        assert_eq!(versions.numbers(), [3, 4]);
         fs::write(folder.path().join("models/cpu.2f.all/000004.bngs"), b"BNGS").unwrap();
         assert!(versions.load(4).is_err());
     }
 
     #[test]
     fn different_queries_have_different_folders_inside_the_directory() {
-        let names = ["a/b", "a.b", "..", "a-b", "a.2f.b", "ä"].map(folder_name);
+        let long = "봉수".repeat(60);
+        let longer = format!("{long}!");
+        let names = ["a/b", "a.b", "..", "a-b", "a.2f.b", "ä", &long, &longer].map(folder_name);
         for (i, name) in names.iter().enumerate() {
+            assert!(name.len() < 255, "{name}");
             assert!(!name.contains('/') && name != "..", "{name}");
             assert!(!names[i + 1..].contains(name), "{name}");
         }

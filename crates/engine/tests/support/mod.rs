@@ -53,9 +53,25 @@ impl Observer for Memory {
     }
 }
 
+/// What a server was asked for: the number of the request, and the range in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) request: usize,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+}
+
 /// A server that answers the query `load` with what `body` makes of the number of the request and
 /// the end of the range, and never answers any other.
 pub(crate) fn server(body: impl Fn(usize, i64) -> String + Send + 'static) -> String {
+    faulty_server(|| 0, move |asked| Some(body(asked.request, asked.end)))
+}
+
+/// A [`server`] whose clock is `ahead` seconds ahead, and which hangs up where `body` gives nothing.
+pub(crate) fn faulty_server(
+    ahead: impl Fn() -> i64 + Send + 'static,
+    body: impl Fn(Asked) -> Option<String> + Send + 'static,
+) -> String {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,7 +82,7 @@ pub(crate) fn server(body: impl Fn(usize, i64) -> String + Send + 'static) -> St
             let mut stream = stream.unwrap();
             let mut request = Vec::new();
             let mut chunk = [0; 4_096];
-            let (query, end) = loop {
+            let (query, start, end) = loop {
                 let n = stream.read(&mut chunk).unwrap();
                 request.extend_from_slice(&chunk[..n]);
                 let text = String::from_utf8_lossy(&request).into_owned();
@@ -75,19 +91,33 @@ pub(crate) fn server(body: impl Fn(usize, i64) -> String + Send + 'static) -> St
                     let value = form.split('&').find_map(|pair| pair.strip_prefix(name));
                     value.map(|value| value.trim_start_matches('=').to_owned())
                 };
-                if let (Some(query), Some(end), Some(_)) =
-                    (field("query"), field("end"), field("step"))
+                let seconds = |text: String| text.parse::<f64>().unwrap() as i64;
+                if let (Some(query), Some(start), Some(end), Some(_)) =
+                    (field("query"), field("start"), field("end"), field("step"))
                 {
-                    break (query, end.parse::<f64>().unwrap() as i64);
+                    break (query, seconds(start), seconds(end));
                 }
             };
             if query != "load" {
                 unanswered.push(stream);
                 continue;
             }
-            let body = body(requests, end);
+            let request = requests;
             requests += 1;
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            let Some(body) = body(Asked {
+                request,
+                start,
+                end,
+            }) else {
+                continue;
+            };
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let now = now.unwrap().as_secs() as i64 + ahead();
+            let date = jiff::Timestamp::from_second(now).unwrap();
+            let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT");
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: application/json\r\nConnection: close"
+            );
             write!(
                 stream,
                 "{head}\r\nContent-Length: {}\r\n\r\n{body}",

@@ -1,4 +1,5 @@
 mod catalog;
+mod clock;
 mod parts;
 pub(crate) mod retry;
 mod status;
@@ -35,6 +36,16 @@ impl Client {
     /// When a TLS file cannot be read or holds something else.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         Transport::new(config).map(|transport| Self(Arc::new(transport)))
+    }
+
+    /// How many milliseconds the server's clock is ahead of this machine's (negative: behind), as
+    /// far as its newest answer proves a difference; `None` before the first answer that tells the
+    /// time.
+    ///
+    /// A difference below a second cannot be seen, and a cache on the way does not count.
+    #[must_use]
+    pub fn clock_ahead_ms(&self) -> Option<i64> {
+        self.0.clock.ahead_ms()
     }
 
     /// Evaluates `promql` at one moment, by default now at the server. A vector gives series of

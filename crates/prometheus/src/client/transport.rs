@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::Semaphore;
 
+use super::clock::ServerClock;
 use super::{retry, status};
 use crate::config::{auth_headers, shown};
 use crate::{Auth, ClientConfig, Error, ErrorKind, tls};
@@ -82,6 +84,7 @@ pub(crate) struct Transport {
     permits: Semaphore,
     /// Set once the server has refused a POST.
     get_only: AtomicBool,
+    pub(crate) clock: ServerClock,
 }
 
 impl Transport {
@@ -109,6 +112,7 @@ impl Transport {
         Ok(Self {
             permits: Semaphore::new(config.max_concurrency),
             get_only: AtomicBool::new(false),
+            clock: ServerClock::new(),
             config,
             http,
         })
@@ -174,7 +178,10 @@ impl Transport {
         loop {
             let method = self.method(call);
             let name = name(&method, &url);
+            let sent = SystemTime::now();
             let response = self.send(&method, &url, call, &name).await?;
+            self.clock
+                .observe(response.headers(), sent, SystemTime::now());
             let status = response.status();
             let falls_back = matches!(call.how, How::Form) && method == Method::POST;
             if status == StatusCode::METHOD_NOT_ALLOWED && falls_back {

@@ -1,0 +1,88 @@
+//! The service's own metrics.
+
+mod alerts;
+mod queries;
+mod service;
+mod training;
+
+use std::time::SystemTime;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry};
+
+use alerts::AlertMetrics;
+use queries::QueryMetrics;
+pub(crate) use queries::Stage;
+use service::ServiceMetrics;
+use training::TrainingMetrics;
+pub(crate) use training::TrainingOutcome;
+
+type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByQuery {
+    query: String,
+}
+
+impl ByQuery {
+    fn named(query: &str) -> Self {
+        Self {
+            query: query.to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+/// Everything that `/metrics` shows. Clones share the values.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    pub(crate) queries: QueryMetrics,
+    pub(crate) alerts: AlertMetrics,
+    pub(crate) training: TrainingMetrics,
+    pub(crate) service: ServiceMetrics,
+}
+
+impl Metrics {
+    /// All metrics at 0, and the registry that shows them.
+    pub(crate) fn new() -> (Self, Registry) {
+        let mut all = Registry::with_prefix("bongsu");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        all.register("build", "The version that runs", build);
+        let metrics = Self {
+            queries: QueryMetrics::register(&mut all),
+            alerts: AlertMetrics::register(&mut all),
+            training: TrainingMetrics::register(&mut all),
+            service: ServiceMetrics::register(&mut all),
+        };
+        (metrics, all)
+    }
+
+    /// A query that is not there any more: what would look like a failure of it goes.
+    pub(crate) fn forget(&self, query: &str) {
+        self.queries.forget(query);
+        self.training.forget(query);
+    }
+}
+
+/// A metric at its first value, which `all` shows from now on.
+fn added<M: Metric + Clone + Default>(all: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    all.register(name, help, metric.clone());
+    metric
+}
+
+/// A count as a gauge takes it.
+fn level(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
+fn now_in_seconds() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,151 @@
+//! What is asked for and judged.
+
+use std::time::Duration;
+
+use bongsu_core::Timestamp;
+use bongsu_prometheus::Quality;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::{ByQuery, Seconds, added, level, now_in_seconds};
+use crate::judge::Judged;
+
+/// From a millisecond to a minute.
+const STAGE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 3.0, 10.0, 30.0, 60.0];
+
+/// A part of the work on a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Asking for data, until they are decoded.
+    Fetch,
+    /// Judging them.
+    Judge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByStage {
+    query: String,
+    stage: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    query: String,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct QueryMetrics {
+    stages: Family<ByStage, Histogram>,
+    verdicts: Family<ByQuery, Counter>,
+    anomalies: Family<ByQuery, Counter>,
+    failures: Family<ByQuery, Counter>,
+    last_success: Family<ByQuery, Seconds>,
+    judged_until: Family<ByQuery, Seconds>,
+    series: Family<ByQuery, Gauge>,
+    data_problems: Family<ByKind, Counter>,
+    clock_skew: Seconds,
+}
+
+impl QueryMetrics {
+    pub(super) fn register(all: &mut Registry) -> Self {
+        let stages =
+            Family::<ByStage, Histogram>::new_with_constructor(|| Histogram::new(STAGE_BUCKETS));
+        all.register_with_unit(
+            "stage_duration",
+            "How long fetching and judging the data of a query took",
+            Unit::Seconds,
+            stages.clone(),
+        );
+        Self {
+            stages,
+            verdicts: added(all, "verdicts", "Points judged"),
+            anomalies: added(all, "anomalies", "Points found anomalous"),
+            failures: added(all, "query_failures", "Queries that failed"),
+            last_success: added(
+                all,
+                "query_last_success_timestamp_seconds",
+                "When a query last succeeded",
+            ),
+            judged_until: added(
+                all,
+                "query_judged_until_timestamp_seconds",
+                "The newest moment up to which a query is judged",
+            ),
+            series: added(all, "query_series", "Series that a query judges"),
+            data_problems: added(all, "data_problems", "What was wrong with data, by kind"),
+            clock_skew: added(
+                all,
+                "source_clock_skew_seconds",
+                "How far the source's clock is ahead of this machine's",
+            ),
+        }
+    }
+
+    pub(super) fn forget(&self, query: &str) {
+        let by = ByQuery::named(query);
+        self.last_success.remove(&by);
+        self.judged_until.remove(&by);
+        self.series.remove(&by);
+    }
+
+    pub(crate) fn took(&self, query: &str, stage: Stage, time: Duration) {
+        let query = query.to_owned();
+        let stage = match stage {
+            Stage::Fetch => "fetch",
+            Stage::Judge => "judge",
+        };
+        let stages = self.stages.get_or_create(&ByStage { query, stage });
+        stages.observe(time.as_secs_f64());
+    }
+
+    pub(crate) fn succeeded(&self, query: &str, quality: &Quality, judged: &Judged, series: usize) {
+        let by = ByQuery::named(query);
+        self.last_success.get_or_create(&by).set(now_in_seconds());
+        self.series.get_or_create(&by).set(level(series));
+        self.verdicts
+            .get_or_create(&by)
+            .inc_by(judged.findings.len() as u64);
+        let anomalies = judged
+            .findings
+            .iter()
+            .filter(|f| f.verdict.anomalous)
+            .count();
+        self.anomalies.get_or_create(&by).inc_by(anomalies as u64);
+        for (kind, count) in [
+            ("warning", quality.warnings.len()),
+            ("partial", usize::from(quality.partial)),
+            ("histogram", quality.histogram_series),
+            ("duplicate", quality.duplicate_points),
+            ("unordered", quality.unordered_points),
+            ("refused_series", judged.refused_series),
+            ("missing_value", judged.missing_values),
+            ("misplaced_series", judged.misplaced),
+        ] {
+            if count > 0 {
+                let query = query.to_owned();
+                self.data_problems
+                    .get_or_create(&ByKind { query, kind })
+                    .inc_by(count as u64);
+            }
+        }
+    }
+
+    pub(crate) fn judged_until(&self, query: &str, cursor: Timestamp) {
+        self.judged_until
+            .get_or_create(&ByQuery::named(query))
+            .set(cursor.as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self, query: &str) {
+        self.failures.get_or_create(&ByQuery::named(query)).inc();
+    }
+
+    pub(crate) fn skewed(&self, skew_ms: i64) {
+        self.clock_skew.set(skew_ms as f64 / 1_000.0);
+    }
+}
