@@ -191,7 +191,7 @@ async fn wrong_answers_cost_no_moment() {
             let right = samples(asked, 0..0);
             // Each wrong answer is followed by a right one, so that no pause grows long.
             match asked.request % 10 {
-                1 => Some(right[..right.len() / 2].to_owned()),
+                1 => Some(right.chars().take(right.len() / 2).collect()),
                 3 => Some("<html>log in</html>".to_owned()),
                 5 => Some(r#"{"status":"error","error":"no"}"#.to_owned()),
                 7 => Some(right.replace("matrix", "scalar")),
