@@ -1,10 +1,12 @@
 //! Judging the series of one query: each timestamp of each series once, in order.
 
+mod budget;
 mod group;
 mod learned;
 mod past;
 mod pieces;
 mod series;
+mod tail;
 mod watch;
 
 use std::time::Duration;
@@ -23,10 +25,13 @@ use crate::config::{NewChannels, QueryConfig};
 use crate::maintenance::Closed;
 use crate::registry::{self, StreamState};
 use crate::shard::Shard;
+use budget::Allowance;
+pub(crate) use budget::Budget;
 pub(crate) use learned::Learned;
 use pieces::Grouping;
 pub(crate) use pieces::{CHANNEL, Piece, Pieces};
 use series::Outcome;
+use tail::Tail;
 use watch::Watch;
 
 /// How the series of a query are judged: the parts of its configuration, checked and built.
@@ -45,6 +50,8 @@ pub(crate) struct Judge {
     max_series: usize,
     start_from_siblings: bool,
     watch: Option<Watch>,
+    /// How many alerts may be expected by chance, where that is said.
+    allowance: Option<Allowance>,
     grouping: Option<Grouping>,
     /// What is to be done about channels that a group did not have; `None` is nothing.
     newcomers: Option<Newcomers>,
@@ -84,6 +91,8 @@ pub(crate) struct SeriesState {
     pub(crate) last_seen: Timestamp,
     /// The newest moment at which that sample was a number.
     pub(crate) last_value: Timestamp,
+    /// How surprising its scores are, where there is a budget of alerts.
+    pub(crate) tail: Option<Box<Tail>>,
     /// The labels of its alerts; rebuilt after loading.
     #[serde(skip)]
     pub(crate) identity: Labels,
@@ -102,6 +111,8 @@ pub(crate) struct Judged {
     pub(crate) gone: Vec<(Labels, Timestamp)>,
     /// When series have drifted, each for the first time since its detector was trained.
     pub(crate) drifted: Vec<Timestamp>,
+    /// Anomalous points that the budget of alerts held back.
+    pub(crate) held: u64,
     /// Series that have no place in a group, or one that another has.
     pub(crate) misplaced: usize,
     /// When channels that a group did not have had had enough numbers to be trained on.
@@ -137,11 +148,25 @@ impl Judge {
             max_series,
             start_from_siblings: query.start_from_siblings,
             watch: Watch::new(query)?,
+            allowance: None,
             grouping: query.group.as_ref().map(Grouping::new),
             newcomers: newcomers(query),
             shard: Shard::ALL,
             closed: Closed::default(),
         })
+    }
+
+    /// Sets how many alerts a day may be expected by chance.
+    pub(crate) fn allow(&mut self, per_day: Option<f64>) {
+        self.allowance = per_day.map(|per_day| Allowance {
+            per_day,
+            step: self.step,
+        });
+    }
+
+    /// How many alerts a day may be expected by chance, where that is said.
+    pub(crate) fn allowed(&self) -> Option<f64> {
+        self.allowance.map(|allowance| allowance.per_day)
     }
 
     fn monitor(&self) -> Option<Box<DriftMonitor>> {
@@ -223,7 +248,7 @@ impl Judge {
     /// Judges `pieces` on `grid`, taking in new series and forgetting gone ones.
     ///
     /// With `complete` false (a partial answer) no series is called absent. On a `first` run,
-    /// series that had already ended are not taken in.
+    /// series that had already ended are not taken in. Without a `budget` nothing is held back.
     pub(crate) fn judge(
         &self,
         known: &mut Vec<SeriesState>,
@@ -231,6 +256,7 @@ impl Judge {
         grid: Grid,
         complete: bool,
         first: bool,
+        budget: Option<&mut Budget>,
     ) -> Judged {
         let mut judged = Judged {
             misplaced: pieces.misplaced,
@@ -242,27 +268,39 @@ impl Judge {
             .par_iter_mut()
             .map(|(state, piece)| self.judge_series(state, piece.as_ref(), grid, complete))
             .collect();
-        let mut kept = Vec::with_capacity(work.len());
-        for ((state, _), outcome) in work.into_iter().zip(outcomes) {
+        let (mut states, mut found) = (Vec::with_capacity(work.len()), Vec::new());
+        let mut gone = Vec::new();
+        for (place, ((state, _), outcome)) in work.into_iter().zip(outcomes).enumerate() {
             judged.missing_values += outcome.missing;
             judged.drifted.extend(outcome.drifted);
             judged.newcomers.extend(outcome.newcomer);
-            let findings = outcome.said.into_iter().map(|said| Finding {
-                identity: state.identity.clone(),
-                verdict: said.verdict,
-                detected: said.detected,
-            });
-            judged.findings.extend(findings);
-            if outcome.gone {
+            found.extend(outcome.said.into_iter().map(|said| {
+                let (verdict, detected) = (said.verdict, said.detected);
+                let identity = state.identity.clone();
+                let finding = Finding {
+                    identity,
+                    verdict,
+                    detected,
+                };
+                (place, finding)
+            }));
+            gone.push(outcome.gone);
+            states.push(state);
+        }
+        // Stable: within a moment the order of the labels stays.
+        found.sort_by_key(|(_, finding)| finding.verdict.timestamp);
+        if let (Some(allowance), Some(budget)) = (self.allowance, budget) {
+            judged.held = budget.hold(allowance, &mut found, &mut states);
+        }
+        judged.findings = found.into_iter().map(|(_, finding)| finding).collect();
+        let mut kept = Vec::with_capacity(states.len());
+        for (state, gone) in states.into_iter().zip(gone) {
+            if gone {
                 judged.gone.push((state.identity, grid.to));
             } else {
                 kept.push(state);
             }
         }
-        // Stable: within a moment the order of the labels stays.
-        judged
-            .findings
-            .sort_by_key(|finding| finding.verdict.timestamp);
         *known = kept;
         judged
     }
@@ -342,6 +380,11 @@ impl SeriesState {
         let channels = self.learned.channels.as_ref();
         channels.map_or(1, |channels| channels.names().len())
     }
+
+    pub(crate) fn validate(&self) -> bongsu_core::Result<()> {
+        self.learned.validate()?;
+        self.tail.as_ref().map_or(Ok(()), |tail| tail.validate())
+    }
 }
 
 /// When channels that a group did not have are taken in.
@@ -382,6 +425,8 @@ fn span(millis: i64) -> String {
     format_duration(Duration::from_millis(millis.unsigned_abs()))
 }
 
+#[cfg(test)]
+mod budget_tests;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::asked::Asked;
 use crate::config::{Config, QueryConfig};
 use crate::judge::{Grid, Judge, Judged};
 use crate::maintenance::{Closed, Maintenance};
-use crate::server::{ModelView, QueryView};
+use crate::server::{BudgetView, ModelView, QueryView};
 use crate::shard::Shard;
 use crate::state::{EngineState, QueryState};
 use crate::training::{Reason, Training};
@@ -68,6 +68,7 @@ impl Query {
         let at = |e: &dyn std::fmt::Display| Error::config(format!("query `{}`: {e}", config.name));
         let policy = sinks::policy(&config.alert).map_err(|e| at(&e))?;
         let mut judge = Judge::new(&config, whole.engine.max_series).map_err(|e| at(&e))?;
+        judge.allow(whole.allowance(config.budget.as_ref()));
         judge.shard = whole.shard.as_ref().map_or(Shard::ALL, Shard::new);
         Ok(Self {
             judge,
@@ -163,6 +164,11 @@ impl Query {
             judged_until: state.cursor,
             failures: self.failures,
             problem: self.last_problem.clone(),
+            budget: self.judge.allowed().map(|alerts_per_day| BudgetView {
+                alerts_per_day,
+                held: state.budget.held,
+                passed: state.budget.passed,
+            }),
             model: self.training.as_ref().map(|training| ModelView {
                 query: self.config.name.clone(),
                 version: state.training.version,

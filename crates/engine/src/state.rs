@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::journal::Mark;
-use crate::judge::SeriesState;
+use crate::judge::{Budget, SeriesState};
 use crate::training::TrainingState;
 
 /// Everything that must survive a restart.
@@ -42,6 +42,8 @@ pub(crate) struct QueryState {
     /// In order of their labels.
     pub(crate) series: Vec<SeriesState>,
     pub(crate) training: TrainingState,
+    /// What the budget of alerts rests on.
+    pub(crate) budget: Budget,
     /// What watches its series for drift.
     pub(crate) watch: String,
 }
@@ -55,11 +57,14 @@ impl QueryState {
 
 impl Snapshot for EngineState {
     const KIND: &'static str = "engine.state";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn validate(&self) -> CoreResult<()> {
-        for series in self.queries.iter().flat_map(|query| &query.series) {
-            series.learned.validate()?;
+        for query in &self.queries {
+            query.budget.validate()?;
+            for series in &query.series {
+                series.validate()?;
+            }
         }
         if let Some(suppressor) = &self.suppressor {
             suppressor.validate()?;

@@ -4,6 +4,7 @@
 //! variable, secrets may be `file:` references, and a profile overlays the base.
 
 mod alerting;
+mod budget;
 mod group;
 mod load;
 mod maintenance;
@@ -18,6 +19,7 @@ mod types;
 mod validate;
 
 pub use alerting::{AlertingConfig, SilencesConfig};
+pub use budget::BudgetConfig;
 pub use group::{ChannelsConfig, GroupConfig, NewChannels};
 pub(crate) use load::nearest;
 pub use load::{load, parse};

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertingConfig, GroupConfig, MaintenanceConfig, OutputConfig, SecretText, ServerConfig,
-    ShardConfig, SinkConfig, Span, TrainingConfig,
+    AlertingConfig, BudgetConfig, GroupConfig, MaintenanceConfig, OutputConfig, SecretText,
+    ServerConfig, ShardConfig, SinkConfig, Span, TrainingConfig,
 };
 use crate::Error;
 
@@ -193,6 +193,10 @@ pub struct QueryConfig {
     /// A series that stays away for this long is forgotten.
     #[serde(default = "default_forget_after")]
     pub forget_after: Span,
+    /// How many alerts may be expected of it by chance; without this section an equal share of
+    /// `engine.budget`, where there is one.
+    #[serde(default)]
+    pub budget: Option<BudgetConfig>,
     /// Training on history, beside the judging; without this section detectors only learn as they
     /// judge.
     #[serde(default)]
@@ -274,6 +278,9 @@ pub struct EngineSettings {
     pub max_series: usize,
     /// Threads that train detectors beside the judging.
     pub training_threads: usize,
+    /// How many alerts may be expected of all queries by chance; without this section scores above
+    /// 1 are anomalous, however many there are.
+    pub budget: Option<BudgetConfig>,
 }
 
 impl Default for EngineSettings {
@@ -282,6 +289,7 @@ impl Default for EngineSettings {
             max_catch_up: Span::from_secs(24 * 3_600),
             max_series: 20_000,
             training_threads: 1,
+            budget: None,
         }
     }
 }
@@ -391,6 +399,7 @@ impl QueryConfig {
             alert: AlertPolicy::default(),
             absent_after: default_absent_after(),
             forget_after: default_forget_after(),
+            budget: None,
             training: None,
         }
     }

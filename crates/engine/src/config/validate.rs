@@ -29,6 +29,7 @@ impl Config {
                 return Err(at(&format!("name: `{}` is taken", query.name)));
             }
         }
+        self.validate_budgets()?;
         for query in &self.queries {
             Maintenance::new(&self.maintenance, &query.name)?;
         }

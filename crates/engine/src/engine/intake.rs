@@ -69,6 +69,7 @@ impl Engine {
         let mut judge = query.judge.clone();
         let begun = Instant::now();
         let mut known = std::mem::take(&mut state.series);
+        let mut budget = std::mem::take(&mut state.budget);
         let (quality, series) = (data.answer.quality, data.answer.series);
         let (complete, in_history) = (!quality.partial, job.history_until.is_some());
         if let Some(meanwhile) = &query.meanwhile {
@@ -92,19 +93,16 @@ impl Engine {
         }
         judge.closed = data.closed;
         let judged = tokio::task::spawn_blocking(move || {
-            let judged = judge.judge(
-                &mut known,
-                judge.gather(series),
-                job.grid,
-                complete,
-                in_history,
-            );
-            (known, judged)
+            let pieces = judge.gather(series);
+            let spent = Some(&mut budget);
+            let judged = judge.judge(&mut known, pieces, job.grid, complete, in_history, spent);
+            (known, budget, judged)
         });
-        let (known, judged) = match judged.await {
+        let (known, budget, judged) = match judged.await {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
+        state.budget = budget;
         state.series = known;
         let name = &query.config.name;
         self.metrics

@@ -230,7 +230,7 @@ impl Engine {
                 judge.closed = arrived.closed;
                 let pieces = judge.gather(arrived.series);
                 let (known, grid) = (&mut candidate.series, arrived.grid);
-                let _ = judge.judge(known, pieces, grid, arrived.complete, false);
+                let _ = judge.judge(known, pieces, grid, arrived.complete, false, None);
             }
             candidate
         })

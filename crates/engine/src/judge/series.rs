@@ -257,6 +257,7 @@ impl Judge {
             judged: Timestamp::MIN,
             last_seen: Timestamp::MIN,
             last_value: Timestamp::MIN,
+            tail: None,
             identity: self.identity(labels),
         }
     }

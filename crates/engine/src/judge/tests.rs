@@ -9,7 +9,7 @@ pub(super) fn run(
     complete: bool,
     first: bool,
 ) -> Judged {
-    judge.judge(known, judge.gather(series), grid, complete, first)
+    judge.judge(known, judge.gather(series), grid, complete, first, None)
 }
 
 fn judge() -> Judge {

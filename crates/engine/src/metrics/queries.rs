@@ -43,6 +43,7 @@ pub(crate) struct QueryMetrics {
     stages: Family<ByStage, Histogram>,
     verdicts: Family<ByQuery, Counter>,
     anomalies: Family<ByQuery, Counter>,
+    held: Family<ByQuery, Counter>,
     failures: Family<ByQuery, Counter>,
     last_success: Family<ByQuery, Seconds>,
     judged_until: Family<ByQuery, Seconds>,
@@ -65,6 +66,11 @@ impl QueryMetrics {
             stages,
             verdicts: added(all, "verdicts", "Points judged"),
             anomalies: added(all, "anomalies", "Points found anomalous"),
+            held: added(
+                all,
+                "held_by_budget",
+                "Anomalous points that the budget of alerts held back",
+            ),
             failures: added(all, "query_failures", "Queries that failed"),
             last_success: added(
                 all,
@@ -116,6 +122,7 @@ impl QueryMetrics {
             .filter(|f| f.verdict.anomalous)
             .count();
         self.anomalies.get_or_create(&by).inc_by(anomalies as u64);
+        self.held.get_or_create(&by).inc_by(judged.held);
         for (kind, count) in [
             ("warning", quality.warnings.len()),
             ("partial", usize::from(quality.partial)),

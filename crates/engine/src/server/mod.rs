@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-pub(crate) use view::{ModelView, QueryView, Shared};
+pub(crate) use view::{BudgetView, ModelView, QueryView, Shared};
 
 use bongsu_core::Secret;
 

@@ -40,8 +40,21 @@ pub(crate) struct QueryView {
     pub(crate) failures: u32,
     /// What is wrong, when something is.
     pub(crate) problem: Option<String>,
+    /// Its budget of alerts; `null` where there is none.
+    pub(crate) budget: Option<BudgetView>,
     /// Its trained detectors; `null` where there is no training.
     pub(crate) model: Option<ModelView>,
+}
+
+/// The budget of alerts of a query.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct BudgetView {
+    /// How many may be expected by chance.
+    pub(crate) alerts_per_day: f64,
+    /// Anomalous points that it has held back.
+    pub(crate) held: u64,
+    /// Those that passed, each the first of its series after a normal one.
+    pub(crate) passed: u64,
 }
 
 /// The trained detectors of a query.

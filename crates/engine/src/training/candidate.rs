@@ -106,7 +106,7 @@ impl Task {
             .retain(|piece| trained.binary_search(&piece.labels).is_ok());
         let judged = self
             .judge
-            .judge(&mut series, holdout, self.holdout, true, false);
+            .judge(&mut series, holdout, self.holdout, true, false, None);
         let mut tally = Tally::default();
         for finding in &judged.findings {
             let verdict = &finding.verdict;
