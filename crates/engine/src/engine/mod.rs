@@ -452,6 +452,7 @@ impl Engine {
             return Ok(());
         };
         if !self.unwritten.is_empty() {
+            self.metrics.service.saved(None);
             return Err(Error::state(
                 "verdicts are not written yet, so the state must not move on",
             ));

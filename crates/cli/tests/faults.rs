@@ -1,0 +1,312 @@
+//! `bongsu run` when the disk is full and when it is asked to end, whatever it is doing.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod support;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use support::{free_port, get, wait_for};
+
+/// Reads a request to its end and gives the form of its body.
+fn form(stream: &mut TcpStream) -> String {
+    let (mut request, mut chunk) = (Vec::new(), [0; 65_536]);
+    loop {
+        let n = stream.read(&mut chunk).unwrap_or(0);
+        request.extend_from_slice(&chunk[..n]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            if n == 0 {
+                return String::new();
+            }
+            continue;
+        };
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let is_length = name.eq_ignore_ascii_case("content-length");
+            is_length.then(|| value.trim().parse::<usize>().ok())?
+        });
+        if n == 0 || body.len() >= length.unwrap_or(0) {
+            return body.to_owned();
+        }
+    }
+}
+
+fn field(form: &str, name: &str) -> i64 {
+    let value = form
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        .unwrap();
+    value.parse::<f64>().unwrap() as i64
+}
+
+/// A server with a value for every second of the series `load{host="0"}` and as many more; `wild`
+/// says when they are anomalous.
+fn source(series: usize, wild: fn(i64) -> bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let form = form(&mut stream);
+            if form.is_empty() {
+                continue;
+            }
+            let times = field(&form, "start")..=field(&form, "end");
+            let values: Vec<String> = times
+                .map(|t| format!("[{t},\"{}\"]", if wild(t) { 900 } else { 10 + t % 7 }))
+                .collect();
+            let values = values.join(",");
+            let result: Vec<String> = (0..series)
+                .map(|host| {
+                    format!("{{\"metric\":{{\"__name__\":\"load\",\"host\":\"{host}\"}},\"values\":[{values}]}}")
+                })
+                .collect();
+            let body = format!(
+                "{{\"status\":\"success\",\"data\":{{\"resultType\":\"matrix\",\"result\":[{}]}}}}",
+                result.join(",")
+            );
+            // Whoever was ended does not wait for the answer.
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    url
+}
+
+/// A server that takes requests and never answers, and how many it has taken.
+fn silent() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            form(&mut stream);
+            open.push(stream);
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (url, taken)
+}
+
+/// Seconds at which series `0` was judged.
+fn judged(verdicts: &Path) -> Vec<i64> {
+    let text = fs::read_to_string(verdicts).unwrap_or_default();
+    text.lines()
+        .skip(1)
+        .filter(|row| row.contains(r#"host=""0"""#))
+        .map(|row| row.split(',').next().unwrap().parse::<f64>().unwrap() as i64)
+        .collect()
+}
+
+fn assert_each_once(times: &[i64]) {
+    for pair in times.windows(2) {
+        assert_eq!(pair[1] - pair[0], 1, "at {}", pair[0]);
+    }
+}
+
+/// `bongsu run` that may write files of at most `blocks` kilobytes, if that is given: the file
+/// system then answers as one that is full.
+fn run(config: &Path, log: &Path, blocks: Option<u32>) -> Child {
+    let bongsu = env!("CARGO_BIN_EXE_bongsu");
+    let mut command = match blocks {
+        None => Command::new(bongsu),
+        Some(blocks) => {
+            let mut shell = Command::new("bash");
+            // A process that does not ignore the signal is killed instead.
+            let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+            shell.args(["-c", &limited, bongsu]);
+            shell
+        }
+    };
+    command
+        .args(["run", "--config"])
+        .arg(config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(log).unwrap())
+        .spawn()
+        .unwrap()
+}
+
+fn terminate(child: &mut Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// How the process ended, which it must within 30 s.
+fn end_of(child: &mut Child) -> Option<i32> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if begun.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+            panic!("it did not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn metric(port: u16, name: &str) -> Option<f64> {
+    let body = get(port, "/metrics")?;
+    let line = body.lines().find(|line| line.starts_with(name))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn a_full_disk_costs_no_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let port = free_port();
+    fs::write(
+        at("bongsu.yaml"),
+        format!(
+            "source: {{type: prometheus, url: '{}'}}
+queries: [{{name: load, expr: load, step: 1s, window: 30s, offset: 1s}}]
+state: {{directory: '{}'}}
+output: {{verdicts: '{}'}}
+server: {{listen: '127.0.0.1:{port}'}}",
+            source(40, |_| false),
+            at("state").display(),
+            at("verdicts.csv").display()
+        ),
+    )
+    .unwrap();
+    // The state of 40 series and their verdicts are larger.
+    let mut child = run(&at("bongsu.yaml"), &at("full.log"), Some(8));
+    wait_for("a save that failed", || {
+        let failed = metric(port, "bongsu_state_saves_total{outcome=\"failed\"}")?;
+        let waiting = metric(port, "bongsu_journal_unwritten_bytes")?;
+        (failed >= 3.0 && waiting > 10_000.0).then_some(())
+    });
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    let told = fs::read_to_string(at("full.log")).unwrap();
+    assert!(told.contains("verdicts cannot be written"), "{told}");
+    terminate(&mut child);
+    assert_eq!(
+        end_of(&mut child),
+        Some(1),
+        "what it could not save is an error"
+    );
+
+    // With room again, everything from the start on is there, each moment once.
+    let mut child = run(&at("bongsu.yaml"), &at("room.log"), None);
+    wait_for("verdicts", || {
+        (judged(&at("verdicts.csv")).len() > 33).then_some(())
+    });
+    terminate(&mut child);
+    assert_eq!(end_of(&mut child), Some(0));
+    assert_each_once(&judged(&at("verdicts.csv")));
+}
+
+/// Starts a service, ends it once `reached` holds, and starts it again with a source that is well:
+/// it goes on where it was.
+fn ended_when(name: &str, first: &str, second: &str, reached: impl Fn(&str) -> bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let keep = format!("\nstate: {{directory: '{}'}}", at("state").display());
+    fs::write(
+        at("bongsu.yaml"),
+        format!("{first}{keep}").replace("VERDICTS", at("verdicts.csv").to_str().unwrap()),
+    )
+    .unwrap();
+    let mut child = run(&at("bongsu.yaml"), &at("log"), None);
+    wait_for(name, || {
+        reached(&fs::read_to_string(at("log")).unwrap()).then_some(())
+    });
+    terminate(&mut child);
+    let status = end_of(&mut child);
+    let log = fs::read_to_string(at("log")).unwrap();
+    assert_eq!(status, Some(0), "{name}: {log}");
+    fs::write(
+        at("bongsu.yaml"),
+        format!("{second}{keep}").replace("VERDICTS", at("verdicts.csv").to_str().unwrap()),
+    )
+    .unwrap();
+    let before = judged(&at("verdicts.csv")).len();
+    let mut child = run(&at("bongsu.yaml"), &at("log"), None);
+    wait_for(name, || {
+        (judged(&at("verdicts.csv")).len() > before + 2).then_some(())
+    });
+    terminate(&mut child);
+    assert_eq!(end_of(&mut child), Some(0), "{name}");
+    assert_each_once(&judged(&at("verdicts.csv")));
+    let log = fs::read_to_string(at("log")).unwrap();
+    assert!(!log.contains("damaged"), "{name}: {log}");
+}
+
+fn config(source: &str, query: &str, rest: &str) -> String {
+    format!(
+        "source: {{type: prometheus, url: '{source}', timeout: 60s}}
+queries: [{{name: load, expr: load, step: 1s, offset: 1s, {query}}}]
+output: {{verdicts: 'VERDICTS'}}\n{rest}"
+    )
+}
+
+#[test]
+fn it_can_be_ended_while_it_asks_for_data() {
+    let (hangs, taken) = silent();
+    let well = config(&source(1, |_| false), "window: 30s", "");
+    ended_when("asking", &config(&hangs, "window: 30s", ""), &well, |_| {
+        taken.load(Ordering::SeqCst) > 0
+    });
+}
+
+#[test]
+fn it_can_be_ended_while_it_judges_and_trains() {
+    let source = source(20, |_| false);
+    // Much history for a slow detector, and a training that takes long.
+    let query =
+        "window: 30m, detector: isolation-forest, parameters: {history: 1000, min_points: 100}";
+    let judging = config(&source, query, "");
+    let began = Instant::now();
+    ended_when("judging", &judging, &judging, |_| {
+        began.elapsed() > Duration::from_millis(700)
+    });
+    let query = "window: 60s, detector: autoencoder, parameters: {epochs: 1000, patience: 1000}, \
+                 training: {window: 2h, min_points: 100}";
+    let training = config(&source, query, "");
+    ended_when("training", &training, &training, |log| {
+        log.contains("training begins")
+    });
+}
+
+#[test]
+fn it_can_be_ended_while_it_delivers_and_writes_back() {
+    let (hangs, taken) = silent();
+    let wild = source(1, |t| t % 20 < 3);
+    let rest = format!("sinks: [{{type: webhook, url: '{hangs}'}}]\n");
+    let delivering = config(&wild, "window: 60s", &rest);
+    ended_when("delivering", &delivering, &delivering, |_| {
+        taken.load(Ordering::SeqCst) > 0
+    });
+    let (hangs, taken) = silent();
+    let write = format!("output: {{remote_write: {{url: '{hangs}'}}, ");
+    let writing = config(&wild, "window: 60s", "").replace("output: {", &write);
+    ended_when("writing back", &writing, &writing, |_| {
+        taken.load(Ordering::SeqCst) > 0
+    });
+}
