@@ -183,3 +183,22 @@ fn a_damaged_state_is_refused() {
         assert!(with(key, value).is_err(), "{key}");
     }
 }
+
+#[test]
+fn a_forest_sees_a_point_beyond_its_range_also_where_values_repeat() {
+    for detector in ["isolation-forest", "extended-isolation-forest"] {
+        let given = parameters(&[("contamination", "0.01"), ("min_points", "30")]);
+        let mut state = registry::build(detector, &given).unwrap();
+        let score = |state: &StreamState, x: f64| state.score(&[x]).unwrap().ready();
+        for i in 0..60 {
+            state.learn(&[f64::from(20 + i % 5)]).unwrap();
+        }
+        let usual = score(&state, 20.0).unwrap();
+        let far = score(&state, 5_000.0).unwrap();
+        let low = score(&state, -5_000.0).unwrap();
+        assert!(usual <= 1.0, "{detector}: {usual}");
+        assert!(far > 1.0 && low > 1.0, "{detector}: {far} {low}");
+        // Judging it taught nothing.
+        assert_eq!(score(&state, 20.0).unwrap(), usual);
+    }
+}

@@ -12,6 +12,10 @@ use super::{DetectorSpec, Input, Method, Parameters};
 use crate::consecutive::Consecutive;
 use crate::fitted::Fitted;
 
+/// Methods that cut the range of what they are fitted on into parts, and so see no difference between
+/// a point at its edge and one far beyond it.
+const BLIND_BEYOND_RANGE: [&str; 2] = ["isolation-forest", "extended-isolation-forest"];
+
 /// The most points that are fitted on.
 const MOST_POINTS: usize = 1 << 20;
 
@@ -22,6 +26,9 @@ const MOST_POINTS: usize = 1 << 20;
 ///
 /// The fitted model is not part of the saved state but made again from the points that it was
 /// fitted on, which are; so a restored detector goes on exactly as before.
+///
+/// A point beyond the range of the latest fit is judged by a forest that is grown on it, too: one that
+/// has not seen it would take it for a point at the edge of that range.
 ///
 /// Cost: a fit now and then; a point costs what the detector takes for one row, and for the whole
 /// history where neighbours in time matter. Memory: `history + refit` points and the fitted model.
@@ -168,6 +175,31 @@ impl Refitted {
         })
     }
 
+    /// Whether a feature of `x` is outside what the latest fit has seen of it.
+    fn is_beyond_range(&self, x: &[f64]) -> bool {
+        let to = self.times.len() - self.since_fit.unwrap_or(0);
+        let from = to.saturating_sub(self.history);
+        x.iter().enumerate().any(|(feature, value)| {
+            let fitted = self.points.range(from * self.features..to * self.features);
+            let mut seen = fitted.skip(feature).step_by(self.features.max(1));
+            let above = |other: &f64| other >= value;
+            let below = |other: &f64| other <= value;
+            !(seen.clone().any(above) && seen.any(below))
+        })
+    }
+
+    /// The calibrated score of `x` among the points of the latest fit, itself included.
+    fn score_as_one_of(&self, x: &[f64]) -> CoreResult<f64> {
+        let to = self.times.len() - self.since_fit.unwrap_or(0);
+        let (times, values) = self.gather(to.saturating_sub(self.history), to, x)?;
+        self.with_rows(&times, &values.view(), |rows, last| {
+            let fitted =
+                self.with_config(|config| Fitted::new(config, rows, self.max_alarm_share))?;
+            let raw = fitted.training_scores.get(last).copied();
+            Ok(fitted.calibrator.calibrate(raw.unwrap_or(f64::NAN)))
+        })
+    }
+
     fn with_rows<T>(
         &self,
         times: &[Timestamp],
@@ -204,6 +236,9 @@ impl Refitted {
     }
 
     fn score_with(&self, model: &Fitted, x: &[f64]) -> CoreResult<f64> {
+        if BLIND_BEYOND_RANGE.contains(&self.detector.as_str()) && self.is_beyond_range(x) {
+            return self.score_as_one_of(x);
+        }
         // A row by itself, or at the end of those before it where they matter.
         let from = if self.is_sequence() {
             self.oldest_context()
