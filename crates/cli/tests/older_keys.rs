@@ -29,9 +29,11 @@ fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> String {
             let mut stream = stream.unwrap();
             let (mut request, mut chunk) = (String::new(), [0; 65_536]);
             // A request of Slack's ends with its JSON, one of Prometheus' with its head.
-            while !request.ends_with('}')
-                && !(request.starts_with("GET") && request.ends_with("\r\n\r\n"))
-            {
+            let ended = |request: &str| {
+                let is_get = request.starts_with("GET");
+                request.ends_with('}') || is_get && request.ends_with("\r\n\r\n")
+            };
+            while !ended(&request) {
                 match stream.read(&mut chunk) {
                     Ok(n) if n > 0 => request.push_str(&String::from_utf8_lossy(&chunk[..n])),
                     _ => break,
