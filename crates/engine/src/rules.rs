@@ -37,8 +37,9 @@ struct Rule {
     annotations: BTreeMap<String, String>,
 }
 
-/// Name, condition, how long it must hold, and what it means, of the alerts about the service.
-const SERVICE: [(&str, &str, &str, &str); 8] = [
+/// Name, condition, how long it must hold, and what it means, of the alerts about the service. What
+/// to do about each is in the runbook of `docs/operations.md`.
+const SERVICE: [(&str, &str, &str, &str); 11] = [
     (
         "BongsuAbsent",
         "absent(bongsu_build_info)",
@@ -87,37 +88,56 @@ const SERVICE: [(&str, &str, &str, &str); 8] = [
         "0s",
         "The state cannot be saved: a restart would judge again what is lost",
     ),
+    (
+        "BongsuConfigRefused",
+        "bongsu_config_last_reload_successful == 0",
+        "5m",
+        "The newest configuration was refused; the one before is at work",
+    ),
+    (
+        "BongsuTrainingFails",
+        "sum by (query) (increase(bongsu_trainings_total{outcome!=\"exchanged\"}[1d])) > 2 \
+         unless sum by (query) (increase(bongsu_trainings_total{outcome=\"exchanged\"}[1d])) > 0",
+        "0s",
+        "No training of {{ $labels.query }} has worked for a day",
+    ),
+    (
+        "BongsuClockSkew",
+        "abs(bongsu_source_clock_skew_seconds) > 0",
+        "15m",
+        "The clocks of Bongsu and of its source differ by {{ $value | humanizeDuration }}",
+    ),
 ];
 
 /// A Prometheus rules file for this configuration: an alert for each query on the series that
 /// [`output.remote_write`](crate::config::OutputConfig) writes, with the query's own `for`,
 /// `keep_firing_for`, severity and labels; the share of anomalous series as a recording rule; and
-/// alerts about the service itself.
+/// alerts about the service itself, which are all there is where no scores are written.
 ///
 /// # Errors
-/// When the configuration has no `output.remote_write`: then there are no scores to alert on.
+/// When the rules cannot be written as YAML.
 pub fn rules_yaml(config: &Config) -> Result<String, Error> {
-    if config.output.remote_write.is_none() {
-        let message = "output.remote_write is not set, so there are no scores to alert on";
-        return Err(Error::config(message));
-    }
     let share = Rule {
         record: Some("bongsu:anomalous_series:ratio".to_owned()),
         expr: "avg by (query) (bongsu_anomaly_score > bool 1)".to_owned(),
         ..Rule::default()
     };
     let of_queries = config.queries.iter().map(of_query);
+    let scores = Group {
+        name: "bongsu-scores",
+        rules: std::iter::once(share).chain(of_queries).collect(),
+    };
+    let service = Group {
+        name: "bongsu-service",
+        rules: SERVICE.into_iter().map(of_service).collect(),
+    };
+    let writes = config.output.remote_write.is_some();
     let file = File {
-        groups: vec![
-            Group {
-                name: "bongsu-scores",
-                rules: std::iter::once(share).chain(of_queries).collect(),
-            },
-            Group {
-                name: "bongsu-service",
-                rules: SERVICE.into_iter().map(of_service).collect(),
-            },
-        ],
+        groups: writes
+            .then_some(scores)
+            .into_iter()
+            .chain([service])
+            .collect(),
     };
     serde_saphyr::to_string(&file).map_err(Error::config)
 }
