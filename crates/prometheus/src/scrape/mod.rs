@@ -1,8 +1,8 @@
 //! Metrics straight from an exporter's `/metrics`, without a Prometheus server between.
 //!
 //! [`Scraper`] fetches, [`parse`] reads: Prometheus' text format (0.0.4, and 1.0.0 with its quoted
-//! names) and OpenMetrics 1.0. Nothing is stored: a program that needs the past keeps it itself, and
-//! rates of counters are differences of two scrapes.
+//! names) and OpenMetrics 1.0. [`Pool`] scrapes targets again and again, keeps the newest samples in
+//! memory and answers range queries from them, rates of counters included.
 //!
 //! ```
 //! use bongsu_core::Timestamp;
@@ -15,9 +15,15 @@
 //! # Ok::<(), bongsu_prometheus::Error>(())
 //! ```
 
+mod buffer;
+mod expression;
 mod line;
+mod pool;
+mod rate;
 mod target;
 mod text;
 
+pub use expression::Expression;
+pub use pool::{Pool, PoolOptions, TargetHealth};
 pub use target::Scraper;
 pub use text::{Exposition, Format, parse};

@@ -69,6 +69,18 @@ impl Scraper {
         Ok(exposition)
     }
 
+    /// The address, without a user name, a password and parameters.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.transport.config.display_url()
+    }
+
+    /// The labels that its samples get.
+    #[must_use]
+    pub const fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     fn labelled(&self, labels: &Labels) -> Result<Labels, String> {
         if self.labels.is_empty() {
             return Ok(labels.clone());

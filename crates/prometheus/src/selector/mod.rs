@@ -80,7 +80,7 @@ impl<'a> Parser<'a> {
     }
 
     fn unsupported(&self) -> Error {
-        self.error("only plain selectors such as name{label=\"value\"}, with [5m] and offset, can be replayed")
+        self.error("only plain selectors such as name{label=\"value\"}, with [5m] and offset, are understood here")
     }
 
     fn skip_space(&mut self) {
