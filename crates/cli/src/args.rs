@@ -1,3 +1,4 @@
+mod config;
 mod service;
 
 use std::path::PathBuf;
@@ -5,6 +6,7 @@ use std::path::PathBuf;
 use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use config::ConfigCommand;
 pub(crate) use service::{AlertsCommand, StateCommand};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
@@ -107,6 +109,10 @@ pub(crate) struct RunArgs {
     /// Judge and print the verdicts as CSV, but tell nobody and write no file.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// So often in a minute the same warning about the same query or sink is logged; then follows
+    /// how often it was repeated. 0 is without a limit.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) log_limit: u32,
 }
 
 #[derive(Debug, Args)]
@@ -451,33 +457,6 @@ pub(crate) enum ListFormat {
     Text,
     Markdown,
     Json,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Check a configuration without running it.
-    Check {
-        /// The configuration, in YAML or JSON.
-        #[arg(long, short)]
-        config: PathBuf,
-        /// The profile that overlays it.
-        #[arg(long)]
-        profile: Option<String>,
-    },
-    /// Print rules for a Prometheus server: alerts on the scores that are written back to it, and
-    /// on the service itself.
-    Rules {
-        /// The configuration, in YAML or JSON.
-        #[arg(long, short)]
-        config: PathBuf,
-        /// The profile that overlays it.
-        #[arg(long)]
-        profile: Option<String>,
-    },
-    /// Print the JSON Schema of the configuration.
-    Schema,
-    /// Print the reference of the configuration in Markdown.
-    Reference,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

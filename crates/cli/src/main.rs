@@ -10,6 +10,7 @@ mod demo;
 mod detect;
 mod drift;
 mod forecast;
+mod limiter;
 mod models;
 mod output;
 mod parameters;

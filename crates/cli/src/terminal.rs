@@ -4,9 +4,16 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::FilterExt as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use crate::args::{Arguments, Command, LogFormat};
+use crate::limiter::Limiter;
+
+/// The time in which the same warnings are counted.
+const LOG_WINDOW: Duration = Duration::from_secs(60);
 
 /// Starts the log. `RUST_LOG` overrides what is shown.
 pub(crate) fn start_log(arguments: &Arguments) {
@@ -14,16 +21,24 @@ pub(crate) fn start_log(arguments: &Arguments) {
     let calm = arguments.quiet || matches!(arguments.command, Command::Demo(_));
     let level = if calm { "error" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let most = match &arguments.command {
+        Command::Run(args) => args.log_limit,
+        // Others say what they say once.
+        _ => 0,
+    };
+    let limiter = Limiter::new(most, LOG_WINDOW);
+    let layer = fmt::layer()
         .with_writer(std::io::stderr)
         // Nobody listens when standard error is closed, and that is no reason to stop.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
-    match arguments.log_format {
-        LogFormat::Text => log.with_target(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    let layer = match arguments.log_format {
+        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    let layer = layer.with_filter(filter.and(limiter.clone()));
+    tracing_subscriber::registry().with(layer).init();
+    limiter.follow();
 }
 
 /// Says something to people, on standard error.

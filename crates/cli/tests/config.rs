@@ -182,3 +182,46 @@ fn rules_pass_promtool() {
     assert!(check.status.success(), "{told}\n{}\n{rules}", said(&check));
     assert!(told.contains("14 rules found"), "{told}");
 }
+
+#[test]
+fn the_source_is_asked_every_query() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("x.csv"), "timestamp,a,b\n0,1,2\n60,3,\n").unwrap();
+    let config = |queries: &str| {
+        let path = dir.path().join("x.csv");
+        format!(
+            "source: {{type: csv, path: '{}'}}\nqueries: [{queries}]\n",
+            path.display()
+        )
+    };
+    let good = config("{name: first, expr: a}, {name: all, expr: '*'}");
+    let output = with_config(dir.path(), &good, &["config", "check", "--server"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("first: 1 series, 2 points from 1970-01-01T00:00:00Z to"),
+        "{told}"
+    );
+    assert!(told.contains("all: 2 series"), "{told}");
+    let bad = config("{name: first, expr: a}, {name: none, expr: c}");
+    let output = with_config(dir.path(), &bad, &["config", "check", "--server"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        told.contains("none: failed after") && told.contains("it has: a, b"),
+        "{told}"
+    );
+    assert!(said(&output).contains("1 of 2 queries failed"));
+    let away = VALID
+        .replace("9090'}", "1', retries: 0}")
+        .replace("localhost", "127.0.0.1");
+    let output = with_config(dir.path(), &away, &["config", "check", "--server"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+}
+
+#[test]
+fn the_http_server_is_described() {
+    let output = bongsu(&["config", "openapi"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\"openapi\": \"3.1.0\"") && text.contains("/api/v1/silences"));
+}

@@ -267,7 +267,7 @@ impl Query {
 }
 
 /// What is wrong with an answer, in words.
-fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String> {
+pub(crate) fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String> {
     let mut problems: Vec<String> = quality
         .warnings
         .iter()

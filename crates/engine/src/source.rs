@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use bongsu_core::{METRIC_NAME, Series, Timestamp};
 use bongsu_prometheus::replay::{Recording, ReplayClock, ReplayServer};
+use bongsu_prometheus::scrape::Pool;
 use bongsu_prometheus::{Answer, Client, ClientConfig, Quality, Range};
 
-use crate::config::SourceConfig;
+use crate::config::{Config, SourceConfig};
 use crate::connection::Connection;
-use crate::{Error, Table};
+use crate::{Error, Table, scrape};
 
 /// Clocks that differ by less are taken to agree.
 const TOLERATED_SKEW_MS: i64 = 5_000;
@@ -20,6 +21,8 @@ const TOLERATED_SKEW_MS: i64 = 5_000;
 pub(crate) enum Source {
     /// A server and the wall clock.
     Live(Client),
+    /// Exporters and the wall clock.
+    Scraped(Pool),
     /// A server that replays a recording, and its clock.
     Replay {
         client: Client,
@@ -31,9 +34,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) async fn open(config: &SourceConfig) -> Result<Self, Error> {
-        match config {
-            SourceConfig::Prometheus { .. } => Ok(Self::Live(client(config)?)),
+    pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
+        if let Some(pool) = scrape::start(config)? {
+            return Ok(Self::Scraped(pool));
+        }
+        match &config.source {
+            SourceConfig::Prometheus { .. } | SourceConfig::Scrape { .. } => {
+                Ok(Self::Live(client(&config.source)?))
+            }
             SourceConfig::Csv { path } => Ok(Self::Fixed(Table::open(path)?.to_series()?)),
             SourceConfig::Replay { path, speed } => {
                 let recording = Recording::from_path(path).map_err(Error::input)?;
@@ -44,11 +52,53 @@ impl Source {
         }
     }
 
-    /// A connection to a server; `None` for sources that are opened once.
-    pub(crate) fn connect(config: &SourceConfig) -> Result<Option<Self>, Error> {
-        match config {
-            SourceConfig::Prometheus { .. } => Ok(Some(Self::Live(client(config)?))),
-            SourceConfig::Csv { .. } | SourceConfig::Replay { .. } => Ok(None),
+    /// The source of a new configuration in place of that of `old`; `None` where it stays, as files
+    /// and recordings do, and targets with the samples that were read of them.
+    pub(crate) fn connect(config: &Config, old: &Config) -> Result<Option<Self>, Error> {
+        match &config.source {
+            SourceConfig::Prometheus { .. } => Ok(Some(Self::Live(client(&config.source)?))),
+            SourceConfig::Scrape { .. } if config.source != old.source => {
+                Ok(scrape::start(config)?.map(Self::Scraped))
+            }
+            SourceConfig::Scrape { .. }
+            | SourceConfig::Csv { .. }
+            | SourceConfig::Replay { .. } => Ok(None),
+        }
+    }
+
+    /// Reads from now on what the queries of `config` ask for.
+    pub(crate) fn watch(&self, config: &Config) -> Result<(), Error> {
+        if let Self::Scraped(pool) = self {
+            pool.watch(scrape::expressions(config)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until the first question makes sense: for rates, targets must have been read twice.
+    pub(crate) async fn gather(&self) {
+        if let Self::Scraped(pool) = self {
+            pool.scraped_twice().await;
+        }
+    }
+
+    /// The range that shows what there is in the `window` before `newest`.
+    pub(crate) fn whole(&self, step_ms: i64, newest: Timestamp, window: i64) -> Range {
+        let newest = match self {
+            // What was read a moment ago is later than the last whole step.
+            Self::Scraped(_) => {
+                return Range {
+                    start: newest,
+                    end: newest,
+                    step_ms: 1,
+                };
+            }
+            Self::Live(_) | Self::Replay { .. } => newest.align_down(step_ms),
+            Self::Fixed(_) => newest.align_up(step_ms),
+        };
+        Range {
+            start: newest.add_millis(-window).align_up(step_ms),
+            end: newest,
+            step_ms,
         }
     }
 
@@ -72,7 +122,7 @@ impl Source {
     pub(crate) fn url(&self) -> Option<String> {
         match self {
             Self::Replay { server, .. } => Some(server.url()),
-            Self::Live(_) | Self::Fixed(_) => None,
+            Self::Live(_) | Self::Scraped(_) | Self::Fixed(_) => None,
         }
     }
 
@@ -80,6 +130,7 @@ impl Source {
     pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Live(_) => wall_clock().add_millis(self.clock_skew()),
+            Self::Scraped(_) => wall_clock(),
             Self::Replay { server, .. } => server.now(),
             Self::Fixed(series) => {
                 let ends = series.iter().filter_map(|s| s.timestamps().last());
@@ -96,7 +147,7 @@ impl Source {
                 .clock_ahead_ms()
                 .filter(|ahead| ahead.abs() >= TOLERATED_SKEW_MS)
                 .unwrap_or(0),
-            Self::Replay { .. } | Self::Fixed(_) => 0,
+            Self::Scraped(_) | Self::Replay { .. } | Self::Fixed(_) => 0,
         }
     }
 
@@ -108,7 +159,7 @@ impl Source {
                 .filter_map(|s| s.timestamps().first())
                 .min()
                 .copied(),
-            Self::Live(_) | Self::Replay { .. } => None,
+            Self::Live(_) | Self::Scraped(_) | Self::Replay { .. } => None,
         }
     }
 
@@ -121,14 +172,14 @@ impl Source {
     pub(crate) fn real_time(&self, span: Duration) -> Duration {
         match self {
             Self::Replay { speed, .. } => span.div_f64(*speed),
-            Self::Live(_) | Self::Fixed(_) => span,
+            Self::Live(_) | Self::Scraped(_) | Self::Fixed(_) => span,
         }
     }
 
     /// Whether no more data will come.
     pub(crate) fn ended(&self) -> bool {
         match self {
-            Self::Live(_) => false,
+            Self::Live(_) | Self::Scraped(_) => false,
             Self::Replay { server, .. } => server.now() >= server.recording().end(),
             Self::Fixed(_) => true,
         }
@@ -139,6 +190,7 @@ impl Source {
             Self::Live(client) | Self::Replay { client, .. } => {
                 client.query_range(expr, range).await.map_err(Error::source)
             }
+            Self::Scraped(pool) => pool.query_range(expr, range).map_err(Error::source),
             Self::Fixed(series) => from_file(series, expr, range),
         }
     }
@@ -154,9 +206,14 @@ impl Source {
         matches!(self, Self::Fixed(_))
     }
 
+    /// Whether nothing of it is known from before the start.
+    pub(crate) const fn is_scraped(&self) -> bool {
+        matches!(self, Self::Scraped(_))
+    }
+
     /// Whether alerts of it carry the time of day rather than the time of the data.
     pub(crate) const fn is_live(&self) -> bool {
-        matches!(self, Self::Live(_))
+        matches!(self, Self::Live(_) | Self::Scraped(_))
     }
 }
 
@@ -215,7 +272,9 @@ fn connection(config: &SourceConfig) -> Option<Connection<'_>> {
             timeout: *timeout,
             headers,
         }),
-        SourceConfig::Csv { .. } | SourceConfig::Replay { .. } => None,
+        SourceConfig::Scrape { .. } | SourceConfig::Csv { .. } | SourceConfig::Replay { .. } => {
+            None
+        }
     }
 }
 

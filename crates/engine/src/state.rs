@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bongsu_alert::{Lifecycle, Page, Pending, PendingPages, SuppressorState};
+use bongsu_alert::{Lifecycle, Page, Pending, PendingPages, Silence, SuppressorState};
 use bongsu_core::{Alert, Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub(crate) struct EngineState {
     pub(crate) pages: PendingPages,
     /// Messages that no sink has been offered yet.
     pub(crate) waiting_pages: Vec<Page>,
+    /// The silences that were made here.
+    pub(crate) silences: Vec<Silence>,
     /// How far this state accounts for the journal.
     pub(crate) journal: Option<Mark>,
 }

@@ -167,9 +167,21 @@ fn what_cannot_work_is_refused() {
             "output.remote_write.tls.ca",
         ),
         ("server: {listen: localhost}", "server.listen"),
+        ("output: {verdicts: v.csv, keep: 30d}", "output.keep is set"),
+        (
+            "output: {verdicts: v.csv, archive: parquet}",
+            "output.archive is set",
+        ),
+        ("output: {rotate: daily}", "no output.verdicts"),
+        (
+            "output: {verdicts: v.csv, rotate: daily, keep: 1h}",
+            "output.keep is 1h",
+        ),
+        ("output: {verdicts: v.csv, rotate: weekly}", "output.rotate"),
     ] {
         let error = parsed(output).unwrap_err().to_string();
         assert!(error.contains(key), "{output}: {error}");
     }
     parsed("server: {}").unwrap();
+    parsed("output: {verdicts: v.csv, rotate: daily, keep: 0s}").unwrap();
 }

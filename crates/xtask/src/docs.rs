@@ -20,6 +20,7 @@ const GENERATED: &[(&str, &[&str])] = &[
         &["forecast", "--list", "--format", "markdown"],
     ),
     ("docs/bongsu.schema.json", &["config", "schema"]),
+    ("docs/openapi.json", &["config", "openapi"]),
 ];
 
 /// `--write` writes the generated pages; without it everything is checked.

@@ -160,7 +160,7 @@ impl Suppressor {
         Ok(suppressor)
     }
 
-    /// Takes over the silences of an Alertmanager, in place of those known so far. Beyond the limit
+    /// Takes over silences, in place of those known so far. Beyond the limit
     /// those that end first are left out.
     ///
     /// # Errors
@@ -172,6 +172,12 @@ impl Suppressor {
         self.silences = compiled.collect::<Result<_, _>>()?;
         self.state.silences = silences;
         Ok(())
+    }
+
+    /// The silences that are heeded.
+    #[must_use]
+    pub fn silences(&self) -> &[Silence] {
+        &self.state.silences
     }
 
     /// When [`Suppressor::tick`] has something to do; `None` when nothing waits.

@@ -1,13 +1,13 @@
-//! Silences that were made in Alertmanager.
+//! Silences, made in Alertmanager or here.
 
-use bongsu_core::Timestamp;
+use bongsu_core::{Labels, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::quiet::moment;
 use crate::matcher::{MatchOp, Matcher, all_match};
 use crate::{Error, Subject};
 
-/// A silence of Alertmanager: alerts that meet its matchers are not told while it is active.
+/// A silence: alerts that meet its matchers are not told while it is active.
 ///
 /// ```
 /// use bongsu_alert::Silence;
@@ -46,7 +46,44 @@ impl Silence {
             .collect()
     }
 
-    /// Its identity in Alertmanager.
+    /// A silence of one's own. `matchers` are conditions as Alertmanager writes them, such as
+    /// `team="db"`; alerts must meet all.
+    ///
+    /// # Errors
+    /// When a condition cannot be read, all of them together hold for an alert without labels, or
+    /// the silence ends before it starts.
+    pub fn new(
+        id: impl Into<String>,
+        matchers: &[String],
+        starts_at: Timestamp,
+        ends_at: Timestamp,
+        created_by: impl Into<String>,
+        comment: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let read = matchers.iter().map(|text| Matcher::parse_all(text));
+        let read = read.collect::<Result<Vec<_>, _>>()?.concat();
+        if read.iter().all(|matcher| matcher.matches(&Labels::empty())) {
+            let domain = "conditions of which one is not met by an alert without labels";
+            return Err(Error::parameter(
+                "matchers",
+                format!("{matchers:?}"),
+                domain,
+            ));
+        }
+        if ends_at <= starts_at {
+            return Err(Error::parameter("ends_at", ends_at, "after the start"));
+        }
+        Ok(Self {
+            id: id.into(),
+            comment: comment.into(),
+            created_by: created_by.into(),
+            starts_at,
+            ends_at,
+            matchers: read.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Its identity.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

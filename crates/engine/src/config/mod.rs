@@ -12,6 +12,7 @@ mod older;
 mod outputs;
 mod reference;
 mod scalars;
+mod scrape;
 mod shard;
 mod sinks;
 mod training;
@@ -24,9 +25,13 @@ pub use group::{ChannelsConfig, GroupConfig, NewChannels};
 pub(crate) use load::nearest;
 pub use load::{load, parse};
 pub use maintenance::MaintenanceConfig;
-pub use outputs::{OutputConfig, RemoteWriteConfig, RemoteWriteVersion, ServerConfig};
+pub use outputs::{
+    Archive, OutputConfig, RemoteWriteConfig, RemoteWriteVersion, Rotation, ServerConfig,
+    ServerTlsConfig,
+};
 pub use reference::{reference_markdown, schema_json};
 pub use scalars::{SecretText, Span};
+pub use scrape::TargetConfig;
 pub use shard::{ShardConfig, ShardIndex};
 pub use sinks::{EmailSecurity, LinksConfig, SinkConfig};
 pub use training::{DriftTrigger, ScheduleConfig, TrainingConfig, Watched};
@@ -34,3 +39,4 @@ pub use types::{
     AlertPolicy, AuthConfig, Config, EngineSettings, ParameterValue, QueryConfig, SourceConfig,
     StateConfig, TlsConfig,
 };
+pub(crate) use validate::check_label;

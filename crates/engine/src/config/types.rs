@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlertingConfig, BudgetConfig, GroupConfig, MaintenanceConfig, OutputConfig, SecretText,
-    ServerConfig, ShardConfig, SinkConfig, Span, TrainingConfig,
+    ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig, TrainingConfig,
 };
 use crate::Error;
 
@@ -47,7 +47,7 @@ pub struct Config {
 }
 
 /// Where the data come from.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SourceConfig {
     /// A server that speaks the Prometheus query API (Prometheus, VictoriaMetrics, Thanos, Mimir).
@@ -76,6 +76,26 @@ pub enum SourceConfig {
         /// Requests under way at once.
         #[serde(default = "default_concurrency")]
         max_concurrency: usize,
+    },
+    /// Exporters, read directly, without a Prometheus server. Queries are plain selectors, and
+    /// `rate(selector[5m])` or `increase(selector[5m])` of counters; `up` tells of the targets. The
+    /// past begins with the start of the service, and is kept in memory.
+    Scrape {
+        /// What is read; at least one.
+        targets: Vec<TargetConfig>,
+        /// The time from one scrape of a target to the next.
+        #[serde(default = "default_scrape_interval")]
+        interval: Span,
+        /// The longest that one scrape may take; at most the interval.
+        #[serde(default = "default_scrape_timeout")]
+        timeout: Span,
+        /// How long samples are kept, beside what the queries look back. Only series that a query
+        /// asks for are; a sample takes 16 bytes.
+        #[serde(default = "default_keep")]
+        keep: Span,
+        /// The most series that are kept; new ones beyond are refused.
+        #[serde(default = "default_scraped_series")]
+        max_series: usize,
     },
     /// A CSV file `timestamp,<channel>,...`; each channel is a series, and a query is the name of a
     /// channel or `*` for all.
@@ -338,6 +358,22 @@ fn default_concurrency() -> usize {
     8
 }
 
+fn default_scrape_interval() -> Span {
+    Span::from_secs(15)
+}
+
+fn default_scrape_timeout() -> Span {
+    Span::from_secs(10)
+}
+
+fn default_keep() -> Span {
+    Span::from_secs(3 * 3_600)
+}
+
+fn default_scraped_series() -> usize {
+    100_000
+}
+
 fn default_speed() -> f64 {
     1.0
 }
@@ -363,16 +399,13 @@ fn default_forget_after() -> Span {
 }
 
 impl SourceConfig {
-    /// Whether a running service can go over from this source to `other`: from server to server,
-    /// which it asks anew each time. Files and recordings stay as they are.
+    /// Whether a running service can go over from this source to `other`: from server to server, or
+    /// from targets to targets. Files and recordings stay as they are.
     pub(crate) fn may_become(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Prometheus { .. }, Self::Prometheus { .. }) => true,
-            (Self::Csv { path: a }, Self::Csv { path: b }) => a == b,
-            (Self::Replay { path: a, speed: x }, Self::Replay { path: b, speed: y }) => {
-                a == b && x == y
-            }
-            _ => false,
+            (Self::Prometheus { .. }, Self::Prometheus { .. })
+            | (Self::Scrape { .. }, Self::Scrape { .. }) => true,
+            _ => self == other,
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::{AlertPolicy, Config, QueryConfig, SinkConfig, SourceConfig, Span};
 use crate::maintenance::Maintenance;
-use crate::{Error, registry, sinks, source};
+use crate::{Error, registry, scrape, sinks, source};
 
 impl Config {
     /// Checks everything that can be checked without a server: what this accepts, a run does not
@@ -41,6 +41,7 @@ impl Config {
                 )));
             }
         }
+        scrape::check(self)?;
         for (i, sink) in self.sinks.iter().enumerate() {
             check_sink(sink).map_err(|e| Error::config(format!("sinks[{i}].{e}")))?;
         }
@@ -51,6 +52,7 @@ impl Config {
         if let Some(server) = &self.server {
             server.validate()?;
         }
+        self.output.validate()?;
         if let Some(write) = &self.output.remote_write {
             write.validate()?;
             for name in write.labels.keys() {
@@ -127,7 +129,9 @@ fn check_source(source: &SourceConfig) -> Result<(), Error> {
                 "source.speed is {speed}, but must be finite and above 0"
             )))
         }
-        SourceConfig::Replay { .. } | SourceConfig::Csv { .. } => Ok(()),
+        SourceConfig::Scrape { .. } | SourceConfig::Replay { .. } | SourceConfig::Csv { .. } => {
+            Ok(())
+        }
     }
 }
 
@@ -178,7 +182,7 @@ fn check_alert(alert: &AlertPolicy) -> Result<(), Error> {
 }
 
 /// A label's name as Prometheus and Alertmanager accept it everywhere.
-pub(super) fn check_label(path: &str, name: &str) -> Result<(), Error> {
+pub(crate) fn check_label(path: &str, name: &str) -> Result<(), Error> {
     let mut rest = name.chars();
     let first = rest.next();
     let starts = first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_');

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Engine;
 use crate::Error;
 use crate::config::Config;
+use crate::server::{SilenceOrder, SilenceView};
 
 /// So many commands wait at most.
 const QUEUE: usize = 16;
@@ -26,6 +27,9 @@ pub(super) enum Command {
     Train(Option<String>, oneshot::Sender<Result<Vec<String>, Error>>),
     RollBack(String, u64, oneshot::Sender<Result<usize, Error>>),
     Explain(u64, oneshot::Sender<Result<Vec<Step>, Error>>),
+    Silence(SilenceOrder, oneshot::Sender<Result<String, Error>>),
+    EndSilence(String, oneshot::Sender<Result<String, Error>>),
+    Silences(oneshot::Sender<Result<Vec<SilenceView>, Error>>),
 }
 
 impl Control {
@@ -73,6 +77,21 @@ impl Control {
     pub async fn explain(&self, fingerprint: u64) -> Result<Vec<Step>, Error> {
         self.ask(|answer| Command::Explain(fingerprint, answer))
             .await
+    }
+
+    /// Makes a silence; gives its identity.
+    pub(crate) async fn silence(&self, order: SilenceOrder) -> Result<String, Error> {
+        self.ask(|answer| Command::Silence(order, answer)).await
+    }
+
+    /// Ends a silence that was made here.
+    pub(crate) async fn end_silence(&self, id: String) -> Result<String, Error> {
+        self.ask(|answer| Command::EndSilence(id, answer)).await
+    }
+
+    /// The silences that are heeded.
+    pub(crate) async fn silences(&self) -> Result<Vec<SilenceView>, Error> {
+        self.ask(Command::Silences).await
     }
 
     async fn ask<T>(
@@ -123,6 +142,15 @@ impl Engine {
             }
             Command::Explain(fingerprint, answer) => {
                 let _ = answer.send(Ok(self.explain(fingerprint)));
+            }
+            Command::Silence(order, answer) => {
+                let _ = answer.send(self.make_silence(order));
+            }
+            Command::EndSilence(id, answer) => {
+                let _ = answer.send(self.end_silence(id));
+            }
+            Command::Silences(answer) => {
+                let _ = answer.send(Ok(self.list_silences()));
             }
             Command::RollBack(query, version, answer) => {
                 let _ = answer.send(self.roll_back(&query, version));

@@ -164,8 +164,8 @@ impl Engine {
             self.totals.verdicts += 1;
             self.totals.anomalies += u64::from(verdict.anomalous);
             if self.journal.is_some() && (verdict.anomalous || !self.settings.anomalous_only) {
-                self.unwritten
-                    .push_str(&verdict_row(&query.config.name, &verdict));
+                let row = verdict_row(&query.config.name, &verdict);
+                self.unwritten.push(verdict.timestamp, &row);
             }
             verdicts.push(verdict);
         }

@@ -14,17 +14,18 @@ use std::time::{Duration, Instant};
 
 use bongsu_alert::{Delivery, Dispatcher, Suppressor};
 use bongsu_core::{Alert, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ServerConfig};
 use crate::courier::{Courier, tell_unclaimed, tell_unclaimed_pages};
-use crate::journal::Journal;
+use crate::journal::{Journal, Rows};
 use crate::metrics::Metrics;
 use crate::observe::Watch;
 use crate::query::{Query, adopt};
-use crate::server::{Served, Server, Shared};
+use crate::server::{Access, Served, Server, Shared};
 use crate::source::{Source, wall_clock};
 use crate::state::{EngineState, Store};
 use crate::write_back::WriteBack;
@@ -59,7 +60,7 @@ pub enum End {
 }
 
 /// What an engine did since it was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Totals {
     /// Points judged.
     pub verdicts: u64,
@@ -86,7 +87,7 @@ pub struct Engine {
     store: Option<Store>,
     journal: Option<Journal>,
     /// Rows that the journal could not take yet.
-    unwritten: String,
+    unwritten: Rows,
     training: JoinSet<Trained>,
     trainer: Trainer,
     suppressor: Option<Suppressor>,
@@ -94,7 +95,7 @@ pub struct Engine {
     courier: Courier,
     observer: Watch,
     /// As it was given, but for what is built from it.
-    config: Config,
+    config: Box<Config>,
     options: Options,
     control: Control,
     commands: mpsc::Receiver<Command>,
@@ -150,7 +151,7 @@ impl Engine {
         observer: Box<dyn Observer>,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let source = Source::open(&config.source).await?;
+        let source = Source::open(&config).await?;
         Self::with_source(config, source, options, observer)
     }
 
@@ -178,7 +179,7 @@ impl Engine {
             );
         }
         let journal = journal
-            .map(|path| Journal::open(path, state.journal.as_ref()))
+            .map(|path| Journal::open(path, &config.output, state.journal.as_ref()))
             .transpose()?;
         let mut dispatcher = if options.dry_run {
             Dispatcher::new()
@@ -213,9 +214,9 @@ impl Engine {
                 metrics: metrics.clone(),
                 registry: Arc::new(registry),
                 control: control.clone(),
-                token: server.token.as_ref().map(|token| token.secret().clone()),
+                access: Access::new(server),
             };
-            Server::start(server.listen, served)
+            Server::start(server, served)
         };
         let server = config.server.as_ref().map(serve).transpose()?;
         let mut news = std::mem::take(&mut state.news);
@@ -237,7 +238,7 @@ impl Engine {
             state,
             store,
             journal,
-            unwritten: String::new(),
+            unwritten: Rows::default(),
             suppressor,
             silences: Silences::new(&config)?,
             courier,
@@ -248,7 +249,7 @@ impl Engine {
             settings: Settings::new(&config, options),
             training: JoinSet::new(),
             trainer,
-            config,
+            config: Box::new(config),
             options,
             control,
             commands,
@@ -283,7 +284,7 @@ impl Engine {
     #[must_use]
     pub fn server_url(&self) -> Option<String> {
         let server = self.server.as_ref()?;
-        Some(format!("http://{}", server.addr()))
+        Some(server.url())
     }
 
     /// The alerts that fire now.
@@ -294,9 +295,14 @@ impl Engine {
     /// Judges everything that is due now, once, and waits until it is delivered.
     ///
     /// # Errors
-    /// When the state cannot be saved or the report not written. A query that fails is counted and
-    /// told to the observer.
+    /// When the state cannot be saved or the report not written, and when the source has no past
+    /// (`scrape`). A query that fails is counted and told to the observer.
     pub async fn once(&mut self) -> Result<(), Error> {
+        if self.source.is_scraped() {
+            return Err(Error::config(
+                "a source of type `scrape` has no past to be judged at once; run the service",
+            ));
+        }
         self.read_silences().await;
         let now = self.source.now();
         loop {
@@ -439,11 +445,10 @@ impl Engine {
         if self.unwritten.is_empty() {
             return;
         }
-        match journal.write(&self.unwritten) {
-            Ok(()) => self.unwritten.clear(),
-            Err(error) => {
-                tracing::error!(%error, "verdicts cannot be written; they are kept and tried again");
-            }
+        if let Err(error) = journal.write(&mut self.unwritten) {
+            tracing::error!(%error, "verdicts cannot be written; they are kept and tried again");
+        } else if self.store.is_none() {
+            journal.tidy();
         }
     }
 
@@ -457,7 +462,7 @@ impl Engine {
                 "verdicts are not written yet, so the state must not move on",
             ));
         }
-        self.state.journal = self.journal.as_ref().map(Journal::mark);
+        self.state.journal = self.journal.as_ref().and_then(Journal::mark);
         let undelivered = self.courier.undelivered();
         (self.state.pending, self.state.news) = (undelivered.alerts, undelivered.news);
         (self.state.pages, self.state.waiting_pages) = (undelivered.pages, undelivered.waiting);
@@ -466,6 +471,9 @@ impl Engine {
         self.metrics.service.saved(saved.as_ref().ok().copied());
         saved?;
         self.last_save = Some(Instant::now());
+        if let Some(journal) = &mut self.journal {
+            journal.tidy();
+        }
         Ok(())
     }
 

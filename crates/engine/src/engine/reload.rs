@@ -21,7 +21,7 @@ impl Engine {
     pub(super) fn reload(&mut self, config: Config) -> Result<(), Error> {
         config.validate()?;
         self.refuse_fixed(&config)?;
-        let source = Source::connect(&config.source)?;
+        let source = Source::connect(&config, &self.config)?;
         let mut queries = Query::all(&config)?;
         for query in &queries {
             check_span(source.as_ref().unwrap_or(&self.source), query)?;
@@ -54,8 +54,9 @@ impl Engine {
         // What is under way belongs to the old queries, also what is done and not taken in yet.
         self.fetching = JoinSet::new();
         self.training = JoinSet::new();
-        if let Some(source) = source {
-            self.source = source.into();
+        match source {
+            Some(source) => self.source = source.into(),
+            None => self.source.watch(&config)?,
         }
         self.courier.exchange(dispatcher);
         if let Some(old) = std::mem::replace(&mut self.write_back, write_back) {
@@ -83,7 +84,7 @@ impl Engine {
         self.suppressor = suppressor;
         self.silences = silences;
         self.settings = super::Settings::new(&config, self.options);
-        self.config = config;
+        *self.config = config;
         Ok(())
     }
 
@@ -98,6 +99,12 @@ impl Engine {
             (
                 "output.verdicts",
                 old.output.verdicts == config.output.verdicts,
+            ),
+            ("output.rotate", old.output.rotate == config.output.rotate),
+            ("output.keep", old.output.keep == config.output.keep),
+            (
+                "output.archive",
+                old.output.archive == config.output.archive,
             ),
             ("output.report", old.output.report == config.output.report),
             ("server", old.server == config.server),

@@ -1,15 +1,21 @@
-//! Silences made in Alertmanager, read from time to time.
+//! Silences: those made in Alertmanager, read from time to time, and those made here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bongsu_alert::{AlertmanagerSink, Silence};
+use bongsu_alert::{AlertmanagerSink, Silence, Suppressor};
+use bongsu_core::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Engine;
 use crate::Error;
 use crate::config::Config;
+use crate::server::{Maker, SilenceOrder, SilenceView};
 use crate::sinks;
+use crate::source::wall_clock;
+
+/// So many silences are made here at most.
+const MOST_OWN: usize = 1_000;
 
 /// Silences as they were read, or why they were not.
 type Heard = Result<Vec<Silence>, bongsu_alert::Error>;
@@ -67,8 +73,13 @@ impl Engine {
                 Err(_) => return,
             },
         };
-        let heeded = heard.and_then(|silences| match &mut self.suppressor {
-            Some(suppressor) => suppressor.set_silences(silences),
+        self.drop_ended_silences();
+        let own = &self.state.silences;
+        let heeded = heard.and_then(|mut silences| match &mut self.suppressor {
+            Some(suppressor) => {
+                silences.extend(own.iter().cloned());
+                suppressor.set_silences(silences)
+            }
             None => Ok(()),
         });
         match heeded {
@@ -88,4 +99,155 @@ impl Engine {
             self.heed(heard);
         }
     }
+
+    /// Makes a silence, which is kept in the state.
+    pub(super) fn make_silence(&mut self, order: SilenceOrder) -> Result<String, Error> {
+        self.drop_ended_silences();
+        if self.suppressor.is_none() {
+            return Err(Error::state(
+                "the configuration has no `alerting` section, so silences would not be heeded",
+            ));
+        }
+        if self.state.silences.len() >= MOST_OWN {
+            return Err(Error::state(format!(
+                "there are {MOST_OWN} silences already; end some first"
+            )));
+        }
+        let silence = checked(order, self.present())?;
+        let id = silence.id().to_owned();
+        if self.state.silences.iter().any(|known| known.id() == id) {
+            return Err(Error::state(format!(
+                "there is the same silence already: {id}"
+            )));
+        }
+        self.state.silences.push(silence);
+        self.heed_own(None)?;
+        tracing::info!(silence = %id, "a silence was made");
+        self.keep_silences();
+        Ok(id)
+    }
+
+    /// Ends a silence that was made here.
+    pub(super) fn end_silence(&mut self, id: String) -> Result<String, Error> {
+        let own = &mut self.state.silences;
+        let Some(at) = own.iter().position(|silence| silence.id() == id) else {
+            let mut others = self.suppressor.iter().flat_map(Suppressor::silences);
+            return Err(match others.find(|silence| silence.id() == id) {
+                Some(_) => Error::state(format!(
+                    "silence `{id}` was made in Alertmanager; end it there"
+                )),
+                None => Error::config(format!("there is no silence `{id}`")),
+            });
+        };
+        own.remove(at);
+        self.heed_own(Some(&id))?;
+        tracing::info!(silence = %id, "a silence was ended");
+        self.keep_silences();
+        Ok(id)
+    }
+
+    /// The silences that are heeded and have not ended.
+    pub(super) fn list_silences(&self) -> Vec<SilenceView> {
+        let now = self.present();
+        let heeded = self.suppressor.iter().flat_map(Suppressor::silences);
+        let lasting = heeded.filter(|silence| now < silence.span().1);
+        let own = |id: &str| self.state.silences.iter().any(|silence| silence.id() == id);
+        lasting
+            .map(|silence| {
+                let (starts_at, ends_at) = silence.span();
+                let maker = if own(silence.id()) {
+                    Maker::Bongsu
+                } else {
+                    Maker::Alertmanager
+                };
+                SilenceView {
+                    id: silence.id().to_owned(),
+                    matchers: silence.matchers().to_vec(),
+                    starts_at,
+                    ends_at,
+                    created_by: silence.created_by().to_owned(),
+                    comment: silence.comment().to_owned(),
+                    made_in: maker,
+                    active: starts_at <= now,
+                }
+            })
+            .collect()
+    }
+
+    /// Puts the own silences in the place of what is heeded of them; `gone` was one of them.
+    fn heed_own(&mut self, gone: Option<&str>) -> Result<(), Error> {
+        let own = &self.state.silences;
+        let Some(suppressor) = &mut self.suppressor else {
+            return Ok(());
+        };
+        let theirs = suppressor.silences().iter().filter(|silence| {
+            let id = silence.id();
+            Some(id) != gone && !own.iter().any(|silence| silence.id() == id)
+        });
+        let all = theirs.chain(own).cloned().collect();
+        suppressor.set_silences(all).map_err(Error::state)
+    }
+
+    fn drop_ended_silences(&mut self) {
+        let now = self.present();
+        self.state.silences.retain(|silence| now < silence.span().1);
+    }
+
+    /// The moment by which silences are measured.
+    fn present(&self) -> Timestamp {
+        if self.source.is_live() {
+            wall_clock()
+        } else {
+            self.source.now()
+        }
+    }
+
+    /// They must not be lost with the process.
+    fn keep_silences(&mut self) {
+        if let Err(error) = self.save() {
+            tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
+        }
+    }
+}
+
+/// The silence that `order` asks for.
+fn checked(order: SilenceOrder, now: Timestamp) -> Result<Silence, Error> {
+    let wrong = |message: &str| Err(Error::input(message));
+    for (name, text) in [
+        ("created_by", &order.created_by),
+        ("comment", &order.comment),
+    ] {
+        if text.trim().is_empty() {
+            return wrong(&format!(
+                "{name} is empty, but must say who makes the silence, and why"
+            ));
+        }
+    }
+    let starts_at = order.starts_at.unwrap_or(now);
+    let ends_at = match (order.ends_at, order.duration) {
+        (Some(ends_at), None) => ends_at,
+        (None, Some(duration)) => starts_at.add_millis(duration.millis()),
+        _ => return wrong("give either ends_at or duration"),
+    };
+    if ends_at <= starts_at || ends_at <= now {
+        return wrong("the silence ends before it starts, or has ended already");
+    }
+    let content = format!(
+        "{:?} {starts_at} {ends_at} {}",
+        order.matchers, order.comment
+    );
+    let id = format!(
+        "{:08x}{:08x}",
+        crc32c::crc32c(content.as_bytes()),
+        starts_at.as_millis() & 0xffff_ffff
+    );
+    Silence::new(
+        id,
+        &order.matchers,
+        starts_at,
+        ends_at,
+        order.created_by,
+        order.comment,
+    )
+    .map_err(Error::input)
 }

@@ -29,14 +29,18 @@ pub(super) fn suppressor(
             let at = alert.verdict.timestamp;
             fresh.transition(at, &Transition::Fired(alert.clone()));
         }
+        let wrong = |e| Error::state(format!("the silences of the state: {e}"));
+        fresh.set_silences(state.silences.clone()).map_err(wrong)?;
         return Ok(Some(fresh));
     };
     let wrong = |e| Error::state(format!("the state of suppression: {e}"));
     let mut suppressor =
         Suppressor::restore(&alerting.suppress, fresh.tree().clone(), saved).map_err(wrong)?;
     if alerting.silences.is_none() {
-        // Nothing would tell of their end.
-        suppressor.set_silences(Vec::new()).map_err(wrong)?;
+        // Nothing would tell of the end of any other.
+        suppressor
+            .set_silences(state.silences.clone())
+            .map_err(wrong)?;
     }
     Ok(Some(suppressor))
 }

@@ -2,53 +2,38 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use bongsu_alert::Step;
-use bongsu_core::{Alert, Verdict};
+use bongsu_core::Alert;
 use prometheus_client::encoding::text::encode;
 use serde::{Deserialize, Serialize};
 
-use super::view::{ModelView, QueryView, View};
-use super::{Served, change};
-use crate::Totals;
+use super::answers::{
+    AlertList, Envelope, Explained, KnownAlert, ModelList, Problem, QueryList, QueryVerdict,
+    Refusal, Status, VerdictList,
+};
+use super::routes::OPEN_METRICS;
+use super::view::View;
+use super::{Served, openapi};
 
 /// The version of the JSON answers.
 const SCHEMA: u32 = 1;
 
-pub(super) fn router(served: Served) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/-/healthy", get(healthy))
-        .route("/-/ready", get(ready))
-        .route("/api/v1/status", get(status))
-        .route("/api/v1/queries", get(queries))
-        .route("/api/v1/alerts", get(alerts))
-        .route("/api/v1/verdicts", get(verdicts))
-        .route("/api/v1/models", get(models))
-        .route("/api/v1/alerts/{fingerprint}/explain", get(explain))
-        .merge(change::router(served.clone()))
-        .fallback(unknown)
-        .with_state(served)
-}
-
-async fn metrics(State(served): State<Served>) -> Response {
+pub(super) async fn metrics(State(served): State<Served>) -> Response {
     served.metrics.service.look_at_process();
     let mut text = String::new();
     // Writing to a text cannot fail.
     let _ = encode(&mut text, &served.registry);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], text).into_response()
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 
-async fn healthy(State(served): State<Served>) -> Response {
+pub(super) async fn healthy(State(served): State<Served>) -> Response {
     well(served.view.read(View::sickness), "healthy")
 }
 
-async fn ready(State(served): State<Served>) -> Response {
+pub(super) async fn ready(State(served): State<Served>) -> Response {
     well(served.view.read(View::unreadiness), "ready")
 }
 
@@ -57,13 +42,6 @@ fn well(problem: Option<String>, otherwise: &'static str) -> Response {
         None => format!("Bongsu is {otherwise}.\n").into_response(),
         Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response(),
     }
-}
-
-#[derive(Serialize)]
-struct Envelope<T> {
-    schema: u32,
-    #[serde(flatten)]
-    data: T,
 }
 
 /// The answer to a request for JSON.
@@ -76,39 +54,14 @@ pub(super) fn json<T: Serialize>(data: T) -> Response {
 }
 
 pub(super) fn refused(status: StatusCode, message: String) -> Response {
-    #[derive(Serialize)]
-    struct Refusal {
-        error: String,
-    }
     (status, json(Refusal { error: message })).into_response()
 }
 
-async fn unknown() -> Response {
-    let known = "/metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/queries, /api/v1/alerts, \
-                 /api/v1/verdicts, /api/v1/models, /api/v1/alerts/FINGERPRINT/explain; and for POST: /api/v1/train, \
-                 /api/v1/models/rollback";
-    refused(
-        StatusCode::NOT_FOUND,
-        format!("there is no such page; there are: {known}"),
-    )
+pub(super) async fn openapi() -> Response {
+    axum::Json(openapi::openapi_json()).into_response()
 }
 
-async fn status(State(served): State<Served>) -> Response {
-    #[derive(Serialize)]
-    struct Status {
-        version: &'static str,
-        uptime_seconds: f64,
-        queries: usize,
-        series: usize,
-        alerts_firing: usize,
-        totals: Totals,
-        problems: Vec<Problem>,
-    }
-    #[derive(Serialize)]
-    struct Problem {
-        query: String,
-        problem: String,
-    }
+pub(super) async fn status(State(served): State<Served>) -> Response {
     json(served.view.read(|view| {
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -131,23 +84,17 @@ async fn status(State(served): State<Served>) -> Response {
     }))
 }
 
-async fn queries(State(served): State<Served>) -> Response {
-    #[derive(Serialize)]
-    struct Queries {
-        queries: Vec<QueryView>,
-    }
-    json(Queries {
+pub(super) async fn queries(State(served): State<Served>) -> Response {
+    json(QueryList {
         queries: served.view.read(|view| view.queries.clone()),
     })
 }
 
 /// Why an alert did or did not lead to a message.
-async fn explain(State(served): State<Served>, Path(fingerprint): Path<String>) -> Response {
-    #[derive(Serialize)]
-    struct Explained {
-        fingerprint: String,
-        steps: Vec<Step>,
-    }
+pub(super) async fn explain(
+    State(served): State<Served>,
+    Path(fingerprint): Path<String>,
+) -> Response {
     let Ok(number) = u64::from_str_radix(&fingerprint, 16) else {
         let message = format!("`{fingerprint}` is no fingerprint: 16 hexadecimal digits");
         return refused(StatusCode::BAD_REQUEST, message);
@@ -163,36 +110,22 @@ async fn explain(State(served): State<Served>, Path(fingerprint): Path<String>) 
 }
 
 /// The trained detectors at work.
-async fn models(State(served): State<Served>) -> Response {
-    #[derive(Serialize)]
-    struct Models {
-        models: Vec<ModelView>,
-    }
+pub(super) async fn models(State(served): State<Served>) -> Response {
     let models = |view: &View| {
         let models = view.queries.iter().filter_map(|query| query.model.clone());
         models.collect()
     };
-    json(Models {
+    json(ModelList {
         models: served.view.read(models),
     })
 }
 
-async fn alerts(State(served): State<Served>) -> Response {
-    #[derive(Serialize)]
-    struct Alerts {
-        alerts: Vec<Known>,
-    }
-    #[derive(Serialize)]
-    struct Known {
-        fingerprint: String,
-        #[serde(flatten)]
-        alert: Alert,
-    }
-    let known = |alert: &Alert| Known {
+pub(super) async fn alerts(State(served): State<Served>) -> Response {
+    let known = |alert: &Alert| KnownAlert {
         fingerprint: format!("{:016x}", alert.labels.fingerprint()),
         alert: alert.clone(),
     };
-    json(Alerts {
+    json(AlertList {
         alerts: served
             .view
             .read(|view| view.alerts.iter().map(known).collect()),
@@ -200,24 +133,21 @@ async fn alerts(State(served): State<Served>) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Which {
+pub(super) struct Which {
     query: Option<String>,
     #[serde(default)]
     anomalous: bool,
 }
 
 /// The newest verdicts, of one query or all; only anomalous ones with `anomalous=true`.
-async fn verdicts(State(served): State<Served>, which: Query<Which>) -> Response {
-    #[derive(Serialize)]
-    struct Verdicts {
-        verdicts: Vec<OfQuery>,
-    }
-    #[derive(Serialize)]
-    struct OfQuery {
-        query: String,
-        #[serde(flatten)]
-        verdict: Verdict,
-    }
+pub(super) async fn verdicts(
+    State(served): State<Served>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Response {
+    let which = match which {
+        Ok(Query(which)) => which,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, error.body_text()),
+    };
     let found = served.view.read(|view| {
         if let Some(name) = &which.query
             && !view.queries.iter().any(|query| query.name == *name)
@@ -240,10 +170,10 @@ async fn verdicts(State(served): State<Served>, which: Query<Which>) -> Response
         .iter()
         .flat_map(|(name, verdicts)| verdicts.iter().map(move |verdict| (name, verdict)))
         .filter(|(_, verdict)| verdict.anomalous || !which.anomalous)
-        .map(|(name, verdict)| OfQuery {
+        .map(|(name, verdict)| QueryVerdict {
             query: name.clone(),
             verdict: verdict.clone(),
         })
         .collect();
-    json(Verdicts { verdicts })
+    json(VerdictList { verdicts })
 }

@@ -1,7 +1,14 @@
 //! The service's own HTTP server: what it does, and whether it does it.
 
+mod access;
+mod answers;
 mod api;
 mod change;
+mod openapi;
+mod routes;
+mod shapes;
+mod silences;
+mod tls;
 mod view;
 
 use std::net::{SocketAddr, TcpListener};
@@ -13,10 +20,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+pub(crate) use access::Access;
+pub(crate) use answers::{Maker, SilenceOrder, SilenceView};
+pub use openapi::openapi_json;
+pub(crate) use tls::Identity;
 pub(crate) use view::{BudgetView, ModelView, QueryView, Shared};
 
-use bongsu_core::Secret;
-
+use crate::config::ServerConfig;
 use crate::metrics::Metrics;
 use crate::{Control, Error};
 
@@ -30,46 +40,61 @@ pub(crate) struct Served {
     pub(crate) metrics: Metrics,
     pub(crate) registry: Arc<Registry>,
     pub(crate) control: Control,
-    /// What a request that changes something must bring; without it there are none.
-    pub(crate) token: Option<Secret>,
+    pub(crate) access: Access,
 }
 
 /// A running server; it stops when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     addr: SocketAddr,
+    scheme: &'static str,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Listens on `addr`, inside a Tokio runtime.
-    pub(crate) fn start(addr: SocketAddr, served: Served) -> Result<Self, Error> {
+    /// Listens as `config` says, inside a Tokio runtime.
+    pub(crate) fn start(config: &ServerConfig, served: Served) -> Result<Self, Error> {
+        let addr = config.listen;
+        let identity = config.tls.as_ref().map(Identity::load).transpose()?;
         let failed = |e| Error::config(format!("server.listen: {addr}: {e}"));
         let listener = TcpListener::bind(addr).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-        let router = api::router(served);
+        let router = routes::router(served);
         let (stop, stopped) = oneshot::channel::<()>();
+        // A dropped sender means the same as a message.
+        let stopped = async { drop(stopped.await) };
+        let scheme = if identity.is_some() { "https" } else { "http" };
         let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, router).with_graceful_shutdown(async {
-                // A dropped sender means the same as a message.
-                let _ = stopped.await;
-            });
             // Accepting goes on after errors, so that there is none to report at the end.
-            let _ = serving.await;
+            let _ = match identity {
+                None => {
+                    axum::serve(listener, router)
+                        .with_graceful_shutdown(stopped)
+                        .await
+                }
+                Some(identity) => {
+                    let listener = identity.guard(listener);
+                    axum::serve(listener, router)
+                        .with_graceful_shutdown(stopped)
+                        .await
+                }
+            };
         });
-        tracing::info!("listening on http://{addr}");
+        tracing::info!("listening on {scheme}://{addr}");
         Ok(Self {
             addr,
+            scheme,
             stop: Some(stop),
             task,
         })
     }
 
-    pub(crate) const fn addr(&self) -> SocketAddr {
-        self.addr
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.addr)
     }
 
     /// Takes no more requests, and waits a little for those being answered.

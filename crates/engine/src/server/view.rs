@@ -5,7 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bongsu_core::{Alert, Timestamp, Verdict};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+use super::shapes::MomentShape;
 
 /// Without a sign of life for so long, the loop counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
@@ -26,7 +29,7 @@ pub(crate) struct View {
 }
 
 /// A query at work.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct QueryView {
     pub(crate) name: String,
     pub(crate) expr: String,
@@ -35,6 +38,7 @@ pub(crate) struct QueryView {
     /// Series judged at present.
     pub(crate) series: usize,
     /// The newest moment up to which all is judged, in milliseconds; `null` before the first.
+    #[schemars(with = "Option<MomentShape>")]
     pub(crate) judged_until: Option<Timestamp>,
     /// Failures since the last success.
     pub(crate) failures: u32,
@@ -47,7 +51,7 @@ pub(crate) struct QueryView {
 }
 
 /// The budget of alerts of a query.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub(crate) struct BudgetView {
     /// How many may be expected by chance.
     pub(crate) alerts_per_day: f64,
@@ -58,14 +62,16 @@ pub(crate) struct BudgetView {
 }
 
 /// The trained detectors of a query.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ModelView {
     pub(crate) query: String,
     /// The version at work; 0 before the first.
     pub(crate) version: u64,
     /// The end of the data that it was trained on.
+    #[schemars(with = "Option<MomentShape>")]
     pub(crate) trained_until: Option<Timestamp>,
     /// When the schedule asks for the next training.
+    #[schemars(with = "Option<MomentShape>")]
     pub(crate) next: Option<Timestamp>,
     /// Whether one is under way.
     pub(crate) in_training: bool,

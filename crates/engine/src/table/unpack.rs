@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::Error;
 
 /// Opens the file at `path` for reading, decompressed when it ends in `.gz` or `.zst` in any
-/// case; `-` is standard input.
+/// case, and as CSV when it ends in `.parquet`; `-` is standard input.
 ///
 /// # Errors
 /// When it cannot be opened, or its name tells of a format that is not read.
@@ -23,7 +23,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
         .unwrap_or_default()
         .to_ascii_lowercase();
     if extension == "parquet" {
-        return Err(named(&"Parquet is not supported by this build"));
+        return parquet(path).map_err(|e| named(&e));
     }
     let file = BufReader::new(File::open(path).map_err(|e| named(&e))?);
     Ok(match extension.as_str() {
@@ -31,6 +31,17 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
         "zst" => Box::new(zstd(file).map_err(|e| named(&e))?),
         _ => Box::new(file),
     })
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(path: &Path) -> Result<Box<dyn Read + Send>, String> {
+    let text = crate::parquet::as_csv(path)?;
+    Ok(Box::new(io::Cursor::new(text)))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_: &Path) -> Result<Box<dyn Read + Send>, String> {
+    Err("Parquet is not supported by this build, which is without the feature `parquet`".to_owned())
 }
 
 fn gzip(file: impl BufRead) -> impl Read {

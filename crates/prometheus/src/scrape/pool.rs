@@ -206,7 +206,10 @@ impl Pool {
         };
         let state = self.shared.state();
         // Beyond, there is nothing: all of time must not be walked step by step.
-        let (now, reach) = (wall_clock(), self.shared.reach_ms(&[expression.clone()]));
+        let (now, reach) = (
+            wall_clock(),
+            self.shared.reach_ms(std::slice::from_ref(&expression)),
+        );
         let (start, end) = (
             start.max(now.add_millis(-reach).align_up(range.step_ms)),
             end.min(now.add_millis(reach).align_down(range.step_ms)),

@@ -1,21 +1,18 @@
-//! The CSV file of verdicts, cut back after a crash to what the saved state knows of.
+//! A file of verdicts, cut back after a crash to what the saved state knows of.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use bongsu_core::Verdict;
 use serde::{Deserialize, Serialize};
 
+use super::VERDICT_HEADER;
+use super::days::Day;
 use crate::Error;
-
-/// The header of the file, and of `run --once` on standard output.
-pub const VERDICT_HEADER: &str =
-    "timestamp,query,series,value,score,expected,lower,upper,anomalous,explanation\n";
 
 /// An append-only file of verdicts.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub(super) struct Sheet {
     path: PathBuf,
     file: File,
     len: u64,
@@ -23,9 +20,11 @@ pub(crate) struct Journal {
     tail: Vec<u8>,
 }
 
-/// Where a journal stood when the state was saved.
+/// Where a file stood when the state was saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mark {
+    /// Its day, when each has a file of its own.
+    pub(super) day: Option<Day>,
     /// Bytes that the state accounts for.
     len: u64,
     /// CRC32C of the last of them.
@@ -35,11 +34,11 @@ pub(crate) struct Mark {
 /// So many bytes before the mark must be those that were written.
 const TAIL: usize = 1_024;
 
-impl Journal {
+impl Sheet {
     /// Opens the file at `path`. When it is the one that `mark` was made of, whatever was written
     /// after the mark is cut off: the state will judge those timestamps again. Any other file is
     /// appended to.
-    pub(crate) fn open(path: &Path, mark: Option<&Mark>) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, mark: Option<&Mark>) -> Result<Self, Error> {
         let failed = |e: std::io::Error| Error::state(format!("{}: {e}", path.display()));
         let mut file = OpenOptions::new()
             .create(true)
@@ -65,20 +64,20 @@ impl Journal {
         }
         let tail = tail_before(&mut file, len).map_err(failed)?;
         file.seek(SeekFrom::Start(len)).map_err(failed)?;
-        let mut journal = Self {
+        let mut sheet = Self {
             path: path.to_owned(),
             file,
             len,
             tail,
         };
         if len == 0 {
-            journal.write(VERDICT_HEADER)?;
+            sheet.write(VERDICT_HEADER)?;
         }
-        Ok(journal)
+        Ok(sheet)
     }
 
     /// Appends `text`, whole rows, and makes it durable.
-    pub(crate) fn write(&mut self, text: &str) -> Result<(), Error> {
+    pub(super) fn write(&mut self, text: &str) -> Result<(), Error> {
         let written = self
             .file
             .write_all(text.as_bytes())
@@ -97,8 +96,9 @@ impl Journal {
     }
 
     /// Where the file stands, for the state.
-    pub(crate) fn mark(&self) -> Mark {
+    pub(super) fn mark(&self, day: Option<Day>) -> Mark {
         Mark {
+            day,
             len: self.len,
             tail: crc32c::crc32c(&self.tail),
         }
@@ -115,7 +115,7 @@ fn tail_before(file: &mut File, end: u64) -> std::io::Result<Vec<u8>> {
 }
 
 /// Makes a new entry of the directory durable, where directories can be synced.
-fn sync_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     if cfg!(unix)
         && let Some(parent) = path.parent()
     {
@@ -130,38 +130,6 @@ fn sync_directory(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// One verdict as a row of the file, with its line end.
-#[must_use]
-pub fn verdict_row(query: &str, verdict: &Verdict) -> String {
-    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let why = verdict
-        .explanation
-        .as_ref()
-        .map_or("", |why| why.summary.as_str());
-    format!(
-        "{},{},{},{},{},{},{},{},{},{}\n",
-        verdict.timestamp,
-        quoted(query),
-        quoted(&verdict.labels.selector()),
-        number(verdict.value),
-        number(verdict.score),
-        number(verdict.expected),
-        number(verdict.lower),
-        number(verdict.upper),
-        u8::from(verdict.anomalous),
-        quoted(why),
-    )
-}
-
-/// A CSV field, quoted where it must be (RFC 4180).
-fn quoted(text: &str) -> String {
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,13 +138,13 @@ mod tests {
     fn what_the_state_does_not_know_is_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("verdicts.csv");
-        let mut journal = Journal::open(&path, None).unwrap();
+        let mut journal = Sheet::open(&path, None).unwrap();
         journal.write("1,a\n").unwrap();
-        let mark = journal.mark();
+        let mark = journal.mark(None);
         journal.write("2,b\n").unwrap();
         drop(journal);
-        let journal = Journal::open(&path, Some(&mark)).unwrap();
-        assert_eq!(journal.mark(), mark);
+        let journal = Sheet::open(&path, Some(&mark)).unwrap();
+        assert_eq!(journal.mark(None), mark);
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, format!("{VERDICT_HEADER}1,a\n"));
     }
@@ -184,19 +152,13 @@ mod tests {
     #[test]
     fn another_file_is_never_cut() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(&dir.path().join("verdicts.csv"), None).unwrap();
+        let mut journal = Sheet::open(&dir.path().join("verdicts.csv"), None).unwrap();
         journal.write("1,a\n").unwrap();
         let other = dir.path().join("other.csv");
         for content in ["x".repeat(5_000), "short".to_owned()] {
             std::fs::write(&other, &content).unwrap();
-            Journal::open(&other, Some(&journal.mark())).unwrap();
+            Sheet::open(&other, Some(&journal.mark(None))).unwrap();
             assert_eq!(std::fs::read_to_string(&other).unwrap(), content);
         }
-    }
-
-    #[test]
-    fn fields_are_quoted_as_csv_needs() {
-        assert_eq!(quoted("a"), "a");
-        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
     }
 }
