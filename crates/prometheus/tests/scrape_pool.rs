@@ -162,7 +162,7 @@ async fn expressions_give_what_prometheus_gives() {
                 ours.len() >= 5 && ours.len() == theirs.len(),
                 "{ours:?} {theirs:?}"
             );
-            for (a, b) in ours.iter().zip(&theirs) {
+            for (a, b) in ours.iter().zip(theirs) {
                 let close = a.0 == b.0 && (a.1 - b.1).abs() <= 1e-12 * b.1.abs().max(1.0);
                 assert!(close, "{expression}: {a:?} {b:?}");
             }
