@@ -8,7 +8,7 @@ use bongsu_core::{Alert, Labels, StreamDetector, Timestamp, snapshot};
 use serde::Serialize;
 
 use crate::Error;
-use crate::judge::Learned;
+use crate::judge::SeriesState;
 use crate::state::{EngineState, state_file};
 
 /// What a service has saved in its `state.directory`.
@@ -29,7 +29,7 @@ pub struct SavedQuery {
     pub judged_until: Option<Timestamp>,
     /// The series that it judges.
     pub series: usize,
-    /// What their detectors hold on the heap, in bytes.
+    /// What their detectors hold on the heap, with what stands by for late points, in bytes.
     pub detector_bytes: usize,
     /// The version of its trained detectors; 0 where they only learn as they judge.
     pub model_version: u64,
@@ -82,16 +82,13 @@ impl SavedState {
 
     /// Every query.
     pub fn queries(&self) -> impl Iterator<Item = SavedQuery> {
-        self.state.queries.iter().map(|query| {
-            let detectors = query.series.iter().map(|series| &series.learned);
-            SavedQuery {
-                name: query.name.clone(),
-                judged_until: query.cursor,
-                series: query.series.len(),
-                detector_bytes: detectors.map(Learned::heap_bytes).sum(),
-                model_version: query.training.version,
-                signature: query.signature.clone(),
-            }
+        self.state.queries.iter().map(|query| SavedQuery {
+            name: query.name.clone(),
+            judged_until: query.cursor,
+            series: query.series.len(),
+            detector_bytes: query.series.iter().map(SeriesState::heap_bytes).sum(),
+            model_version: query.training.version,
+            signature: query.signature.clone(),
         })
     }
 

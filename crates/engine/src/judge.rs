@@ -1,7 +1,9 @@
 //! Judging the series of one query: each timestamp of each series once, in order.
 
 mod budget;
+mod gaps;
 mod group;
+mod late;
 mod learned;
 mod past;
 mod pieces;
@@ -12,7 +14,7 @@ mod watch;
 use std::time::Duration;
 
 use bongsu_core::{
-    Calibrator, DeviationFilter, Explanation, Labels, METRIC_NAME, Series, StreamDetector,
+    Calibrator, DeviationFilter, Explanation, Fill, Labels, METRIC_NAME, Series, StreamDetector,
     Timestamp, Verdict, format_duration,
 };
 use bongsu_stream::DriftMonitor;
@@ -27,6 +29,7 @@ use crate::registry::{self, StreamState};
 use crate::shard::Shard;
 use budget::Allowance;
 pub(crate) use budget::Budget;
+pub(crate) use late::Late;
 pub(crate) use learned::Learned;
 use pieces::Grouping;
 pub(crate) use pieces::{CHANNEL, Piece, Pieces};
@@ -50,6 +53,10 @@ pub(crate) struct Judge {
     max_series: usize,
     start_from_siblings: bool,
     watch: Option<Watch>,
+    /// What holes are filled with.
+    fill: Fill,
+    /// For so long points may come after those that follow them.
+    late: i64,
     /// How many alerts may be expected by chance, where that is said.
     allowance: Option<Allowance>,
     grouping: Option<Grouping>,
@@ -91,6 +98,8 @@ pub(crate) struct SeriesState {
     pub(crate) last_seen: Timestamp,
     /// The newest moment at which that sample was a number.
     pub(crate) last_value: Timestamp,
+    /// From where late points are learned, where they are waited for.
+    pub(crate) late: Option<Box<Late>>,
     /// How surprising its scores are, where there is a budget of alerts.
     pub(crate) tail: Option<Box<Tail>>,
     /// The labels of its alerts; rebuilt after loading.
@@ -113,6 +122,8 @@ pub(crate) struct Judged {
     pub(crate) drifted: Vec<Timestamp>,
     /// Anomalous points that the budget of alerts held back.
     pub(crate) held: u64,
+    /// Points that came after moments that follow them were judged.
+    pub(crate) late: u64,
     /// Series that have no place in a group, or one that another has.
     pub(crate) misplaced: usize,
     /// When channels that a group did not have had had enough numbers to be trained on.
@@ -148,6 +159,8 @@ impl Judge {
             max_series,
             start_from_siblings: query.start_from_siblings,
             watch: Watch::new(query)?,
+            fill: query.gaps.fill(),
+            late: query.late.millis(),
             allowance: None,
             grouping: query.group.as_ref().map(Grouping::new),
             newcomers: newcomers(query),
@@ -186,6 +199,7 @@ impl Judge {
         for state in known {
             state.learned.drift = self.monitor();
             state.learned.drifted = None;
+            state.late = None;
         }
     }
 
@@ -221,6 +235,8 @@ impl Judge {
             }
             state.learned.drifted = None;
             state.learned.drift = self.monitor();
+            // What came before was learned by the others.
+            state.late = None;
         }
         exchanged
     }
@@ -266,13 +282,14 @@ impl Judge {
         let mut work = self.pair_up(known, pieces.all, grid, first, &mut judged);
         let outcomes: Vec<Outcome> = work
             .par_iter_mut()
-            .map(|(state, piece)| self.judge_series(state, piece.as_ref(), grid, complete))
+            .map(|(state, piece)| self.judge_series(state, piece.as_ref(), grid, complete, first))
             .collect();
         let (mut states, mut found) = (Vec::with_capacity(work.len()), Vec::new());
         let mut gone = Vec::new();
         for (place, ((state, _), outcome)) in work.into_iter().zip(outcomes).enumerate() {
             judged.missing_values += outcome.missing;
             judged.drifted.extend(outcome.drifted);
+            judged.late += outcome.late;
             judged.newcomers.extend(outcome.newcomer);
             found.extend(outcome.said.into_iter().map(|said| {
                 let (verdict, detected) = (said.verdict, said.detected);
@@ -381,8 +398,18 @@ impl SeriesState {
         channels.map_or(1, |channels| channels.names().len())
     }
 
+    /// The bytes that it holds on the heap, without its labels.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let late = self.late.as_ref();
+        let tail = self.tail.as_ref().map_or(0, |_| size_of::<Tail>());
+        self.learned.heap_bytes()
+            + late.map_or(0, |late| size_of::<Late>() + late.heap_bytes())
+            + tail
+    }
+
     pub(crate) fn validate(&self) -> bongsu_core::Result<()> {
         self.learned.validate()?;
+        self.late.as_ref().map_or(Ok(()), |late| late.validate())?;
         self.tail.as_ref().map_or(Ok(()), |tail| tail.validate())
     }
 }
@@ -429,5 +456,7 @@ fn span(millis: i64) -> String {
 mod budget_tests;
 #[cfg(test)]
 mod group_tests;
+#[cfg(test)]
+mod late_tests;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 
 mod alerting;
 mod budget;
+mod gaps;
 mod group;
 mod load;
 mod maintenance;
@@ -21,6 +22,7 @@ mod validate;
 
 pub use alerting::{AlertingConfig, SilencesConfig};
 pub use budget::BudgetConfig;
+pub use gaps::{FillConfig, GapsConfig};
 pub use group::{ChannelsConfig, GroupConfig, NewChannels};
 pub(crate) use load::nearest;
 pub use load::{load, parse};

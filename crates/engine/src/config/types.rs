@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertingConfig, BudgetConfig, GroupConfig, MaintenanceConfig, OutputConfig, SecretText,
-    ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig, TrainingConfig,
+    AlertingConfig, BudgetConfig, GapsConfig, GroupConfig, MaintenanceConfig, OutputConfig,
+    SecretText, ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig, TrainingConfig,
 };
 use crate::Error;
 
@@ -213,6 +213,14 @@ pub struct QueryConfig {
     /// A series that stays away for this long is forgotten.
     #[serde(default = "default_forget_after")]
     pub forget_after: Span,
+    /// What becomes of holes in a series.
+    #[serde(default)]
+    pub gaps: GapsConfig,
+    /// For so long points may come after those that follow them: so much of the past is asked for
+    /// again each time, and what came late is learned in its place. `0s`: such points are not
+    /// learned. At most a day.
+    #[serde(default)]
+    pub late: Span,
     /// How many alerts may be expected of it by chance; without this section an equal share of
     /// `engine.budget`, where there is one.
     #[serde(default)]
@@ -432,6 +440,8 @@ impl QueryConfig {
             alert: AlertPolicy::default(),
             absent_after: default_absent_after(),
             forget_after: default_forget_after(),
+            gaps: GapsConfig::default(),
+            late: Span::default(),
             budget: None,
             training: None,
         }

@@ -2,6 +2,9 @@ use super::{AlertPolicy, Config, QueryConfig, SinkConfig, SourceConfig, Span};
 use crate::maintenance::Maintenance;
 use crate::{Error, registry, scrape, sinks, source};
 
+/// The longest time that late points are waited for, in milliseconds.
+const LONGEST_LATE: i64 = 24 * 3_600_000;
+
 impl Config {
     /// Checks everything that can be checked without a server: what this accepts, a run does not
     /// refuse.
@@ -109,8 +112,21 @@ impl QueryConfig {
         registry::find(&self.detector).map_err(|e| wrong("detector", &e))?;
         registry::build(&self.detector, &self.parameter_texts())
             .map_err(|e| wrong("parameters", &e))?;
+        let late = self.late.millis();
+        if !(0..=LONGEST_LATE).contains(&late) {
+            let message = format!("is {}, but must be at most 24h", self.late);
+            return Err(wrong("late", &message));
+        }
+        if forget > 0 && late >= forget {
+            let message = format!(
+                "is {}, but must be shorter than forget_after, {}, or what is forgotten comes back",
+                self.late, self.forget_after
+            );
+            return Err(wrong("late", &message));
+        }
+        let at = |e| Error::config(format!("{e} (query `{}`)", self.name));
+        self.gaps.validate(self).map_err(at)?;
         if let Some(group) = &self.group {
-            let at = |e| Error::config(format!("{e} (query `{}`)", self.name));
             group.validate(self).map_err(at)?;
         }
         if let Some(training) = &self.training {

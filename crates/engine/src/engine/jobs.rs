@@ -65,11 +65,22 @@ impl Engine {
             let Some(query) = self.queries.get_mut(job.query) else {
                 continue;
             };
+            // What came late is asked for too; a file is complete.
+            let knows = self
+                .state
+                .queries
+                .get(job.query)
+                .is_some_and(|q| q.cursor.is_some());
+            let late = if knows && !self.source.is_fixed() {
+                query.config.late.millis()
+            } else {
+                0
+            };
             query.fetching = true;
             let source = Arc::clone(&self.source);
             let asked = query.asked.clone();
             let range = Range {
-                start: job.grid.from,
+                start: job.grid.from.add_millis(-late).align_up(query.judge.step),
                 end: job.grid.to,
                 step_ms: query.judge.step,
             };

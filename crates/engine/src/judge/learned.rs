@@ -1,12 +1,13 @@
 //! What points teach, and what is said of them.
 
 use bongsu_core::{
-    Drift, DriftDetector, Explanation, Labels, Result as CoreResult, StreamDetector, Timestamp,
-    Verdict,
+    Drift, DriftDetector, Explanation, Fill, Labels, Result as CoreResult, StreamDetector,
+    Timestamp, Verdict,
 };
 use bongsu_stream::DriftMonitor;
 use serde::{Deserialize, Serialize};
 
+use super::gaps;
 use super::group::Channels;
 use super::pieces::Grouping;
 use super::{Judge, normal, span};
@@ -99,6 +100,10 @@ impl Judge {
         value: f64,
         window: Option<&str>,
     ) -> Option<Verdict> {
+        if window.is_none() {
+            self.fill_hole(learned, moment, value);
+        }
+        learned.last = (self.fill != Fill::None && window.is_none()).then_some((moment, value));
         learned.detector.set_time(moment);
         let expectation = learned.detector.expectation();
         // The value is finite and alone, which is all that a detector of one metric asks for.
@@ -119,6 +124,18 @@ impl Judge {
             None => verdict,
             Some(window) => in_maintenance(verdict, window),
         })
+    }
+
+    /// Learns what lies between the latest point and the one at `moment`.
+    fn fill_hole(&self, learned: &mut Learned, moment: Timestamp, value: f64) {
+        let Some(before) = learned.last else {
+            return;
+        };
+        for (time, value) in gaps::between(self.fill, self.step, before, (moment, value)) {
+            learned.detector.set_time(time);
+            // A value that the method refuses is a hole after all.
+            let _ = learned.detector.learn(&[value]);
+        }
     }
 
     fn step_of_group(

@@ -1,7 +1,8 @@
 //! The past of a series or group, to be trained on.
 
-use bongsu_core::{Result as CoreResult, Timestamp};
+use bongsu_core::{Fill, Result as CoreResult, Timestamp};
 
+use super::gaps;
 use super::group::Channels;
 use super::learned::Learned;
 use super::pieces::{Cell, Cells, Grouping, Piece};
@@ -13,6 +14,8 @@ pub(crate) struct Past<'a> {
     /// The channels of a group; one without a name of a series by itself.
     pub(crate) names: Vec<&'a str>,
     pub(crate) times: Vec<Timestamp>,
+    /// How many of these rows came, rather than fill holes.
+    pub(crate) points: usize,
     /// The numbers of each row together.
     values: Vec<f64>,
 }
@@ -41,15 +44,46 @@ impl Judge {
         };
         past.names.push(name);
         let mut cells = Cells::of(Some(series), step);
+        let mut last = None;
         for moment in moments(grid, step) {
-            if let Cell::Number(value) = cells.at(moment)
-                && !self.excludes(moment, &piece.labels)
-            {
-                past.times.push(moment);
+            if self.excludes(moment, &piece.labels) {
+                cells.at(moment);
+                last = None;
+                continue;
+            }
+            let Cell::Number(value) = cells.at(moment) else {
+                continue;
+            };
+            let filled = match last {
+                Some(before) => gaps::between(self.fill, step, before, (moment, value)),
+                None if past.times.is_empty() => {
+                    self.head(grid.from.align_up(step), step, (moment, value))
+                }
+                None => Vec::new(),
+            };
+            for (time, value) in filled.into_iter().chain([(moment, value)]) {
+                past.times.push(time);
                 past.values.push(value);
             }
+            past.points += 1;
+            last = Some((moment, value));
         }
         past
+    }
+
+    /// What fills the hole before the first point of a window that begins at `from`.
+    fn head(&self, from: Timestamp, step: i64, first: (Timestamp, f64)) -> Vec<(Timestamp, f64)> {
+        let Fill::Both { max_gap } = self.fill else {
+            return Vec::new();
+        };
+        let hole = first.0.millis_since(from);
+        if hole > i64::try_from(max_gap.as_millis()).unwrap_or(i64::MAX) {
+            return Vec::new();
+        }
+        let to = first.0.add_millis(-step);
+        moments(Grid { from, to }, step)
+            .map(|time| (time, first.1))
+            .collect()
     }
 
     fn past_of_group<'a>(
@@ -97,6 +131,7 @@ impl Judge {
             if here && complete.missing.is_empty() && !self.excludes(moment, &piece.labels) {
                 past.times.push(moment);
                 past.values.extend(complete.values);
+                past.points += 1;
             }
         }
         past
@@ -123,8 +158,8 @@ impl Learned {
                 channels.see(*moment, row);
                 channels.learn(row);
             }
-            self.last = past.times.last().map(|last| (*last, 0.0));
         }
+        self.last = past.times.last().copied().zip(past.values.last().copied());
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use bongsu_core::{Labels, StreamDetector, Timestamp};
 
 use super::group::Channels;
+use super::late::Late;
 use super::learned::{Learned, Said};
 use super::pieces::{Cell, Cells, Piece};
 use super::{Grid, Judge, SeriesState, normal, span, without_value};
@@ -15,6 +16,8 @@ pub(super) struct Outcome {
     /// Whether the series is to be forgotten.
     pub(super) gone: bool,
     pub(super) drifted: Option<Timestamp>,
+    /// Points that came late.
+    pub(super) late: u64,
     /// When a channel that the group did not have had had enough numbers to be trained on.
     pub(super) newcomer: Option<Timestamp>,
 }
@@ -105,6 +108,7 @@ impl Judge {
         piece: Option<&Piece>,
         grid: Grid,
         complete: bool,
+        first: bool,
     ) -> Outcome {
         let mut outcome = Outcome::default();
         if !complete && !has_come(&state.learned, piece) {
@@ -112,11 +116,18 @@ impl Judge {
             return outcome;
         }
         let had_drifted = state.learned.drifted;
+        self.catch_up(state, piece, grid, &mut outcome);
         let mut reader = Reader::new(state.learned.channels.as_deref(), piece, self.step);
-        let mut moment = grid.from.max(state.judged.add_millis(self.step));
+        // What a new series has from before the grid came late.
+        let is_new = state.judged == Timestamp::MIN && !first;
+        let reach = if is_new { self.late } else { 0 };
+        let from = grid.from.add_millis(-reach).align_up(self.step);
+        let mut moment = from.max(state.judged.add_millis(self.step));
         state.judged = state.judged.max(grid.to);
         while moment <= grid.to {
-            match reader.read(moment) {
+            let said = outcome.said.len();
+            let found = reader.read(moment);
+            match found {
                 Found::Numbers(others) => {
                     outcome.missing += others;
                     (state.last_seen, state.last_value) = (moment, moment);
@@ -142,15 +153,49 @@ impl Judge {
                 }
                 Found::Nothing => self.miss(state, moment, complete, &mut outcome),
             }
+            if let Some(late) = &mut state.late
+                && (matches!(found, Found::Numbers(_)) || outcome.said.len() > said)
+            {
+                let closed = self.closed.at(moment, &state.labels).is_some();
+                late.keep(moment, closed, &reader.row);
+            }
             if let Some(fresh) = self.newcomer(state, &mut reader, moment, &mut outcome) {
                 state.learned = fresh;
+                state.late = None;
                 reader = Reader::new(state.learned.channels.as_deref(), piece, self.step);
             }
             moment = moment.add_millis(self.step);
         }
+        if let Some(late) = &mut state.late {
+            self.settle(late, &state.labels, state.judged);
+        }
         outcome.gone = state.last_seen == Timestamp::MIN;
         outcome.drifted = state.learned.drifted.filter(|_| had_drifted.is_none());
         outcome
+    }
+
+    /// Takes in what came late, where it is waited for.
+    fn catch_up(
+        &self,
+        state: &mut SeriesState,
+        piece: Option<&Piece>,
+        grid: Grid,
+        outcome: &mut Outcome,
+    ) {
+        if self.late == 0 {
+            state.late = None;
+            return;
+        }
+        if state.late.is_none() {
+            state.late = Some(Box::new(Late::new(&state.learned, state.judged)));
+        }
+        let caught = self.catch(state, piece, grid.from);
+        if let Some(last) = caught.last {
+            state.last_seen = state.last_seen.max(last);
+            state.last_value = state.last_value.max(last);
+        }
+        outcome.late = caught.points;
+        outcome.said.extend(caught.said);
     }
 
     /// Nothing came for `moment`.
@@ -173,6 +218,7 @@ impl Judge {
             state.last_value = Timestamp::MIN;
             state.learned.detector.reset();
             state.learned.last = None;
+            state.late = None;
             if let Some(channels) = &mut state.learned.channels {
                 **channels = Channels::new(channels.names());
             }
@@ -257,6 +303,7 @@ impl Judge {
             judged: Timestamp::MIN,
             last_seen: Timestamp::MIN,
             last_value: Timestamp::MIN,
+            late: None,
             tail: None,
             identity: self.identity(labels),
         }

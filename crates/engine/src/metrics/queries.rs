@@ -44,6 +44,7 @@ pub(crate) struct QueryMetrics {
     verdicts: Family<ByQuery, Counter>,
     anomalies: Family<ByQuery, Counter>,
     held: Family<ByQuery, Counter>,
+    late: Family<ByQuery, Counter>,
     failures: Family<ByQuery, Counter>,
     last_success: Family<ByQuery, Seconds>,
     judged_until: Family<ByQuery, Seconds>,
@@ -66,6 +67,11 @@ impl QueryMetrics {
             stages,
             verdicts: added(all, "verdicts", "Points judged"),
             anomalies: added(all, "anomalies", "Points found anomalous"),
+            late: added(
+                all,
+                "late_points",
+                "Points that came after moments that follow them were judged",
+            ),
             held: added(
                 all,
                 "held_by_budget",
@@ -123,6 +129,7 @@ impl QueryMetrics {
             .count();
         self.anomalies.get_or_create(&by).inc_by(anomalies as u64);
         self.held.get_or_create(&by).inc_by(judged.held);
+        self.late.get_or_create(&by).inc_by(judged.late);
         for (kind, count) in [
             ("warning", quality.warnings.len()),
             ("partial", usize::from(quality.partial)),

@@ -136,16 +136,14 @@ impl Task {
         let past = self
             .judge
             .past(piece, self.learn, self.step(), self.config.min_points);
-        if past.times.len() < self.config.min_points {
+        if past.points < self.config.min_points {
             let window = format_duration(Duration::from_millis(
                 self.config.window.millis().unsigned_abs(),
             ));
             return Err(format!(
                 "{} has {} points in the {window} of training.window without the holdout, fewer \
                  than the {} of training.min_points",
-                piece.labels,
-                past.times.len(),
-                self.config.min_points
+                piece.labels, past.points, self.config.min_points
             ));
         }
         let mut state = self.judge.fresh(&piece.labels, past.names.iter().copied());
@@ -156,7 +154,7 @@ impl Task {
         let last = past.times.last().copied().unwrap_or(Timestamp::MIN);
         (state.last_seen, state.last_value) = (last, last);
         state.judged = self.learn.to;
-        Ok((state, past.times.len()))
+        Ok((state, past.points))
     }
 }
 
