@@ -136,7 +136,7 @@ pub(crate) struct Finding {
     /// The labels of its alert.
     pub(crate) identity: Labels,
     pub(crate) verdict: Verdict,
-    /// Whether it is the detector's, rather than one on what is not there.
+    /// Whether it counts as the detector's: neither one on what is not there, nor one in maintenance.
     pub(crate) detected: bool,
 }
 
@@ -457,6 +457,10 @@ mod budget_tests;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]
+mod labelled_tests;
+#[cfg(test)]
 mod late_tests;
+#[cfg(test)]
+mod speed_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use bongsu_core::{Alert, Labels, Series, Timestamp, format_duration};
 
 use crate::asked::Asked;
 use crate::config::{Config, QueryConfig};
-use crate::judge::{Grid, Judge, Judged};
+use crate::judge::{Budget, Grid, Judge, Judged};
 use crate::maintenance::{Closed, Maintenance};
 use crate::server::{BudgetView, ModelView, QueryView};
 use crate::shard::Shard;
@@ -245,8 +245,15 @@ impl Query {
             old.training.forget_drifts();
             old.watch = fresh.watch;
         }
+        let budgeted = self.judge.allowed().is_some();
+        if !budgeted {
+            old.budget = Budget::default();
+        }
         for series in &mut old.series {
             series.identity = self.judge.identity(&series.labels);
+            if !budgeted {
+                series.tail = None;
+            }
         }
         old
     }

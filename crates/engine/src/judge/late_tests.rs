@@ -84,6 +84,8 @@ fn gaps(mut query: QueryConfig, fill: FillConfig) -> QueryConfig {
 }
 
 proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
     #[test]
     fn late_points_leave_the_state_and_verdicts_of_order(late in delays(6), which in 0..4_usize) {
         let query = match which {

@@ -27,7 +27,8 @@ pub(crate) struct Learned {
     pub(super) drifted: Option<Timestamp>,
 }
 
-/// A verdict, and whether it is the detector's rather than one on what is not there.
+/// A verdict, and whether it counts as the detector's: neither one on what is not there, nor one in
+/// maintenance.
 #[derive(Debug)]
 pub(super) struct Said {
     pub(super) verdict: Verdict,
@@ -80,7 +81,10 @@ impl Judge {
             (None, _) => None,
         }?;
         if window.is_some() || !said.detected {
-            return Some(said);
+            return Some(Said {
+                detected: false,
+                ..said
+            });
         }
         if let (Some(watch), Some(monitor)) = (&self.watch, &mut learned.drift)
             && let Some(x) = watch.look(&said.verdict)
