@@ -73,6 +73,9 @@ pub struct Alert {
     pub resolved_at: Option<Timestamp>,
     /// One line for people.
     pub summary: String,
+    /// What probably led to it, in one line for people; `None` where nobody has looked for it, or
+    /// nothing was found.
+    pub cause: Option<String>,
     /// The verdict with the highest score so far.
     pub verdict: Verdict,
 }

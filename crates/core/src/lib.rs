@@ -30,6 +30,7 @@ mod error;
 mod forecast;
 mod frame;
 mod labels;
+mod nearest;
 mod pareto;
 mod peaks;
 mod prior;
@@ -54,6 +55,7 @@ pub use forecast::{
 pub use frame::{Fill, Frame};
 pub use labels::{Labels, METRIC_NAME};
 pub use ndarray;
+pub use nearest::nearest;
 pub use prior::ScalePrior;
 pub use rows::Rows;
 pub use score::{DeviationFilter, Direction, Expectation, Score};

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use bongsu_core::nearest;
 use serde_json::Value;
 
 use super::{Config, older};
@@ -201,40 +202,6 @@ fn with_suggestion(message: &str) -> String {
         || message.to_owned(),
         |known| format!("{message}; did you mean `{known}`?"),
     )
-}
-
-/// The candidate nearest to `word`, when it is near enough to be a slip.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    candidates
-        .map(|candidate| (edit_distance(word, candidate), candidate))
-        .filter(|&(distance, candidate)| {
-            distance <= 1 + candidate.chars().count().min(word.chars().count()) / 4
-        })
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's distance.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = *cell;
-            left = substituted.min(left + 1).min(diagonal + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -476,16 +443,5 @@ profiles:
         );
         assert!(expand("${NOPE}", &lookup).unwrap_err().contains("NOPE"));
         assert!(expand("${HOST", &lookup).is_err());
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(edit_distance("", "abc"), 3);
-        assert_eq!(
-            nearest("zscor", ["iqr", "zscore"].into_iter()),
-            Some("zscore")
-        );
-        assert_eq!(nearest("banana", ["iqr", "zscore"].into_iter()), None);
     }
 }

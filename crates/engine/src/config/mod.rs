@@ -20,11 +20,11 @@ mod training;
 mod types;
 mod validate;
 
+pub(crate) use alerting::EVERYBODY;
 pub use alerting::{AlertingConfig, SilencesConfig};
 pub use budget::BudgetConfig;
 pub use gaps::{FillConfig, GapsConfig};
 pub use group::{ChannelsConfig, GroupConfig, NewChannels};
-pub(crate) use load::nearest;
 pub use load::{load, parse};
 pub use maintenance::MaintenanceConfig;
 pub use outputs::{

@@ -33,7 +33,7 @@ pub use trained::Trained;
 pub(crate) use self::networks::NetworkConfig;
 use self::parameter::{Parameters, Takes};
 use crate::Error;
-use crate::config::nearest;
+use bongsu_core::nearest;
 
 /// Every detector, in groups of a kind.
 pub const DETECTORS: &[&[DetectorSpec]] = &[

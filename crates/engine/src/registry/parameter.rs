@@ -136,7 +136,7 @@ impl<'a> Parameters<'a> {
         for key in given.keys().filter(|key| !is_inner(key)) {
             if parameters.row(key).is_none() {
                 let known: Vec<&str> = takes.all().map(|p| p.name).collect();
-                let hint = crate::config::nearest(key, known.iter().copied()).map_or_else(
+                let hint = bongsu_core::nearest(key, known.iter().copied()).map_or_else(
                     || format!("it has: {}", known.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
