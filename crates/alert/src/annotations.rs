@@ -55,6 +55,7 @@ impl Links {
 /// | `score` | of the worst point: 1 at the bound |
 /// | `since` | the first anomalous point, RFC 3339 |
 /// | `explanation` | the model's own words, when it has some |
+/// | `cause` | what probably led to it, when somebody has found out |
 /// | `runbook_url`, `dashboard_url` | the links, when set |
 ///
 /// What is unknown is left out.
@@ -87,6 +88,7 @@ pub fn annotations(alert: &Alert, links: &Links) -> BTreeMap<String, String> {
         ("score", verdict.score.map(|score| number(score, 3))),
         ("since", Some(rfc3339(alert.starts_at))),
         ("explanation", words),
+        ("cause", alert.cause.clone()),
         ("runbook_url", link(&links.runbook)),
         ("dashboard_url", link(&links.dashboard)),
     ]

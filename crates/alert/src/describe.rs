@@ -24,6 +24,7 @@ const CONTRIBUTIONS: usize = 3;
 ///     fired_at: Some(Timestamp::from_secs(0)),
 ///     resolved_at: None,
 ///     summary: String::new(),
+///     cause: None,
 ///     verdict: Verdict {
 ///         timestamp: Timestamp::from_secs(0),
 ///         labels,
@@ -73,16 +74,7 @@ pub fn describe(alert: &Alert) -> String {
         None if contributions.is_empty() => line.push_str(" is absent"),
         None => line.push_str(" is anomalous"),
     }
-    let band = match (lower, upper) {
-        (Some(lower), Some(upper)) => {
-            let (lower, upper) = same_decimals(&lower, &upper);
-            Some(format!("{lower} to {upper}"))
-        }
-        (Some(lower), None) => Some(format!("at least {lower}")),
-        (None, Some(upper)) => Some(format!("at most {upper}")),
-        (None, None) => None,
-    };
-    match (expected, band) {
+    match (expected, range(lower, upper)) {
         (Some(expected), Some(band)) => {
             push(&mut line, format_args!(", expected {expected} ({band})"));
         }
@@ -103,6 +95,19 @@ pub fn describe(alert: &Alert) -> String {
         );
     }
     line
+}
+
+/// The bounds, as spelled, in words.
+pub(crate) fn range(lower: Option<String>, upper: Option<String>) -> Option<String> {
+    match (lower, upper) {
+        (Some(lower), Some(upper)) => {
+            let (lower, upper) = same_decimals(&lower, &upper);
+            Some(format!("{lower} to {upper}"))
+        }
+        (Some(lower), None) => Some(format!("at least {lower}")),
+        (None, Some(upper)) => Some(format!("at most {upper}")),
+        (None, None) => None,
+    }
 }
 
 /// Writing to a `String` cannot fail.

@@ -1,5 +1,5 @@
 //! From verdicts to alarms that people trust: the life of an alert, its one-line explanation, and
-//! its delivery to Alertmanager, Slack, PagerDuty, mail, web hooks and logs.
+//! its delivery to Alertmanager, Slack, Teams, Discord, PagerDuty, mail, web hooks and logs.
 //!
 //! Use this crate when you have [verdicts](bongsu_core::Verdict) of your own and want alerts that
 //! fire once, end, and arrive even if the receiver was down. If you want the service that also
@@ -82,12 +82,28 @@ pub use routing::{
 };
 pub use sink::alertmanager::{AlertmanagerBuilder, AlertmanagerSink};
 pub use sink::auth::Auth;
+pub use sink::builder::SinkBuilder;
+pub use sink::chat::ChatSink;
+pub use sink::discord::DiscordSink;
 pub use sink::email::{EmailBuilder, EmailSink, SmtpSecurity};
 pub use sink::log::LogSink;
 pub use sink::pagerduty::{PagerDutyBuilder, PagerDutySink};
+pub use sink::plot::Plotter;
 pub use sink::slack::{SlackBuilder, SlackSink};
-pub use sink::webhook::{WebhookBuilder, WebhookSink};
+pub use sink::teams::TeamsSink;
+pub use sink::webhook::{Template, WebhookBuilder, WebhookSink};
 pub use sink::{BoxFuture, Mode, Sink};
+/// What single kinds of sinks have of their own, for [`SinkBuilder`] and [`ChatSink`]. There is
+/// seldom a need to name these.
+pub mod kind {
+    pub use crate::sink::chat::{Address, Chat, ChatMessage};
+    pub use crate::sink::discord::Discord;
+    pub use crate::sink::email::Email;
+    pub use crate::sink::pagerduty::PagerDuty;
+    pub use crate::sink::slack::Slack;
+    pub use crate::sink::teams::Teams;
+    pub use crate::sink::webhook::Webhook;
+}
 pub use suppress::{
     BudgetConfig, BudgetKey, EscalationStep, FlappingConfig, Limits, MaintenanceConfig, MuteConfig,
     Outcome, Rate, Silence, Stage, Step, SuppressConfig, Suppressor, SuppressorState,

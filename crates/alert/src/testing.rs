@@ -18,6 +18,7 @@ pub(crate) fn alert(name: &str, second: i64) -> Alert {
         fired_at: Some(at),
         resolved_at: None,
         summary: format!("{name} is odd"),
+        cause: None,
         verdict: Verdict {
             timestamp: at,
             labels,

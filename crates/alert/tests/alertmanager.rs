@@ -60,6 +60,7 @@ async fn an_alert_is_listed_while_it_fires_and_gone_when_resolved() {
     let start = now() - Duration::from_secs(30);
     let fired = fire(&mut lifecycle, &identity("a"), start);
     fire(&mut lifecycle, &identity("b"), start);
+    assert!(lifecycle.set_cause(identity("a").fingerprint(), "a deployment of api"));
     let deliveries = dispatcher.dispatch(now(), &[fired], &lifecycle).await;
     assert!(deliveries[0].result.is_ok(), "{deliveries:?}");
     assert_eq!(deliveries[0].delivered, 2);
@@ -82,6 +83,7 @@ async fn an_alert_is_listed_while_it_fires_and_gone_when_resolved() {
     assert_eq!(annotations["value"], "40");
     assert_eq!(annotations["expected"], "1");
     assert_eq!(annotations["score"], "4");
+    assert_eq!(annotations["cause"], "a deployment of api");
     assert_eq!(annotations["dashboard_url"], "https://g.example/d?i=a");
     let summary = annotations["summary"].as_str().unwrap();
     assert!(

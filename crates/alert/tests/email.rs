@@ -5,10 +5,12 @@
 mod common;
 mod mail_server;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_alert::{
-    EmailBuilder, EmailSink, ErrorKind, Lifecycle, Links, Occasion, Page, Retry, Sink, SmtpSecurity,
+    EmailBuilder, EmailSink, ErrorKind, Lifecycle, Links, Occasion, Page, Plotter, Retry, Sink,
+    SmtpSecurity,
 };
 use bongsu_core::{Alert, Contribution, Explanation, Labels, Secret, Severity, Timestamp};
 use common::{fire, labels, resolve};
@@ -72,6 +74,7 @@ fn page() -> Page {
         summary: "User time is far above what Monday mornings show.".to_owned(),
         contributions: vec![share("cpu_user", 0.62), share("load1", 0.21)],
     });
+    worst.cause = Some("a deployment of <api>".to_owned());
     let identity = labels(&[("__name__", "up"), ("instance", "b")]);
     let mut lifecycle = Lifecycle::new();
     fire(&mut lifecycle, &identity, at(1_700_000_000));
@@ -124,6 +127,7 @@ async fn a_page_arrives_as_one_mail_over_starttls() {
         "  Observed: 40\n",
         "  Expected range: 0 to 10\n",
         "  Contributed most: cpu_user (62 %), load1 (21 %)\n",
+        "  Likely cause: a deployment of <api>\n",
         "  User time is far above what Monday mornings show.\n",
         "  Until: 2023-11-14T22:23:20.000Z\n",
         "  Runbook: https://wiki.example/runbooks/b\n",
@@ -133,9 +137,50 @@ async fn a_page_arrives_as_one_mail_over_starttls() {
     let html = part(mail, "text/html");
     assert!(html.contains("&lt;b&gt;web-1&lt;/b&gt; &amp; "), "{html}");
     assert!(!html.contains("<b>"), "{html}");
+    assert!(
+        html.contains("Likely cause: a deployment of &lt;api&gt;"),
+        "{html}"
+    );
+    assert!(!html.contains("<img"), "{html}");
     if let Some(path) = std::env::var_os("BONGSU_MAIL_HTML") {
         std::fs::write(path, html).unwrap();
     }
+}
+
+/// Draws all alerts but one.
+#[derive(Debug)]
+struct Drawing;
+
+impl Plotter for Drawing {
+    fn png(&self, alert: &Alert) -> Option<Vec<u8>> {
+        let drawn = alert.labels.get("instance") != Some("b");
+        drawn.then(|| b"\x89PNG\r\n\x1a\nplot".to_vec())
+    }
+}
+
+#[tokio::test]
+async fn plots_are_inline() {
+    let server = MailServer::start();
+    let sink = builder(&server, &["ann@localhost"])
+        .plots(Arc::new(Drawing))
+        .build()
+        .unwrap();
+    let page = page();
+    sink.page(at(0), &page).await.unwrap();
+    let mail = &server.mails(1).await[0];
+    let html = part(mail, "text/html");
+    assert_eq!(mail.matches("Content-Type: image/png").count(), 2);
+    for alert in page.alerts.iter().take(2) {
+        let id = format!("plot-{:016x}@bongsu", alert.labels.fingerprint());
+        assert!(mail.contains(&format!("Content-ID: <{id}>")), "{mail}");
+        assert!(html.contains(&format!("<img src=\"cid:{id}\"")), "{html}");
+    }
+    assert_eq!(html.matches("<img").count(), 2);
+    // The base64 of the drawing.
+    assert_eq!(mail.matches("iVBORw0KGgpwbG90").count(), 2);
+    assert!(mail.contains("multipart/related"), "{mail}");
+    let text = part(mail, "text/plain");
+    assert!(text.contains("Likely cause"), "{text}");
 }
 
 #[tokio::test]

@@ -63,6 +63,7 @@ async fn an_alert_triggers_and_resolves_its_incident() {
     let mut lifecycle = Lifecycle::new();
     let mut fired = fire(&mut lifecycle, &identity("a"), at(1_700_000_000));
     fired.severity = Severity::Major;
+    fired.cause = Some("a deployment of api".to_owned());
     let ended = resolve(&mut lifecycle, &identity("a"), at(1_700_000_060));
     let sink = sink(&receiver);
     let incident = format!("{:016x}", identity("a").fingerprint());
@@ -91,6 +92,7 @@ async fn an_alert_triggers_and_resolves_its_incident() {
                         "observed": "40", "expected": "1", "expected range": "0 to 10",
                         "deviation": "+39 (+3900 %)", "score": "4",
                         "since": "2023-11-14T22:13:20.000Z",
+                        "notes": "Likely cause: a deployment of api",
                         "label __name__": "up", "label instance": "a",
                     },
                 },

@@ -1,44 +1,27 @@
 //! Slack's incoming web hook, by what its documentation says.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod chat;
 mod common;
 mod receiver;
 
 use std::time::{Duration, Instant};
 
-use bongsu_alert::{
-    Dispatcher, ErrorKind, Lifecycle, Links, Note, NoteKind, Occasion, Page, Retry, Sink, SlackSink,
-};
-use bongsu_core::{Alert, Labels, Secret, Severity, Timestamp};
-use common::{fire, labels, resolve};
+use bongsu_alert::{Dispatcher, ErrorKind, Lifecycle, Retry, Sink, SlackSink};
+use bongsu_core::Secret;
+use chat::{at, firing, links, page};
 use receiver::{Answer, Receiver};
 use serde_json::json;
 
 const PATH: &str = "/services/T0000/B0000/MARKED-SECRET";
 const OK: Answer = (200, None, "ok");
 
-const fn at(second: i64) -> Timestamp {
-    Timestamp::from_secs(second)
-}
-
 fn sink(receiver: &Receiver) -> SlackSink {
     SlackSink::builder(Secret::new(receiver.url(PATH)))
         .timeout(Duration::from_secs(2))
-        .links(
-            Links::default()
-                .runbook("https://wiki.example/{job}")
-                .unwrap(),
-        )
+        .links(links())
         .build()
         .unwrap()
-}
-
-fn identity(job: &str) -> Labels {
-    labels(&[("__name__", "up"), ("job", job)])
-}
-
-fn firing(job: &str) -> Alert {
-    fire(&mut Lifecycle::new(), &identity(job), at(1_700_000_000))
 }
 
 #[tokio::test]
@@ -67,8 +50,12 @@ async fn a_message_says_all_that_is_known() {
                     field("Since", "2023-11-14T22:13:20.000Z"),
                 ],
             },
+            {"type": "context", "elements": [
+                {"type": "mrkdwn", "text": "Likely cause: a deployment of api"},
+            ]},
             {"type": "section", "text": {"type": "mrkdwn",
-                "text": "<https://wiki.example/%3Ca%3E|Runbook>"}},
+                "text": "<https://wiki.example/%3Ca%3E|Runbook>   \
+                         <https://grafana.example/d/node?var-job=%3Ca%3E|Dashboard>"}},
         ],
     });
     assert_eq!(receiver.requests(), [(PATH.to_owned(), expected)]);
@@ -77,34 +64,12 @@ async fn a_message_says_all_that_is_known() {
 #[tokio::test]
 async fn a_page_is_one_message() {
     let receiver = Receiver::start(OK, []).await;
-    let mut lifecycle = Lifecycle::new();
-    fire(&mut lifecycle, &identity("b"), at(1_700_000_000));
-    let ended = resolve(&mut lifecycle, &identity("b"), at(1_700_000_060));
-    let mut worst = firing("a");
-    worst.severity = Severity::Major;
-    let kind = NoteKind::Escalated {
-        from: Severity::Warning,
-        to: Severity::Major,
-    };
-    let page = Page {
-        receiver: "team".to_owned(),
-        route: "{}".to_owned(),
-        group: labels(&[("__name__", "up")]),
-        at: at(1_700_000_060),
-        sequence: 1,
-        occasion: Occasion::Escalated,
-        notes: vec![Note {
-            fingerprint: worst.labels.fingerprint(),
-            kind,
-        }],
-        alerts: vec![worst, ended],
-        digest: None,
-    };
     let dispatcher = Dispatcher::new();
     let mut dispatcher = dispatcher
         .with_receiver("team", Box::new(sink(&receiver)))
         .unwrap();
-    assert!(dispatcher.enqueue_pages(vec![page]).is_empty());
+    assert!(dispatcher.enqueue_pages(vec![page()]).is_empty());
+    let lifecycle = Lifecycle::new();
     let deliveries = dispatcher.dispatch(at(0), &[], &lifecycle).await;
     assert_eq!((deliveries[0].delivered, deliveries[0].queued), (2, 0));
     let bodies = receiver.bodies();
@@ -126,10 +91,10 @@ async fn a_page_is_one_message() {
         [
             "MAJOR: 1 alert fires, 1 ended in up",
             r#"*major* up{job="a"} is 40, expected 1 (0 to 10), score 4"#,
-            "severity rose from warning to major",
-            "<https://wiki.example/a|Runbook>",
+            "Likely cause: a deployment of api\nseverity rose from warning to major",
+            "<https://wiki.example/a|Runbook>   <https://grafana.example/d/node?var-job=a|Dashboard>",
             r#"*resolved* up{job="b"} is 40, expected 1 (0 to 10), score 4"#,
-            "<https://wiki.example/b|Runbook>",
+            "<https://wiki.example/b|Runbook>   <https://grafana.example/d/node?var-job=b|Dashboard>",
         ]
     );
 }

@@ -376,3 +376,28 @@ fn settings_outside_their_domain_are_named() {
         assert!(error.to_string().starts_with(message), "{error}");
     }
 }
+
+#[test]
+fn a_cause_is_told_from_then_on_and_with_the_end() {
+    let mut world = World::simple();
+    world.fire(0, "a/1");
+    world.tick_to(31);
+    let fingerprint = identity("a/1").fingerprint();
+    assert!(world.suppressor.set_cause(fingerprint, " a deployment\n of api "));
+    assert!(!world.suppressor.set_cause(1, "of nothing"));
+    world.fire(60, "a/2");
+    world.tick_to(331);
+    world.end(340, "a/1");
+    world.tick_to(700);
+    let causes: Vec<Vec<_>> = world
+        .pages
+        .iter()
+        .map(|page| page.alerts.iter().map(|a| a.cause.as_deref()).collect())
+        .collect();
+    let known = Some("a deployment  of api");
+    assert_eq!(
+        causes,
+        [vec![None], vec![known, None], vec![None, known]]
+    );
+    assert!(world.suppressor.set_cause(identity("a/2").fingerprint(), ""));
+}

@@ -1,7 +1,9 @@
 //! The web hook and the log against what a receiver can do.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod chat;
 mod common;
+mod receiver;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,7 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bongsu_alert::{
-    Auth, Dispatcher, ErrorKind, Lifecycle, Links, LogSink, Retry, Sink, WebhookSink,
+    Auth, Dispatcher, ErrorKind, Lifecycle, Links, LogSink, Retry, Sink, Template, WebhookSink,
 };
 use bongsu_core::{Alert, Secret, Timestamp};
 use common::{fire, labels, resolve};
@@ -321,4 +323,87 @@ async fn the_log_has_one_structured_event_each() {
     assert_eq!(events[0]["fields"]["score"], 4.0);
     assert_eq!(events[1]["level"], "INFO");
     assert_eq!(events[1]["fields"]["until"], "1970-01-01T00:01:00.000Z");
+}
+
+#[tokio::test]
+async fn a_page_keeps_its_notes_and_its_digest() {
+    let receiver = receiver::Receiver::start((200, None, ""), []).await;
+    let url = Secret::new(receiver.url("/"));
+    let sink = WebhookSink::builder(url).build().unwrap();
+    let (page, digest) = (chat::page(), chat::digest());
+    sink.page(at(0), &page).await.unwrap();
+    sink.page(at(0), &digest).await.unwrap();
+    let bodies = receiver.bodies();
+    assert_eq!(
+        bodies[0]["alerts"][0]["notes"],
+        serde_json::json!(["severity rose from warning to major"])
+    );
+    assert_eq!(bodies[0]["alerts"][0]["cause"], "a deployment of api");
+    assert!(bodies[0]["alerts"][1].get("notes").is_none());
+    assert!(bodies[0]["alerts"][1].get("cause").is_none());
+    assert_eq!(
+        bodies[0]["page"],
+        serde_json::json!({
+            "receiver": "team", "route": "{}", "group": {"__name__": "up"},
+            "occasion": "escalated", "key": page.key(), "id": page.id(), "digest": null,
+        })
+    );
+    let summary = &bodies[1]["page"]["digest"];
+    assert_eq!(
+        (&summary["firing"], &summary["groups"][0]["key"]),
+        (
+            &serde_json::json!(2),
+            &serde_json::json!("0123456789abcdef")
+        )
+    );
+    let text = digest.digest.unwrap().to_string();
+    assert_eq!(summary["text"], text);
+}
+
+#[tokio::test]
+async fn a_template_makes_the_body() {
+    let receiver = receiver::Receiver::start((200, None, ""), []).await;
+    let sink = |template: serde_json::Value| {
+        let url = Secret::new(receiver.url("/own"));
+        let template = Template::new(&template).unwrap();
+        let sink = WebhookSink::builder(url).links(chat::links());
+        sink.template(template).build().unwrap()
+    };
+    let json = serde_json::json!({
+        "event": "{status}",
+        "key": "{key}",
+        "who": "{receiver}/{occasion}",
+        "alerts": [{"each_alert": {"job": "{labels.job}", "why": "{cause}", "notes": "{notes}"}}],
+    });
+    let page = chat::page();
+    sink(json).page(at(0), &page).await.unwrap();
+    let text = serde_json::json!("{title}: {summary} ({runbook})");
+    let alerts = [chat::firing("\"a\"")];
+    sink(text).deliver(at(0), &alerts).await.unwrap();
+    assert_eq!(
+        receiver.bodies(),
+        [
+            serde_json::json!({
+                "event": "firing",
+                "key": page.key(),
+                "who": "team/escalated",
+                "alerts": [
+                    {
+                        "job": "a",
+                        "why": "a deployment of api",
+                        "notes": "Likely cause: a deployment of api\nseverity rose from warning to major",
+                    },
+                    {"job": "b", "why": "", "notes": ""},
+                ],
+            }),
+            serde_json::json!(
+                "WARNING: up{job=\"\\\"a\\\"\"}: up{job=\"\\\"a\\\"\"} is 40, expected 1 (0 to 10), \
+                 score 4 (https://wiki.example/%22a%22)"
+            ),
+        ]
+    );
+    assert_eq!(
+        receiver.kinds(),
+        ["application/json", "text/plain; charset=utf-8"]
+    );
 }

@@ -34,6 +34,7 @@ const MONTHS: [&str; 12] = [
 ///
 /// See [`TimeInterval`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeIntervalConfig {
     /// Times of the day.
@@ -53,6 +54,7 @@ pub struct TimeIntervalConfig {
 
 /// Times of one day, from `start_time` to just before `end_time`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TimeRangeConfig {
     /// `HH:MM`.
@@ -63,6 +65,7 @@ pub struct TimeRangeConfig {
 
 /// A text that may be written as a bare number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Word {
     /// A number.

@@ -54,6 +54,14 @@ impl Entry {
         self.current.as_ref().map(|current| &current.alert)
     }
 
+    /// The alert that lasts, else the one recently resolved, to add to it.
+    pub(super) fn latest_mut(&mut self) -> Option<&mut Alert> {
+        match &mut self.current {
+            Some(current) => Some(&mut current.alert),
+            None => self.resolved.as_mut(),
+        }
+    }
+
     pub(super) fn resolved(&self) -> Option<&Alert> {
         self.resolved.as_ref()
     }
@@ -215,6 +223,7 @@ impl Current {
             fired_at: None,
             resolved_at: None,
             summary: String::new(),
+            cause: None,
             verdict: verdict.clone(),
         };
         alert.summary = describe(&alert);

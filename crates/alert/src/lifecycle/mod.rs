@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use self::entry::Entry;
 pub use self::transition::{HoldReason, Transition};
+use crate::sink::message::cause_line;
 use crate::{Error, Policy};
 
 /// The alerts followed at once unless [`Lifecycle::with_limit`] says otherwise.
@@ -198,6 +199,21 @@ impl Lifecycle {
     pub fn get(&self, fingerprint: u64) -> Option<&Alert> {
         let entry = self.entries.get(&fingerprint)?;
         entry.current().or(entry.resolved())
+    }
+
+    /// Says what probably led to the alert that [`Lifecycle::get`] finds: from then on messages tell
+    /// it as the likely cause. It becomes one line of at most 1,000 characters; an empty text takes
+    /// it back. Returns whether there is such an alert. Where there is a
+    /// [`Suppressor`](crate::Suppressor), tell it [as well](crate::Suppressor::set_cause).
+    pub fn set_cause(&mut self, fingerprint: u64, cause: &str) -> bool {
+        let entry = self.entries.get_mut(&fingerprint);
+        match entry.and_then(Entry::latest_mut) {
+            Some(alert) => {
+                alert.cause = cause_line(cause);
+                true
+            }
+            None => false,
+        }
     }
 
     /// The number of verdicts ignored because they were not later than the last one.

@@ -29,6 +29,7 @@ use crate::{TimeIntervalConfig, duration_text};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoutingConfig {
     /// The root of the tree.
@@ -47,9 +48,11 @@ pub struct RoutingConfig {
     pub mute_time_intervals: Vec<NamedIntervalConfig>,
     /// Not read: settings of Alertmanager's own receivers.
     #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub global: Opaque,
     /// Not read: files with Alertmanager's own templates.
     #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub templates: Opaque,
 }
 
@@ -58,6 +61,7 @@ pub struct RoutingConfig {
 /// What is not set comes from the parent; the root has `group_wait` 30s, `group_interval` 5m and
 /// `repeat_interval` 4h, and no `group_by`, which puts all alerts into one group.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteConfig {
     /// Who is told.
@@ -83,12 +87,14 @@ pub struct RouteConfig {
         with = "duration_text::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub group_wait: Option<Duration>,
     /// The least time between two messages of a group.
     #[serde(
         with = "duration_text::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub group_interval: Option<Duration>,
     /// After what time a message is repeated when nothing changed; rounded up to a multiple of
     /// `group_interval`.
@@ -96,6 +102,7 @@ pub struct RouteConfig {
         with = "duration_text::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub repeat_interval: Option<Duration>,
     /// The names of times in which nothing is told; not at the root.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -113,6 +120,7 @@ pub struct RouteConfig {
 /// Everything beside the name, such as `slack_configs`, is left to whoever builds the sinks. It may
 /// hold secrets: `Debug` shows the names of these sections only, and they are not serialised.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReceiverConfig {
     /// The name that routes refer to.
     pub name: String,
@@ -136,6 +144,7 @@ impl std::fmt::Debug for ReceiverConfig {
 /// A label that is missing counts as empty. An alert that meets both sides is not inhibited by
 /// others that do.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct InhibitRuleConfig {
     /// What to call the rule in explanations. Default: none.
@@ -166,6 +175,7 @@ pub struct InhibitRuleConfig {
 
 /// Times under a name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NamedIntervalConfig {
     /// The name that routes refer to.

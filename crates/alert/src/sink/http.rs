@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bongsu_core::Secret;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
 
 use super::auth::Auth;
 use crate::{Error, ErrorKind};
@@ -66,15 +66,45 @@ impl HttpClient {
         self
     }
 
-    /// Posts `body` to `url`. In errors the receiver is called `receiver`.
+    /// Posts `body`, which is JSON, to `url`. In errors the receiver is called `receiver`.
     pub(crate) async fn post(&self, url: &Url, receiver: &str, body: String) -> Result<(), Error> {
+        self.tell(url, receiver, Kind::Json, body.into()).await?;
+        Ok(())
+    }
+
+    /// Posts `body` to `url`; gives the answer, a success, without reading it.
+    pub(crate) async fn tell(
+        &self,
+        url: &Url,
+        receiver: &str,
+        kind: Kind,
+        body: Vec<u8>,
+    ) -> Result<Response, Error> {
         let request = self
             .client
             .post(url.clone())
-            .header("content-type", "application/json")
+            .header("content-type", kind.content_type())
             .body(body);
+        self.ask(request, receiver).await
+    }
+
+    /// Posts `body` to `url` and gives the answer's body, of at most `limit` bytes.
+    pub(crate) async fn send(
+        &self,
+        url: &Url,
+        receiver: &str,
+        kind: Kind,
+        body: Vec<u8>,
+        limit: usize,
+    ) -> Result<String, Error> {
+        let response = self.tell(url, receiver, kind, body).await?;
+        text_of(response, receiver, limit).await
+    }
+
+    /// The answer to a request, when it is a success.
+    async fn ask(&self, request: RequestBuilder, receiver: &str) -> Result<Response, Error> {
         match self.auth.apply(request)?.send().await {
-            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) if response.status().is_success() => Ok(response),
             Ok(response) => Err(self.refusal(receiver, response).await),
             Err(error) => Err(unreachable(receiver, error)),
         }
@@ -89,27 +119,8 @@ impl HttpClient {
         limit: usize,
     ) -> Result<String, Error> {
         let request = self.client.get(url.clone());
-        let mut response = match self.auth.apply(request)?.send().await {
-            Ok(response) if response.status().is_success() => response,
-            Ok(response) => return Err(self.refusal(receiver, response).await),
-            Err(error) => return Err(unreachable(receiver, error)),
-        };
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() <= limit => body.extend(chunk),
-                Ok(Some(_)) => {
-                    let message = format!("{receiver} answered with more than {limit} bytes");
-                    return Err(Error::delivery(ErrorKind::Rejected, message));
-                }
-                Ok(None) => break,
-                Err(error) => return Err(unreachable(receiver, error)),
-            }
-        }
-        String::from_utf8(body).map_err(|_| {
-            let message = format!("{receiver} answered with something that is not a text");
-            Error::delivery(ErrorKind::Rejected, message)
-        })
+        let response = self.ask(request, receiver).await?;
+        text_of(response, receiver, limit).await
     }
 
     /// What an answer other than success means.
@@ -144,6 +155,46 @@ impl HttpClient {
             None => text,
         }
     }
+}
+
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Json,
+    Text,
+    Form,
+    Bytes,
+}
+
+impl Kind {
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Form => "application/x-www-form-urlencoded",
+            Self::Bytes => "application/octet-stream",
+        }
+    }
+}
+
+/// The whole body of an answer, of at most `limit` bytes.
+async fn text_of(mut response: Response, receiver: &str, limit: usize) -> Result<String, Error> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= limit => body.extend(chunk),
+            Ok(Some(_)) => {
+                let message = format!("{receiver} answered with more than {limit} bytes");
+                return Err(Error::delivery(ErrorKind::Rejected, message));
+            }
+            Ok(None) => break,
+            Err(error) => return Err(unreachable(receiver, error)),
+        }
+    }
+    String::from_utf8(body).map_err(|_| {
+        let message = format!("{receiver} answered with something that is not a text");
+        Error::delivery(ErrorKind::Rejected, message)
+    })
 }
 
 /// The beginning of an answer's body.

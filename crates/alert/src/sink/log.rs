@@ -8,7 +8,7 @@ use crate::time::rfc3339;
 /// WARN when an alert fires, INFO when it is resolved.
 ///
 /// Fields: `status` (`firing` or `resolved`), `fingerprint`, `severity`, `labels`, `since`, `until`
-/// (when resolved), `score`; the message is the summary.
+/// (when resolved), `score`, `cause` (when known); the message is the summary.
 ///
 /// ```
 /// use bongsu_alert::{Dispatcher, LogSink};
@@ -67,6 +67,7 @@ fn write(alert: &Alert) {
             since,
             until = alert.resolved_at.map(rfc3339),
             score = alert.verdict.score,
+            cause = alert.cause,
             "{}", alert.summary
         );
     } else {
@@ -78,6 +79,7 @@ fn write(alert: &Alert) {
             labels = %alert.labels,
             since,
             score = alert.verdict.score,
+            cause = alert.cause,
             "{}", alert.summary
         );
     }

@@ -4,12 +4,15 @@
 use bongsu_core::{Alert, AlertState, Severity, Timestamp};
 
 use crate::annotations::{Links, annotations};
-use crate::number::{distinct_numbers, number, same_decimals};
+use crate::describe::range;
+use crate::number::{distinct_numbers, number};
 use crate::time::rfc3339;
 use crate::{Occasion, Page};
 
 /// The most contributing features that are named.
 const PARTS: usize = 5;
+/// The longest likely cause that is told, in characters.
+const MAX_CAUSE: usize = 1_000;
 
 /// A message about one alert or several.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +31,7 @@ pub(crate) struct Message {
 /// One alert.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item {
+    pub(crate) fingerprint: u64,
     /// Its labels as a selector.
     pub(crate) name: String,
     pub(crate) resolved: bool,
@@ -40,6 +44,8 @@ pub(crate) struct Item {
     pub(crate) notes: Vec<String>,
     /// Names and addresses.
     pub(crate) links: Vec<(&'static str, String)>,
+    /// Its plot, as PNG.
+    pub(crate) plot: Option<Vec<u8>>,
 }
 
 impl Message {
@@ -128,15 +134,7 @@ impl Item {
             .get("value")
             .is_some_and(|text| text == "absent");
         let observed = value.or_else(|| absent.then(|| "absent".to_owned()));
-        let range = match (lower, upper) {
-            (Some(lower), Some(upper)) => {
-                let (lower, upper) = same_decimals(&lower, &upper);
-                Some(format!("{lower} to {upper}"))
-            }
-            (Some(lower), None) => Some(format!("at least {lower}")),
-            (None, Some(upper)) => Some(format!("at most {upper}")),
-            (None, None) => None,
-        };
+        let range = range(lower, upper);
         let facts = [
             ("Observed", observed),
             ("Expected", expected),
@@ -147,11 +145,14 @@ impl Item {
             ("Until", alert.resolved_at.map(rfc3339)),
             ("Contributed most", parts(alert)),
         ];
-        let notes = annotations.remove("explanation").into_iter();
+        let cause = annotations.remove("cause");
+        let cause = cause.map(|cause| format!("Likely cause: {cause}"));
+        let notes = cause.into_iter().chain(annotations.remove("explanation"));
         let links = [("Runbook", "runbook_url"), ("Dashboard", "dashboard_url")]
             .into_iter()
             .filter_map(|(name, key)| Some((name, annotations.remove(key)?)));
         Self {
+            fingerprint: alert.labels.fingerprint(),
             name: alert.labels.selector(),
             resolved: !fires(alert),
             severity: alert.severity,
@@ -162,6 +163,7 @@ impl Item {
                 .collect(),
             notes: notes.collect(),
             links: links.collect(),
+            plot: None,
         }
     }
 
@@ -172,6 +174,18 @@ impl Item {
         } else {
             self.severity.as_str()
         }
+    }
+}
+
+/// A colour with enough contrast on white, for what is open or over.
+pub(crate) const fn colour(open: bool, severity: Severity) -> u32 {
+    match severity {
+        _ if !open => 0x15_80_3d,
+        Severity::Info => 0x1d_4e_d8,
+        Severity::Warning => 0xa1_62_07,
+        Severity::Minor => 0xb4_53_09,
+        Severity::Major => 0xc2_41_0c,
+        Severity::Critical => 0xb9_1c_1c,
     }
 }
 
@@ -242,6 +256,12 @@ fn parts(alert: &Alert) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// A likely cause as messages tell it; `None` when there is nothing to tell.
+pub(crate) fn cause_line(cause: &str) -> Option<String> {
+    let line = cut(one_line(cause).trim(), MAX_CAUSE);
+    (!line.is_empty()).then_some(line)
+}
+
 /// The text on one line: control characters and other breaks become spaces.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
@@ -259,7 +279,8 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 }
 
 /// The text with the characters that `escape` knows replaced, cut so that the result has at most
-/// `limit` characters and no replacement is torn.
+/// `limit` characters and no replacement is torn. What UTF-16 needs two units for counts twice, as
+/// some receivers count.
 pub(crate) fn escape_within(
     text: &str,
     limit: usize,
@@ -271,7 +292,7 @@ pub(crate) fn escape_within(
     let mut last = 0;
     for c in text.chars() {
         let replacement = escape(c);
-        length += replacement.map_or(1, |text| text.chars().count());
+        length += replacement.map_or(c.len_utf16(), |text| text.chars().count());
         if length > limit {
             out.truncate(last);
             if limit > 0 {

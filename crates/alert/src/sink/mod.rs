@@ -1,12 +1,17 @@
 pub(crate) mod alertmanager;
 pub(crate) mod auth;
+pub(crate) mod builder;
+pub(crate) mod chat;
+pub(crate) mod discord;
 pub(crate) mod email;
 pub(crate) mod http;
 pub(crate) mod log;
-mod message;
+pub(crate) mod message;
 mod pace;
 pub(crate) mod pagerduty;
+pub(crate) mod plot;
 pub(crate) mod slack;
+pub(crate) mod teams;
 pub(crate) mod webhook;
 
 use std::fmt::Debug;

@@ -11,17 +11,20 @@ use crate::{Error, duration_text};
 
 /// A token bucket: at most `burst` messages at once, and one more each `every`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// The messages that may be sent at once. Domain: from 1 to 1,000,000.
     pub burst: u32,
     /// The time after which one more may be sent. Domain: from 1ms to 366d.
     #[serde(with = "duration_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub every: Duration,
 }
 
 /// What has a token bucket of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BudgetKey {
@@ -47,6 +50,7 @@ pub enum BudgetKey {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BudgetConfig {
     /// What the rate applies to. Default: each receiver.

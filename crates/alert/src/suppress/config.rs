@@ -18,6 +18,7 @@ use crate::Error;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SuppressConfig {
     /// When alerts count as flapping; `null` for never. Default: 20 % and 50 %.
@@ -37,6 +38,7 @@ pub struct SuppressConfig {
 /// How much a [`Suppressor`](crate::Suppressor) remembers. What is beyond a limit is forgotten,
 /// oldest first, and counted where it was an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The alerts that fire or whose end is not told yet; the same number of alerts that ended

@@ -20,15 +20,18 @@ use crate::{Error, duration_text};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EscalationStep {
     /// How long it must have lasted, from its first anomalous point. Default: 0.
     #[serde(default, with = "duration_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub after: Duration,
     /// How high its worst score must be. Domain: finite. Default: 0.
     #[serde(default)]
     pub score: f64,
     /// How severe it is then.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub severity: Severity,
 }
 

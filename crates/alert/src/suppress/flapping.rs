@@ -32,6 +32,7 @@ const CHANGES: u32 = CHECKS - 1;
 /// assert!(FlappingConfig { low: 60.0, ..config }.validate().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct FlappingConfig {
     /// Flapping ends below this percentage. Domain: above 0 and at most `high`. Default: 20.
@@ -43,6 +44,7 @@ pub struct FlappingConfig {
     /// Flapping ends also when the series has not been judged for so long. Domain: above 0.
     /// Default: 1h.
     #[serde(with = "duration_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub lapse: Duration,
 }
 

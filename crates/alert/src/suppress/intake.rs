@@ -128,6 +128,7 @@ impl Suppressor {
             state: AlertState::Resolved,
             resolved_at: Some(end),
             severity: known.alert.severity,
+            cause: alert.cause.clone().or(known.alert.cause.take()),
             ..alert.clone()
         };
         let reason = match &known.settled {

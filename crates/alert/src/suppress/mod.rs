@@ -31,6 +31,7 @@ use self::state::GroupId;
 pub use self::state::SuppressorState;
 pub(crate) use self::state::hash;
 use crate::matcher::Matcher;
+use crate::sink::message::cause_line;
 use crate::{Error, RoutingTree, Subject};
 
 /// Turns the transitions of alerts into few messages.
@@ -178,6 +179,18 @@ impl Suppressor {
     #[must_use]
     pub fn silences(&self) -> &[Silence] {
         &self.state.silences
+    }
+
+    /// Says what probably led to the alert with this fingerprint, as
+    /// [`Lifecycle::set_cause`](crate::Lifecycle::set_cause) does: from then on messages tell it.
+    pub fn set_cause(&mut self, fingerprint: u64, cause: &str) -> bool {
+        match self.state.known.get_mut(&fingerprint) {
+            Some(known) => {
+                known.alert.cause = cause_line(cause);
+                true
+            }
+            None => false,
+        }
     }
 
     /// When [`Suppressor::tick`] has something to do; `None` when nothing waits.

@@ -23,6 +23,7 @@ use crate::{Error, Subject, TimeInterval, TimeIntervalConfig};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MuteConfig {
     /// What explanations call it. Required.
@@ -50,17 +51,19 @@ pub struct MuteConfig {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(rename = "PlannedWorkConfig"))]
 pub struct MaintenanceConfig {
     /// What explanations call it. Required.
     pub name: String,
-    /// As in [`MuteConfig`].
+    /// What an alert must meet, such as `service="db"`; none stands for every alert.
     pub matchers: Vec<String>,
-    /// As in [`MuteConfig`].
+    /// When it begins, in RFC 3339. Default: always.
     pub from: Option<String>,
-    /// As in [`MuteConfig`].
+    /// When it ends, in RFC 3339; this moment no longer belongs to it. Default: never.
     pub to: Option<String>,
-    /// As in [`MuteConfig`].
+    /// Within these bounds, the times at which it holds; none stands for all of them.
     pub time_intervals: Vec<TimeIntervalConfig>,
     /// Whether an alert that began to fire in the window is told when it still fires afterwards;
     /// if not, it is never told. Default: yes.

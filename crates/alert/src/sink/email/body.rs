@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::sink::message::{Item, Message, cut, escape_within};
+use crate::sink::message::{Item, Message, colour, cut, escape_within};
 
 /// The alerts shown with all that is known; the others have a line each.
 const DETAILED: usize = 50;
@@ -12,7 +12,7 @@ const SHOWN: usize = 1_000;
 const MAX_TEXT: usize = 4_000;
 
 /// The plain body.
-pub(super) fn text(message: &Message) -> String {
+pub(in crate::sink) fn text(message: &Message) -> String {
     let mut out = format!("{}\n", message.title);
     for line in &message.lead {
         push(&mut out, format_args!("\n{}\n", cut(line, MAX_TEXT)));
@@ -47,7 +47,7 @@ pub(super) fn text(message: &Message) -> String {
 
 /// The HTML body: tables and styles in place, which is what mail programs understand.
 pub(super) fn html(message: &Message) -> String {
-    let colour = colour(message.open, message.severity);
+    let colour = hex(colour(message.open, message.severity));
     let title = escape(&message.title);
     let mut out = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -104,6 +104,16 @@ fn detail(out: &mut String, item: &Item) {
         );
     }
     out.push_str("</table>");
+    if item.plot.is_some() {
+        let (id, name) = (plot_id(item), escape(&item.name));
+        push(
+            out,
+            format_args!(
+                "<img src=\"cid:{id}\" alt=\"Plot of {name}\" width=\"632\" \
+                 style=\"display:block;width:100%;max-width:632px;height:auto;margin:8px 0\">"
+            ),
+        );
+    }
     for note in &item.notes {
         let note = escape(note);
         push(out, format_args!("<p style=\"margin:8px 0\">{note}</p>"));
@@ -124,22 +134,24 @@ fn detail(out: &mut String, item: &Item) {
     out.push_str("</div>");
 }
 
+/// The plots with the identifiers by which the HTML refers to them.
+pub(super) fn plots(message: &Message) -> impl Iterator<Item = (String, &[u8])> {
+    let (detailed, _) = parts(message);
+    let drawn = detailed.iter();
+    drawn.filter_map(|item| Some((plot_id(item), item.plot.as_deref()?)))
+}
+
+fn plot_id(item: &Item) -> String {
+    format!("plot-{:016x}@bongsu", item.fingerprint)
+}
+
 fn badge(item: &Item) -> String {
-    let (state, colour) = (item.state(), colour(!item.resolved, item.severity));
+    let (state, colour) = (item.state(), hex(colour(!item.resolved, item.severity)));
     format!("<strong style=\"color:{colour}\">{state}</strong>")
 }
 
-/// Colours with enough contrast on white.
-fn colour(open: bool, severity: bongsu_core::Severity) -> &'static str {
-    use bongsu_core::Severity;
-    match severity {
-        _ if !open => "#15803d",
-        Severity::Info => "#1d4ed8",
-        Severity::Warning => "#a16207",
-        Severity::Minor => "#b45309",
-        Severity::Major => "#c2410c",
-        Severity::Critical => "#b91c1c",
-    }
+fn hex(colour: u32) -> String {
+    format!("#{colour:06x}")
 }
 
 fn parts(message: &Message) -> (&[Item], &[Item]) {

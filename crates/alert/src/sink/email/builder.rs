@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::sync::Arc;
 
 use bongsu_core::Secret;
 use lettre::address::Envelope;
@@ -8,13 +8,16 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 
 use super::EmailSink;
-use crate::annotations::Links;
-use crate::sink::DEFAULT_TIMEOUT;
+use crate::sink::builder::SinkBuilder;
+use crate::sink::plot::Plotter;
 use crate::{Error, SmtpSecurity};
 
 /// Builds an [`EmailSink`].
+pub type EmailBuilder = SinkBuilder<Email>;
+
+/// What only mail has, for [`SinkBuilder`].
 #[derive(Debug, Clone)]
-pub struct EmailBuilder {
+pub struct Email {
     host: String,
     port: Option<u16>,
     security: SmtpSecurity,
@@ -22,14 +25,12 @@ pub struct EmailBuilder {
     login: Option<(String, Secret)>,
     from: String,
     to: Vec<String>,
-    name: String,
-    timeout: Duration,
-    links: Links,
+    plotter: Option<Arc<dyn Plotter>>,
 }
 
-impl EmailBuilder {
-    pub(super) fn new(host: String, from: String, to: Vec<String>) -> Self {
-        Self {
+impl Email {
+    pub(super) fn to(host: String, from: String, to: Vec<String>) -> EmailBuilder {
+        let own = Self {
             host,
             port: None,
             security: SmtpSecurity::default(),
@@ -37,58 +38,57 @@ impl EmailBuilder {
             login: None,
             from,
             to,
-            name: "email".to_owned(),
-            timeout: DEFAULT_TIMEOUT,
-            links: Links::default(),
+            plotter: None,
+        };
+        SinkBuilder::new("email", own)
+    }
+
+    fn tls(&self) -> Result<TlsParameters, Error> {
+        let mut builder = TlsParameters::builder(self.host.clone());
+        if let Some(pem) = &self.ca {
+            let certificate = Certificate::from_pem(pem.as_bytes())
+                .map_err(|e| Error::parameter("ca", e, "a certificate in PEM"))?;
+            builder = builder.add_root_certificate(certificate);
         }
+        builder
+            .build()
+            .map_err(|e| Error::parameter("host", format!("`{}`: {e}", self.host), "a host's name"))
     }
+}
 
-    /// The sink's name. Default: `email`.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
+impl EmailBuilder {
     /// The server's port. Default: that of the [`SmtpSecurity`], 587, 465 or 25.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
-        self.port = Some(port);
+        self.own.port = Some(port);
         self
     }
 
     /// How the connection is encrypted. Default: [`SmtpSecurity::StartTls`].
     #[must_use]
     pub fn security(mut self, security: SmtpSecurity) -> Self {
-        self.security = security;
+        self.own.security = security;
         self
     }
 
     /// A certificate in PEM to trust besides those of the system. Default: none.
     #[must_use]
     pub fn ca(mut self, pem: impl Into<String>) -> Self {
-        self.ca = Some(pem.into());
+        self.own.ca = Some(pem.into());
         self
     }
 
     /// The user's name and the password. Default: no authentication.
     #[must_use]
     pub fn login(mut self, user: impl Into<String>, password: Secret) -> Self {
-        self.login = Some((user.into(), password));
+        self.own.login = Some((user.into(), password));
         self
     }
 
-    /// The longest that a delivery may take. Domain: above 0. Default: 10 seconds.
+    /// Shows plots of the first three alerts that fire. Default: none.
     #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Links to add to each alert. Default: none.
-    #[must_use]
-    pub fn links(mut self, links: Links) -> Self {
-        self.links = links;
+    pub fn plots(mut self, plotter: Arc<dyn Plotter>) -> Self {
+        self.own.plotter = Some(plotter);
         self
     }
 
@@ -101,21 +101,18 @@ impl EmailBuilder {
         if self.timeout.is_zero() {
             return Err(Error::parameter("timeout", "0s", "above 0"));
         }
-        if self.host.is_empty()
-            || self
-                .host
-                .chars()
-                .any(|c| c.is_whitespace() || c.is_control())
-        {
-            let value = format!("{:?}", self.host);
+        let own = self.own;
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        if own.host.is_empty() || own.host.chars().any(odd) {
+            let value = format!("{:?}", own.host);
             return Err(Error::parameter("host", value, "the name of a server"));
         }
-        if self.login.is_some() && self.security == SmtpSecurity::None {
+        if own.login.is_some() && own.security == SmtpSecurity::None {
             let domain = "`starttls` or `tls` where a password is sent";
             return Err(Error::parameter("security", "`none`", domain));
         }
-        let from = mailbox("from", &self.from)?;
-        let to = self
+        let from = mailbox("from", &own.from)?;
+        let to = own
             .to
             .iter()
             .map(|address| mailbox("to", address))
@@ -126,17 +123,17 @@ impl EmailBuilder {
         let recipients = to.iter().map(|to| to.email.clone()).collect();
         let envelope = Envelope::new(Some(from.email.clone()), recipients)
             .map_err(|e| Error::parameter("to", e, "at least one address"))?;
-        let (tls, port) = match self.security {
-            SmtpSecurity::StartTls => (Tls::Required(self.tls()?), 587),
-            SmtpSecurity::Tls => (Tls::Wrapper(self.tls()?), 465),
+        let (tls, port) = match own.security {
+            SmtpSecurity::StartTls => (Tls::Required(own.tls()?), 587),
+            SmtpSecurity::Tls => (Tls::Wrapper(own.tls()?), 465),
             SmtpSecurity::None => (Tls::None, 25),
         };
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
-            .port(self.port.unwrap_or(port))
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&own.host)
+            .port(own.port.unwrap_or(port))
             .tls(tls)
             .timeout(Some(self.timeout));
         let mut hidden = None;
-        let transport = match self.login {
+        let transport = match own.login {
             Some((user, password)) => {
                 hidden = Some(password.clone());
                 transport.credentials(Credentials::new(user, password.expose().to_owned()))
@@ -152,19 +149,8 @@ impl EmailBuilder {
             hidden,
             timeout: self.timeout,
             links: self.links,
+            plotter: own.plotter,
         })
-    }
-
-    fn tls(&self) -> Result<TlsParameters, Error> {
-        let mut builder = TlsParameters::builder(self.host.clone());
-        if let Some(pem) = &self.ca {
-            let certificate = Certificate::from_pem(pem.as_bytes())
-                .map_err(|e| Error::parameter("ca", e, "a certificate in PEM"))?;
-            builder = builder.add_root_certificate(certificate);
-        }
-        builder
-            .build()
-            .map_err(|e| Error::parameter("host", format!("`{}`: {e}", self.host), "a host's name"))
     }
 }
 

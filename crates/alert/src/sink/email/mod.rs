@@ -4,17 +4,21 @@ mod body;
 mod builder;
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_core::{Alert, Secret, Timestamp};
 use lettre::address::Envelope;
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use tokio::time::timeout;
 
-pub use self::builder::EmailBuilder;
+pub(super) use self::body::text as plain_text;
+pub use self::builder::{Email, EmailBuilder};
 use super::message::{Message, cut, one_line};
+use super::plot::{Plotter, draw};
 use super::{BoxFuture, Mode, SLACK, Sink};
 use crate::annotations::Links;
 use crate::page::key;
@@ -41,7 +45,8 @@ pub enum SmtpSecurity {
 ///
 /// A [page](Page) is one mail; so is each batch of transitions. A mail has a text and an HTML body
 /// with the same content: for each alert its summary, what was observed and expected, the deviation,
-/// the score, since when, what contributed most, what the model says, and links. 50 alerts are shown
+/// the score, since when, what contributed most, the likely cause, what the model says, and links;
+/// where there is a [`Plotter`], also a plot of each of the first three that fire. 50 alerts are shown
 /// in full, up to 1,000 with a line, then only how many more. The subject is one line, whatever the
 /// labels hold. Mails about one group, or one alert, form a thread, and a mail that is sent a second
 /// time has the same `Message-ID`.
@@ -76,6 +81,7 @@ pub struct EmailSink {
     hidden: Option<Secret>,
     timeout: Duration,
     links: Links,
+    plotter: Option<Arc<dyn Plotter>>,
 }
 
 impl EmailSink {
@@ -87,7 +93,7 @@ impl EmailSink {
         to: impl IntoIterator<Item = impl Into<String>>,
     ) -> EmailBuilder {
         let to = to.into_iter().map(Into::into).collect();
-        EmailBuilder::new(host.into(), from.into(), to)
+        Email::to(host.into(), from.into(), to)
     }
 
     /// The mail with its headers.
@@ -102,16 +108,22 @@ impl EmailSink {
         for to in &self.to {
             builder = builder.to(to.clone());
         }
-        let bodies = MultiPart::alternative_plain_html(body::text(message), body::html(message));
-        let mail = builder.multipart(bodies).map_err(|e| {
+        let mail = builder.multipart(bodies(message)).map_err(|e| {
             let message = format!("the mail cannot be written: {e}");
             Error::delivery(ErrorKind::Rejected, message)
         })?;
         Ok(mail.formatted())
     }
 
-    async fn send(&self, message: &Message, id: &str, thread: &str) -> Result<(), Error> {
-        let mail = self.compose(message, id, thread)?;
+    async fn send(
+        &self,
+        mut message: Message,
+        alerts: &[Alert],
+        id: &str,
+        thread: &str,
+    ) -> Result<(), Error> {
+        draw(&mut message, alerts, self.plotter.as_ref()).await;
+        let mail = self.compose(&message, id, thread)?;
         let Err(error) = self.send_as(&self.envelope, &mail).await else {
             return Ok(());
         };
@@ -196,6 +208,23 @@ impl EmailSink {
     }
 }
 
+/// Text and HTML, the latter with its plots where there are any.
+fn bodies(message: &Message) -> MultiPart {
+    let text = SinglePart::plain(body::text(message));
+    let html = SinglePart::html(body::html(message));
+    let plots: Vec<_> = body::plots(message).collect();
+    if plots.is_empty() {
+        return MultiPart::alternative().singlepart(text).singlepart(html);
+    }
+    let mut related = MultiPart::related().singlepart(html);
+    for (id, png) in plots {
+        // The type is well-formed, so that this is what it is.
+        let kind = ContentType::parse("image/png").unwrap_or(ContentType::TEXT_PLAIN);
+        related = related.singlepart(Attachment::new_inline(id).body(png.to_vec(), kind));
+    }
+    MultiPart::alternative().singlepart(text).multipart(related)
+}
+
 /// What an answer of three digits means.
 fn kind_of(code: &str) -> ErrorKind {
     match code {
@@ -248,14 +277,15 @@ impl Sink for EmailSink {
             );
             let id = key("", "", &first.labels, &own);
             let thread = format!("{:016x}", first.labels.fingerprint());
-            self.send(&message, &id, &thread).await
+            self.send(message, alerts, &id, &thread).await
         })
     }
 
     fn page<'a>(&'a self, _now: Timestamp, page: &'a Page) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let message = Message::of_page(page, &self.links);
-            self.send(&message, &page.id(), &page.key()).await
+            let (id, thread) = (page.id(), page.key());
+            self.send(message, &page.alerts, &id, &thread).await
         })
     }
 }

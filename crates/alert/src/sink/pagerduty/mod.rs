@@ -10,9 +10,10 @@ use reqwest::Url;
 
 use self::event::{Action, Event};
 use super::auth::Auth;
+use super::builder::SinkBuilder;
 use super::http::HttpClient;
 use super::message::{Message, earliest};
-use super::{BoxFuture, DEFAULT_TIMEOUT, Mode, SLACK, Sink};
+use super::{BoxFuture, Mode, SLACK, Sink};
 use crate::annotations::{Links, is_web_address};
 use crate::{Error, ErrorKind, Page};
 
@@ -75,42 +76,21 @@ struct Progress {
 }
 
 /// Builds a [`PagerDutySink`].
+pub type PagerDutyBuilder = SinkBuilder<PagerDuty>;
+
+/// What only PagerDuty has, for [`SinkBuilder`].
 #[derive(Debug, Clone)]
-pub struct PagerDutyBuilder {
+pub struct PagerDuty {
     routing_key: Secret,
     url: String,
-    name: String,
-    timeout: Duration,
-    links: Links,
 }
 
 impl PagerDutyBuilder {
-    /// The sink's name. Default: `pagerduty`.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
     /// The address of the service, without `/v2/enqueue`. Default: `https://events.pagerduty.com`;
     /// in the EU it is `https://events.eu.pagerduty.com`.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = url.into();
-        self
-    }
-
-    /// The longest that a delivery may take. Domain: above 0. Default: 10 seconds.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Links to add to each incident. Default: none.
-    #[must_use]
-    pub fn links(mut self, links: Links) -> Self {
-        self.links = links;
+        self.own.url = url.into();
         self
     }
 
@@ -120,23 +100,24 @@ impl PagerDutyBuilder {
     /// When the routing key does not have 32 letters and digits, the address is not an `http` or
     /// `https` one, or the time-out is 0.
     pub fn build(self) -> Result<PagerDutySink, Error> {
-        let key = self.routing_key.expose();
+        let PagerDuty { routing_key, url } = self.own;
+        let key = routing_key.expose();
         if key.len() != KEY_LENGTH || !key.bytes().all(|b| b.is_ascii_alphanumeric()) {
             let domain = "32 letters and digits";
             return Err(Error::parameter("routing_key", "<secret>", domain));
         }
-        let address = format!("{}/v2/enqueue", self.url.trim_end_matches('/'));
-        let url = Url::parse(&address)
+        let address = format!("{}/v2/enqueue", url.trim_end_matches('/'));
+        let endpoint = Url::parse(&address)
             .ok()
-            .filter(|_| is_web_address(&self.url))
+            .filter(|_| is_web_address(&url))
             .ok_or_else(|| {
-                Error::parameter("url", format!("`{}`", self.url), "an http or https address")
+                Error::parameter("url", format!("`{url}`"), "an http or https address")
             })?;
         Ok(PagerDutySink {
-            http: HttpClient::new(self.timeout, Auth::None)?.hide([self.routing_key.clone()]),
+            http: HttpClient::new(self.timeout, Auth::None)?.hide([routing_key.clone()]),
             name: self.name,
-            url,
-            routing_key: self.routing_key,
+            url: endpoint,
+            routing_key,
             timeout: self.timeout,
             links: self.links,
             progress: Mutex::default(),
@@ -148,13 +129,8 @@ impl PagerDutySink {
     /// Starts with a routing key, which is a secret.
     #[must_use]
     pub fn builder(routing_key: Secret) -> PagerDutyBuilder {
-        PagerDutyBuilder {
-            routing_key,
-            url: ADDRESS.to_owned(),
-            name: "pagerduty".to_owned(),
-            timeout: DEFAULT_TIMEOUT,
-            links: Links::default(),
-        }
+        let url = ADDRESS.to_owned();
+        SinkBuilder::new("pagerduty", PagerDuty { routing_key, url })
     }
 
     /// Says that somebody has taken up the incident `dedup_key`: an alert's fingerprint as 16

@@ -10,6 +10,7 @@ const MAX_HEADER: usize = 150;
 const MAX_SECTION: usize = 3_000;
 const MAX_FIELD: usize = 2_000;
 const MAX_FIELDS: usize = 10;
+const MAX_ALT: usize = 2_000;
 /// The longest address that becomes a link: two of them fit into a section.
 const MAX_ADDRESS: usize = 1_400;
 /// The alerts shown with all that is known; the others have a line each.
@@ -17,8 +18,8 @@ const DETAILED: usize = 8;
 /// What a line about one alert may have, so that a section holds several.
 const MAX_LINE: usize = 600;
 
-/// The body of the request.
-pub(super) fn body(message: &Message) -> Value {
+/// The body of the request, with uploaded plots by the fingerprints of their alerts.
+pub(super) fn body(message: &Message, files: &[(u64, String)]) -> Value {
     let header = json!({"type": "plain_text", "text": cut(&message.title, MAX_HEADER)});
     let mut blocks = vec![json!({"type": "header", "text": header})];
     if !message.lead.is_empty() {
@@ -31,6 +32,13 @@ pub(super) fn body(message: &Message) -> Value {
         .unwrap_or((&message.items, &[]));
     for item in detailed {
         detail(&mut blocks, item, message.items.len() > 1);
+        if let Some((_, file)) = files.iter().find(|(of, _)| *of == item.fingerprint) {
+            blocks.push(json!({
+                "type": "image",
+                "slack_file": {"id": file},
+                "alt_text": cut(&item.summary, MAX_ALT),
+            }));
+        }
     }
     lines(&mut blocks, message, brief);
     json!({"text": escape(&fallback(message), MAX_SECTION), "blocks": blocks})
@@ -44,7 +52,7 @@ fn fallback(message: &Message) -> String {
     }
 }
 
-/// All that is known of one alert: at most three blocks.
+/// All that is known of one alert: at most three blocks, and its plot.
 fn detail(blocks: &mut Vec<Value>, item: &Item, with_state: bool) {
     let state = if with_state {
         format!("*{}* ", item.state())
@@ -160,7 +168,7 @@ mod tests {
         let mut one = alert("up", 0);
         one.labels = labels(&[("x", "<!channel> & <https://e|x>")]);
         one.summary = one.labels.selector();
-        let body = body(&Message::of_alerts(&[one], &Links::default()));
+        let body = body(&Message::of_alerts(&[one], &Links::default()), &[]);
         let text = body["blocks"][1]["text"]["text"].as_str().unwrap();
         assert_eq!(text, r#"{x="&lt;!channel&gt; &amp; &lt;https://e|x&gt;"}"#);
         assert!(!body["text"].as_str().unwrap().contains('<'));
@@ -171,7 +179,7 @@ mod tests {
         let links = Links::default()
             .runbook("https://w.example/a|b?x=1&y=2")
             .unwrap();
-        let body = body(&Message::of_alerts(&[alert("up", 0)], &links));
+        let body = body(&Message::of_alerts(&[alert("up", 0)], &links), &[]);
         assert_eq!(
             body["blocks"][2]["text"]["text"],
             "<https://w.example/a%7Cb?x=1&amp;y=2|Runbook>"
@@ -187,7 +195,7 @@ mod tests {
             }
             alerts[0] = resolved(alerts[0].clone(), 9);
             let message = Message::of_alerts(&alerts, &Links::default());
-            let body = body(&message);
+            let body = body(&message, &[]);
             check(&body);
             let last = body["blocks"].as_array().unwrap().last().unwrap();
             let more = last["text"]["text"].as_str().unwrap().starts_with("and ");

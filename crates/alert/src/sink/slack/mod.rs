@@ -1,31 +1,38 @@
 //! Slack's incoming web hooks.
 
 mod blocks;
+mod upload;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_core::{Alert, Secret, Timestamp};
-use reqwest::Url;
+use serde_json::Value;
 
-use super::auth::Auth;
-use super::http::{HttpClient, secret_url, secrets_of};
+use self::upload::Uploader;
+use super::builder::SinkBuilder;
+use super::chat::{Chat, ChatMessage, Hook};
 use super::message::Message;
-use super::pace::Pace;
-use super::{BoxFuture, DEFAULT_TIMEOUT, Mode, SLACK, Sink};
-use crate::annotations::Links;
-use crate::{Error, Page};
+use super::plot::{Plotter, draw};
+use super::{BoxFuture, Mode, Sink};
+use crate::{Error, ErrorKind, Page};
 
-/// Slack takes about one message a second for a channel.
-const DISTANCE: Duration = Duration::from_secs(1);
+/// Where Slack's Web API is, unless another address is set.
+const API: &str = "https://slack.com/api";
 
 /// Posts messages to a channel of Slack through an incoming web hook, in Block Kit.
 ///
 /// A message has a header with the severity, and for each alert its summary, what was observed and
-/// expected, the deviation, the score, since when, what contributed most, what the model says, and
-/// links. A [page](Page) is one message; so is each batch of transitions. Where there are more
-/// alerts than Slack's 50 blocks of 3,000 characters hold, the message ends with how many more.
-/// Texts are escaped, so no label mentions people or makes links. Messages keep a distance of one
-/// second, and `Retry-After` is honoured.
+/// expected, the deviation, the score, since when, what contributed most, the likely cause, what the
+/// model says, and links. A [page](Page) is one message; so is each batch of transitions. Where
+/// there are more alerts than Slack's 50 blocks of 3,000 characters hold, the message ends with how
+/// many more. Texts are escaped, so no label mentions people or makes links. Messages keep a distance
+/// of one second, and `Retry-After` is honoured.
+///
+/// With a [token](SlackBuilder::plots) of the same application, the first three alerts that fire are
+/// shown with a plot, which is uploaded before (`files.getUploadURLExternal`,
+/// `files.completeUploadExternal`). When that fails, or Slack does not take the message with it, the
+/// message goes without.
 ///
 /// Parameters: the address of the web hook, a secret; see [`SlackBuilder`] for the others.
 ///
@@ -33,9 +40,9 @@ const DISTANCE: Duration = Duration::from_secs(1);
 /// [`Misconfigured`](crate::ErrorKind::Misconfigured) and tried again every 5 minutes; what Slack
 /// refuses (400 `invalid_payload`) is [`Rejected`](crate::ErrorKind::Rejected).
 ///
-/// Cost: one request a message; memory for the one message that is sent.
+/// Cost: one request a message, and three for each plot; memory for the one message that is sent.
 ///
-/// Source: Slack's documentation of incoming web hooks and of Block Kit.
+/// Source: Slack's documentation of incoming web hooks, of Block Kit and of uploading files.
 ///
 /// ```
 /// use bongsu_alert::{Dispatcher, SlackSink};
@@ -48,58 +55,61 @@ const DISTANCE: Duration = Duration::from_secs(1);
 /// # Ok::<(), bongsu_alert::Error>(())
 /// ```
 pub struct SlackSink {
-    name: String,
-    url: Url,
-    http: HttpClient,
-    timeout: Duration,
-    links: Links,
-    pace: Pace,
+    hook: Hook,
+    plots: Option<(Uploader, Arc<dyn Plotter>)>,
 }
 
 /// Builds a [`SlackSink`].
+pub type SlackBuilder = SinkBuilder<Slack>;
+
+/// What only Slack has, for [`SinkBuilder`].
 #[derive(Debug, Clone)]
-pub struct SlackBuilder {
+pub struct Slack {
     url: Secret,
-    name: String,
-    timeout: Duration,
-    links: Links,
+    api: String,
+    plots: Option<(Secret, Arc<dyn Plotter>)>,
+}
+
+impl Chat for Slack {
+    const NAME: &'static str = "slack";
+    const CALLED: &'static str = "Slack";
+    /// Slack takes about one message a second for a channel.
+    const DISTANCE: Duration = Duration::from_secs(1);
+
+    fn body(message: &ChatMessage<'_>) -> Value {
+        blocks::body(message.0, &[])
+    }
 }
 
 impl SlackBuilder {
-    /// The sink's name. Default: `slack`.
+    /// Shows plots, uploaded with a token of the application of the web hook that has the scope
+    /// `files:write`. Default: none.
     #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+    pub fn plots(mut self, token: Secret, plotter: Arc<dyn Plotter>) -> Self {
+        self.own.plots = Some((token, plotter));
         self
     }
 
-    /// The longest that a delivery may take. Domain: above 0. Default: 10 seconds.
+    /// The address of Slack's Web API. Default: `https://slack.com/api`.
     #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Links to add to each alert. Default: none.
-    #[must_use]
-    pub fn links(mut self, links: Links) -> Self {
-        self.links = links;
+    pub fn api_url(mut self, url: impl Into<String>) -> Self {
+        self.own.api = url.into();
         self
     }
 
     /// The sink.
     ///
     /// # Errors
-    /// When the address is not an `http` or `https` one, or the time-out is 0.
+    /// When an address is not an `http` or `https` one, the token is empty, or the time-out is 0.
     pub fn build(self) -> Result<SlackSink, Error> {
-        let url = secret_url("url", &self.url)?;
+        let own = self.own.clone();
+        let plots = own.plots.map(|(token, plotter)| {
+            Ok::<_, Error>((Uploader::new(&own.api, &token, self.timeout)?, plotter))
+        });
+        let plots = plots.transpose()?;
         Ok(SlackSink {
-            http: HttpClient::new(self.timeout, Auth::None)?.hide(secrets_of(&url)),
-            name: self.name,
-            url,
-            timeout: self.timeout,
-            links: self.links,
-            pace: Pace::new(DISTANCE),
+            hook: Hook::new::<Slack, _>(self, &own.url)?,
+            plots,
         })
     }
 }
@@ -108,19 +118,52 @@ impl SlackSink {
     /// Starts with the address of an incoming web hook, which is a secret.
     #[must_use]
     pub fn builder(url: Secret) -> SlackBuilder {
-        SlackBuilder {
+        let own = Slack {
             url,
-            name: "slack".to_owned(),
-            timeout: DEFAULT_TIMEOUT,
-            links: Links::default(),
+            api: API.to_owned(),
+            plots: None,
+        };
+        SinkBuilder::new(Slack::NAME, own)
+    }
+
+    async fn send(&self, mut message: Message, alerts: &[Alert]) -> Result<(), Error> {
+        let files = self.upload(&mut message, alerts).await;
+        let result = self.hook.post(&blocks::body(&message, &files)).await;
+        match result {
+            Err(error) if error.kind() == ErrorKind::Rejected && !files.is_empty() => {
+                tracing::warn!(sink = %self.hook.name, %error, "Slack does not take the plots");
+                self.hook.post(&Slack::body(&ChatMessage(&message))).await
+            }
+            result => result,
         }
     }
 
-    async fn send(&self, message: &Message) -> Result<(), Error> {
-        self.pace.wait().await;
-        let receiver = format!("Slack (`{}`)", self.name);
-        let body = blocks::body(message).to_string();
-        self.http.post(&self.url, &receiver, body).await
+    /// The files with the plots of the alerts, by the alerts' fingerprints.
+    async fn upload(&self, message: &mut Message, alerts: &[Alert]) -> Vec<(u64, String)> {
+        let mut files = Vec::new();
+        let Some((uploader, plotter)) = &self.plots else {
+            return files;
+        };
+        // The message itself must still go in time.
+        let enough = self.hook.timeout;
+        let uploads = async {
+            draw(message, alerts, Some(plotter)).await;
+            for item in &mut message.items {
+                let Some(png) = item.plot.take() else {
+                    continue;
+                };
+                let name = format!("{:016x}.png", item.fingerprint);
+                files.push((item.fingerprint, uploader.upload(&name, png).await?));
+            }
+            Ok::<(), Error>(())
+        };
+        let result = tokio::time::timeout(enough, uploads).await;
+        if let Ok(Err(error)) = result {
+            tracing::warn!(sink = %self.hook.name, %error, "a plot cannot be uploaded");
+        } else if result.is_err() {
+            tracing::warn!(sink = %self.hook.name, "plots were not uploaded in time");
+        }
+        files
     }
 }
 
@@ -128,14 +171,14 @@ impl SlackSink {
 impl std::fmt::Debug for SlackSink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SlackSink")
-            .field("name", &self.name)
+            .field("name", &self.hook.name)
             .finish_non_exhaustive()
     }
 }
 
 impl Sink for SlackSink {
     fn name(&self) -> &str {
-        &self.name
+        &self.hook.name
     }
 
     fn mode(&self) -> Mode {
@@ -143,7 +186,11 @@ impl Sink for SlackSink {
     }
 
     fn timeout(&self) -> Duration {
-        self.timeout + DISTANCE + SLACK
+        let uploads = self.plots.as_ref().map_or(Duration::ZERO, |_| {
+            // The plots, and the message once more when Slack does not take them.
+            2 * self.hook.timeout + Slack::DISTANCE
+        });
+        self.hook.patience() + uploads
     }
 
     fn deliver<'a>(
@@ -152,15 +199,15 @@ impl Sink for SlackSink {
         alerts: &'a [Alert],
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let message = Message::of_alerts(alerts, &self.links);
-            self.send(&message).await
+            let message = Message::of_alerts(alerts, &self.hook.links);
+            self.send(message, alerts).await
         })
     }
 
     fn page<'a>(&'a self, _now: Timestamp, page: &'a Page) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let message = Message::of_page(page, &self.links);
-            self.send(&message).await
+            let message = Message::of_page(page, &self.hook.links);
+            self.send(message, &page.alerts).await
         })
     }
 }
