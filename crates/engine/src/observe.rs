@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use bongsu_alert::Transition;
 use bongsu_core::Verdict;
 
 use crate::Collector;
 use crate::config::QueryConfig;
+use crate::recent::Recent;
 
 /// Sees what the engine does, as it does it: for terminals, reports and tests.
 pub trait Observer: Send {
@@ -32,12 +35,17 @@ impl Observer for Unobserved {}
 pub(crate) struct Watch {
     pub(crate) caller: Box<dyn Observer>,
     pub(crate) collector: Option<Collector>,
+    /// What plots in messages are drawn from.
+    pub(crate) recent: Option<Arc<Recent>>,
 }
 
 impl Observer for Watch {
     fn verdicts(&mut self, query: &QueryConfig, verdicts: &[Verdict]) {
         if let Some(collector) = &mut self.collector {
             collector.verdicts(query, verdicts);
+        }
+        if let Some(recent) = &self.recent {
+            recent.verdicts(query, verdicts);
         }
         self.caller.verdicts(query, verdicts);
     }

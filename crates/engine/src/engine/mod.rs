@@ -12,8 +12,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bongsu_alert::{Delivery, Dispatcher, Suppressor};
-use bongsu_core::{Alert, Timestamp};
+use bongsu_alert::{Dispatcher, Suppressor};
+use bongsu_core::Alert;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -25,11 +25,11 @@ use crate::journal::{Journal, Rows};
 use crate::metrics::Metrics;
 use crate::observe::Watch;
 use crate::query::{Query, adopt};
+use crate::recent::Recent;
 use crate::server::{Access, Served, Server, Shared};
-use crate::source::{Source, wall_clock};
+use crate::source::Source;
 use crate::state::{EngineState, Store};
 use crate::write_back::WriteBack;
-
 use crate::{Collector, Error, Observer, report, sinks};
 use control::Command;
 pub use control::Control;
@@ -91,6 +91,8 @@ pub struct Engine {
     training: JoinSet<Trained>,
     trainer: Trainer,
     suppressor: Option<Suppressor>,
+    /// Whether messages were made that the saved state does not know of.
+    unsaved_messages: bool,
     silences: Silences,
     courier: Courier,
     observer: Watch,
@@ -181,10 +183,11 @@ impl Engine {
         let journal = journal
             .map(|path| Journal::open(path, &config.output, state.journal.as_ref()))
             .transpose()?;
+        let recent = sinks::show_plots(&config).then(Arc::<Recent>::default);
         let mut dispatcher = if options.dry_run {
             Dispatcher::new()
         } else {
-            sinks::build(&config)?
+            sinks::build(&config, Recent::plotter(recent.as_ref()).as_ref())?
         };
         let unclaimed = dispatcher.restore(std::mem::take(&mut state.pending));
         tell_unclaimed(&unclaimed);
@@ -240,11 +243,13 @@ impl Engine {
             journal,
             unwritten: Rows::default(),
             suppressor,
+            unsaved_messages: false,
             silences: Silences::new(&config)?,
             courier,
             observer: Watch {
                 caller: observer,
                 collector: config.output.report.is_some().then(Collector::default),
+                recent,
             },
             settings: Settings::new(&config, options),
             training: JoinSet::new(),
@@ -345,6 +350,7 @@ impl Engine {
             }
             self.silences.start();
             self.page();
+            self.remember_messages();
             self.courier.leave(self.alert_time(), &self.state.lifecycle);
             self.show();
             let pause = self.until_next();
@@ -376,6 +382,8 @@ impl Engine {
     async fn finish(&mut self, patience: Duration) -> Result<(), Error> {
         self.page();
         self.page_the_rest();
+        self.write_journal();
+        self.remember_messages();
         let now = self.alert_time();
         let deliveries = self
             .courier
@@ -470,36 +478,12 @@ impl Engine {
         let saved = store.save(&self.state);
         self.metrics.service.saved(saved.as_ref().ok().copied());
         saved?;
+        self.unsaved_messages = false;
         self.last_save = Some(Instant::now());
         if let Some(journal) = &mut self.journal {
             journal.tidy();
         }
         Ok(())
-    }
-
-    /// Receivers compare with their own clocks, so live alerts carry the time of day.
-    fn alert_time(&self) -> Timestamp {
-        if self.source.is_live() {
-            wall_clock()
-        } else {
-            self.source.now()
-        }
-    }
-
-    fn report_deliveries(&mut self, deliveries: &[Delivery]) {
-        for delivery in deliveries {
-            self.metrics.alerts.delivered(delivery);
-            for warning in &delivery.warnings {
-                tracing::warn!(sink = %delivery.sink, %warning, "delivered with a warning");
-            }
-            if delivery.lost > 0 {
-                tracing::error!(sink = %delivery.sink, alerts = delivery.lost, "alerts were given up");
-            }
-            if let Err(error) = &delivery.result {
-                self.totals.undelivered += 1;
-                tracing::warn!(sink = %delivery.sink, %error, waiting = delivery.queued, "alerts were not delivered; they are tried again");
-            }
-        }
     }
 }
 

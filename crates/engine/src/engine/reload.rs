@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::config::Config;
 use crate::query::{Query, adopt};
+use crate::recent::Recent;
 use crate::sinks;
 use crate::source::Source;
 use crate::write_back::WriteBack;
@@ -34,10 +35,12 @@ impl Engine {
                 query.follow(old);
             }
         }
+        let recent =
+            sinks::show_plots(&config).then(|| self.observer.recent.clone().unwrap_or_default());
         let dispatcher = if self.options.dry_run {
             Dispatcher::new()
         } else {
-            sinks::build(&config)?
+            sinks::build(&config, Recent::plotter(recent.as_ref()).as_ref())?
         };
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
         let mut suppressor = told::suppressor(&config, &mut self.state)?;
@@ -59,6 +62,7 @@ impl Engine {
             None => self.source.watch(&config)?,
         }
         self.courier.exchange(dispatcher);
+        self.observer.recent = recent;
         if let Some(old) = std::mem::replace(&mut self.write_back, write_back) {
             tokio::spawn(async move { old.flush(super::PARTING_PATIENCE).await });
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use bongsu_alert::{Page, Step, Suppressor, Transition};
+use bongsu_alert::{Delivery, Page, Step, Suppressor, Transition};
 use bongsu_core::{Alert, Labels, Timestamp, Verdict};
 
 use super::Engine;
 use crate::Error;
 use crate::config::Config;
+use crate::source::wall_clock;
 use crate::state::EngineState;
 
 /// After the end of a file messages that would be due within so long are sent.
@@ -18,7 +19,7 @@ pub(super) fn suppressor(
     config: &Config,
     state: &mut EngineState,
 ) -> Result<Option<Suppressor>, Error> {
-    let Some(alerting) = &config.alerting else {
+    let Some(alerting) = config.told() else {
         return Ok(None);
     };
     let fresh = alerting.suppressor()?;
@@ -91,6 +92,7 @@ impl Engine {
         };
         self.totals.pages += pages.len() as u64;
         self.metrics.alerts.paged(pages.len(), suppressor.status());
+        self.unsaved_messages |= !pages.is_empty();
         self.courier.enqueue_pages(pages);
     }
 
@@ -102,6 +104,26 @@ impl Engine {
         };
         let pages = suppressor.tick(now);
         self.send(pages);
+    }
+
+    /// Saves messages before they leave. When they are due depends on the clock, so that after a
+    /// crash others might be made of the same data: the end of an alert that was told must not be
+    /// forgotten because it seems never to have been told.
+    pub(super) fn remember_messages(&mut self) {
+        if self.unsaved_messages
+            && let Err(error) = self.save()
+        {
+            tracing::error!(%error, "the state cannot be saved; messages leave all the same");
+        }
+    }
+
+    /// Receivers compare with their own clocks, so live alerts carry the time of day.
+    pub(super) fn alert_time(&self) -> Timestamp {
+        if self.source.is_live() {
+            wall_clock()
+        } else {
+            self.source.now()
+        }
     }
 
     /// The moment up to which messages are due. A file's time is that of its judged part.
@@ -124,6 +146,23 @@ impl Engine {
         {
             let pages = suppressor.tick(due);
             self.send(pages);
+        }
+    }
+
+    /// Counts deliveries, and says what went wrong with them.
+    pub(super) fn report_deliveries(&mut self, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            self.metrics.alerts.delivered(delivery);
+            for warning in &delivery.warnings {
+                tracing::warn!(sink = %delivery.sink, %warning, "delivered with a warning");
+            }
+            if delivery.lost > 0 {
+                tracing::error!(sink = %delivery.sink, alerts = delivery.lost, "alerts were given up");
+            }
+            if let Err(error) = &delivery.result {
+                self.totals.undelivered += 1;
+                tracing::warn!(sink = %delivery.sink, %error, waiting = delivery.queued, "alerts were not delivered; they are tried again");
+            }
         }
     }
 
