@@ -5,7 +5,9 @@ Requirements (pinned): numpy==2.4.6, pandas==2.3.3.
 Run: BONGSU_DATA=FOLDER python benches/peers/noise.py --bongsu target/release/bongsu
 
 Each file of NAB, and each server of ASD with all its metrics (the test part), is judged by a service
-of its own with the given detector at its defaults (`bongsu run --once` on the CSV). A web hook at the top level hears every alert that fires; a
+of its own with the given detector at its defaults (`bongsu run --once` on the CSV). The recording of
+`bongsu demo` is judged by the demo's own configuration, replayed at 120 times its speed; a day of it
+has ten minutes, and an injected fault counts as told up to a minute after its end. A web hook at the top level hears every alert that fires; a
 receiver behind `alerting` with its defaults gets messages. Counted a day: anomalous points, alerts
 that fired, messages with something new that fires, and all messages (ends and repetitions
 included). A labelled window counts as told when an alert that was told overlaps it.
@@ -25,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 DAY = 86_400.0
+ROOT = pathlib.Path(__file__).parents[2] / "crates" / "engine"
 
 
 class Hook:
@@ -88,25 +91,45 @@ def asd(data):
         yield table, [(300 * a, 300 * (b - 1)) for a, b in edges.reshape(-1, 2)]
 
 
-SETS = {"nab": nab, "asd": asd}
+def demo(_):
+    labels = json.loads((ROOT / "recordings" / "demo.labels.json").read_text())
+    faults = [incident for incident in labels["incidents"] if incident["fault"]]
+    windows = [(fault["from"] / 1e3, fault["to"] / 1e3 + 60) for fault in faults]
+    yield None, windows
+
+
+SETS = {"nab": nab, "asd": asd, "demo": demo}
 
 
 def judge(binary, hook, folder, table, detector):
     """Alerts that fired, messages, and the number of anomalous points."""
     path, verdicts = folder / "metrics.csv", folder / "verdicts.csv"
-    table.to_csv(path, index=False)
-    step = max(1, int(np.median(np.diff(table.timestamp))))
     verdicts.unlink(missing_ok=True)
     config = folder / "bongsu.yaml"
+    if table is None:
+        recording = ROOT / "recordings" / "demo.jsonl.gz"
+        text = (ROOT / "src" / "demo" / "demo.yaml").read_text()
+        source = f"source: {{type: replay, path: {recording}, speed: 120}}"
+        what = "\n".join(
+            source if line.startswith("source:") else line for line in text.splitlines()
+        )
+        how = []
+    else:
+        table.to_csv(path, index=False)
+        step = max(1, int(np.median(np.diff(table.timestamp))))
+        what = (
+            f"source: {{type: csv, path: {path}}}\n"
+            f"queries: [{{name: data, expr: '*', step: {step}s, detector: {detector}}}]"
+        )
+        how = ["--once"]
     config.write_text(
-        f"source: {{type: csv, path: {path}}}\n"
-        f"queries: [{{name: data, expr: '*', step: {step}s, detector: {detector}}}]\n"
+        f"{what}\n"
         f"sinks: [{{type: webhook, url: '{hook.url}/alerts'}}]\n"
         "alerting: {routing: {route: {receiver: people}, receivers: "
         f"[{{name: people, sinks: [{{type: webhook, url: '{hook.url}/messages'}}]}}]}}}}\n"
         f"output: {{verdicts: {verdicts}, anomalous_only: true}}\n"
     )
-    command = [binary, "--quiet", "run", "--once", "--config", config]
+    command = [binary, "--quiet", "run", *how, "--config", config]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with verdicts.open() as file:
         anomalous = max(0, sum(1 for _ in file) - 1)
@@ -124,7 +147,11 @@ def measure(binary, series, detector):
     with tempfile.TemporaryDirectory() as name:
         for table, windows in series:
             told, pages, anomalous = judge(binary, hook, pathlib.Path(name), table, detector)
-            days += (table.timestamp.iloc[-1] - table.timestamp.iloc[0]) / DAY
+            if table is None:
+                labels = json.loads((ROOT / "recordings" / "demo.labels.json").read_text())
+                days += (labels["end"] - labels["start"]) / 1e3 / labels["day_seconds"]
+            else:
+                days += (table.timestamp.iloc[-1] - table.timestamp.iloc[0]) / DAY
             points += anomalous
             # The newest word on each alert tells how long it lasted.
             newest = {identity(a): a for message in told for a in message["alerts"]}
@@ -146,17 +173,21 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bongsu", default="target/release/bongsu")
     parser.add_argument("--detector", action="append")
+    parser.add_argument("--only", action="append", choices=SETS)
     options = parser.parse_args()
-    data = pathlib.Path(os.environ["BONGSU_DATA"])
+    data = pathlib.Path(os.environ.get("BONGSU_DATA", "."))
     print(
         "| data | detector | anomalous points | alerts | messages that fire | all messages "
         "| windows | told by alerts | told by messages |"
     )
     print("|" + "---|" * 9)
-    for name, series in SETS.items():
-        for detector in options.detector or ["ewma", "online-mad"]:
+    for name in options.only or SETS:
+        series = SETS[name]
+        detectors = ["its own"] if name == "demo" else options.detector
+        for detector in detectors or ["ewma", "online-mad"]:
             row = measure(options.bongsu, series(data), detector)
-            print(f"| {name} | `{detector}` | " + " | ".join(map(str, row)) + " |", flush=True)
+            shown = detector if name == "demo" else f"`{detector}`"
+            print(f"| {name} | {shown} | " + " | ".join(map(str, row)) + " |", flush=True)
 
 
 if __name__ == "__main__":
