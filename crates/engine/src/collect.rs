@@ -58,6 +58,23 @@ pub struct Point {
     pub anomalous: bool,
 }
 
+impl Track {
+    /// Adds a verdict, and drops the oldest points beyond `most`.
+    pub(crate) fn push(&mut self, verdict: &Verdict, most: usize) {
+        self.points.push_back(Point {
+            timestamp: verdict.timestamp,
+            value: verdict.value,
+            expected: verdict.expected,
+            lower: verdict.lower,
+            upper: verdict.upper,
+            score: verdict.score,
+            anomalous: verdict.anomalous,
+        });
+        let excess = self.points.len().saturating_sub(most);
+        self.points.drain(..excess);
+    }
+}
+
 impl Collector {
     /// The series by query and labels.
     pub fn tracks(&self) -> impl Iterator<Item = (&str, &Labels, &Track)> {
@@ -112,17 +129,7 @@ impl Observer for Collector {
             }
             let track = self.tracks.entry(key).or_default();
             track.unit.clone_from(&query.unit);
-            track.points.push_back(Point {
-                timestamp: verdict.timestamp,
-                value: verdict.value,
-                expected: verdict.expected,
-                lower: verdict.lower,
-                upper: verdict.upper,
-                score: verdict.score,
-                anomalous: verdict.anomalous,
-            });
-            let excess = track.points.len().saturating_sub(most);
-            track.points.drain(..excess);
+            track.push(verdict, most);
         }
     }
 

@@ -48,6 +48,7 @@ mod observe;
 mod parquet;
 mod process;
 mod query;
+mod recent;
 pub mod registry;
 mod report;
 mod rules;

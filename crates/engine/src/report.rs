@@ -75,6 +75,17 @@ pub(crate) fn demo_plots(
     Ok(files)
 }
 
+/// The plot of one series, for messages; `None` where none can be drawn.
+#[cfg(feature = "png")]
+pub(crate) fn png(query: &str, selector: &str, track: &Track) -> Option<Vec<u8>> {
+    plot(query, selector, track, &[]).ok()?.to_png().ok()
+}
+
+#[cfg(not(feature = "png"))]
+pub(crate) fn png(_query: &str, _selector: &str, _track: &Track) -> Option<Vec<u8>> {
+    None
+}
+
 enum Picture {
     One(Box<TimeSeriesPlot>),
     Many(Panels),

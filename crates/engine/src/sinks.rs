@@ -1,18 +1,35 @@
 //! Sinks and alert policies from their configuration.
 
+use std::sync::Arc;
+
 use bongsu_alert::{
-    AlertmanagerSink, Auth, DeadLetters, Dispatcher, EmailSink, Links, LogSink, PagerDutySink,
-    Policy, Sink, SlackSink, SmtpSecurity, WebhookSink,
+    AlertmanagerSink, Auth, DeadLetters, DiscordSink, Dispatcher, EmailSink, Links, LogSink,
+    PagerDutySink, Plotter, Policy, Sink, SlackSink, SmtpSecurity, TeamsSink, Template,
+    WebhookSink,
 };
-use bongsu_core::Labels;
+use bongsu_core::{Alert, Labels};
 
 use crate::Error;
 use crate::config::{
-    AlertPolicy, AuthConfig, Config, EmailSecurity, LinksConfig, SilencesConfig, SinkConfig,
+    AlertPolicy, AlertingConfig, AuthConfig, Config, EVERYBODY, EmailSecurity, LinksConfig,
+    SilencesConfig, SinkConfig,
 };
 
+/// Where nothing can be drawn: settings are checked all the same.
+#[derive(Debug)]
+struct NoPlots;
+
+impl Plotter for NoPlots {
+    fn png(&self, _alert: &Alert) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// What draws plots for the sinks that show them.
+pub(crate) type Plots<'a> = Option<&'a Arc<dyn Plotter>>;
+
 /// A dispatcher to the configured sinks and receivers; to the log when there are none.
-pub(crate) fn build(config: &Config) -> Result<Dispatcher, Error> {
+pub(crate) fn build(config: &Config, plots: Plots<'_>) -> Result<Dispatcher, Error> {
     let mut dispatcher = Dispatcher::new();
     if let Some(path) = &config.output.dead_letters {
         dispatcher = dispatcher.dead_letters(DeadLetters::new(path));
@@ -23,7 +40,8 @@ pub(crate) fn build(config: &Config) -> Result<Dispatcher, Error> {
                 let wrong = |e: &dyn std::fmt::Display| {
                     Error::config(format!("alerting: receiver `{receiver}`, sink {i}: {e}"))
                 };
-                let sink = sink(config, &format!("{receiver}-{i}")).map_err(|e| wrong(&e))?;
+                let name = format!("{receiver}-{i}");
+                let sink = sink(config, &name, plots).map_err(|e| wrong(&e))?;
                 dispatcher = dispatcher
                     .with_receiver(&receiver, sink)
                     .map_err(|e| wrong(&e))?;
@@ -36,31 +54,50 @@ pub(crate) fn build(config: &Config) -> Result<Dispatcher, Error> {
             .with_sink(LogSink::default())
             .map_err(Error::config);
     }
+    let routed = config.alerting.is_none();
     for (i, config) in configs.iter().enumerate() {
         let wrong = |e: &dyn std::fmt::Display| Error::config(format!("sinks[{i}]: {e}"));
-        let sink = sink(config, &i.to_string()).map_err(|e| wrong(&e))?;
-        dispatcher = dispatcher.with_boxed(sink).map_err(|e| wrong(&e))?;
+        let sink = sink(config, &i.to_string(), plots).map_err(|e| wrong(&e))?;
+        dispatcher = if routed && config.is_for_people() {
+            dispatcher.with_receiver(EVERYBODY, sink)
+        } else {
+            dispatcher.with_boxed(sink)
+        }
+        .map_err(|e| wrong(&e))?;
     }
     Ok(dispatcher)
 }
 
-fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
+/// Whether any sink shows plots.
+pub(crate) fn show_plots(config: &Config) -> bool {
+    let top = config.sinks.iter().any(SinkConfig::shows_plots);
+    let receivers = config.alerting.as_ref().map(AlertingConfig::receivers);
+    let receivers = receivers.and_then(Result::ok).unwrap_or_default();
+    let mut routed = receivers.iter().flat_map(|(_, sinks)| sinks);
+    top || routed.any(SinkConfig::shows_plots)
+}
+
+fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Sink>, Error> {
     Ok(match config {
         SinkConfig::Log {} => Box::new(LogSink::new(format!("log-{index}"))),
         SinkConfig::Webhook {
             url,
             token,
+            template,
             links,
             timeout,
         } => {
             let auth = token
                 .as_ref()
                 .map_or(Auth::None, |token| Auth::Bearer(token.secret().clone()));
-            let sink = WebhookSink::builder(url.secret().clone())
+            let mut sink = WebhookSink::builder(url.secret().clone())
                 .name(format!("webhook-{index}"))
                 .auth(auth)
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
+            if let Some(template) = template {
+                sink = sink.template(Template::new(template).map_err(Error::config)?);
+            }
             Box::new(sink.build().map_err(Error::config)?)
         }
         SinkConfig::Alertmanager {
@@ -85,11 +122,39 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
         }
         SinkConfig::Slack {
             url,
+            upload_token,
+            api_url,
             links,
             timeout,
         } => {
-            let sink = SlackSink::builder(url.secret().clone())
+            let mut sink = SlackSink::builder(url.secret().clone())
                 .name(format!("slack-{index}"))
+                .links(links_of(links)?)
+                .timeout(timeout.duration());
+            if let Some(token) = upload_token {
+                let plotter = plots.map_or_else(|| Arc::new(NoPlots) as Arc<_>, Arc::clone);
+                sink = sink.plots(token.secret().clone(), plotter).api_url(api_url);
+            }
+            Box::new(sink.build().map_err(Error::config)?)
+        }
+        SinkConfig::Teams {
+            url,
+            links,
+            timeout,
+        } => {
+            let sink = TeamsSink::builder(url.secret().clone())
+                .name(format!("teams-{index}"))
+                .links(links_of(links)?)
+                .timeout(timeout.duration());
+            Box::new(sink.build().map_err(Error::config)?)
+        }
+        SinkConfig::Discord {
+            url,
+            links,
+            timeout,
+        } => {
+            let sink = DiscordSink::builder(url.secret().clone())
+                .name(format!("discord-{index}"))
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
             Box::new(sink.build().map_err(Error::config)?)
@@ -116,6 +181,7 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
             password,
             from,
             to,
+            plots: wanted,
             links,
             timeout,
         } => {
@@ -128,6 +194,9 @@ fn sink(config: &SinkConfig, index: &str) -> Result<Box<dyn Sink>, Error> {
                 })
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
+            if let (true, Some(plotter)) = (*wanted, plots) {
+                sink = sink.plots(Arc::clone(plotter));
+            }
             if let Some(port) = port {
                 sink = sink.port(*port);
             }

@@ -1,9 +1,13 @@
-use bongsu_alert::{ReceiverConfig, RoutingConfig, RoutingTree, SuppressConfig, Suppressor};
+use std::borrow::Cow;
+
+use bongsu_alert::{
+    ReceiverConfig, RouteConfig, RoutingConfig, RoutingTree, SuppressConfig, Suppressor,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{AuthConfig, SinkConfig, Span};
+use super::{AuthConfig, Config, SinkConfig, Span};
 use crate::{Error, sinks};
 
 /// Who is told of which alerts, and what keeps messages few.
@@ -13,11 +17,9 @@ pub struct AlertingConfig {
     /// Routes, receivers, inhibition and time intervals in the shape of Alertmanager's
     /// configuration file. A receiver lists its sinks under `sinks`, as the top level does;
     /// `webhook_configs`, `slack_configs` and `pagerduty_configs` of Alertmanager are understood, too.
-    #[schemars(with = "Map<String, Value>")]
     pub routing: RoutingConfig,
     /// Flapping, mutes, maintenance, budget of messages, escalation and limits.
     #[serde(default)]
-    #[schemars(with = "Map<String, Value>")]
     pub suppress: SuppressConfig,
     /// An Alertmanager whose silences are heeded.
     #[serde(default)]
@@ -49,7 +51,32 @@ fn timeout() -> Span {
     Span::from_secs(10)
 }
 
+/// The receiver of the sinks for people at the top level, where nothing else is configured.
+pub(crate) const EVERYBODY: &str = "default";
+
 impl AlertingConfig {
+    /// One receiver that hears of everything, grouped by query, all else at its default.
+    fn by_query() -> Self {
+        let route = RouteConfig {
+            receiver: Some(EVERYBODY.to_owned()),
+            group_by: Some(vec!["query".to_owned()]),
+            ..RouteConfig::default()
+        };
+        let receiver = ReceiverConfig {
+            name: EVERYBODY.to_owned(),
+            ..ReceiverConfig::default()
+        };
+        Self {
+            routing: RoutingConfig {
+                route,
+                receivers: vec![receiver],
+                ..RoutingConfig::default()
+            },
+            suppress: SuppressConfig::default(),
+            silences: None,
+        }
+    }
+
     /// Checks it all; the message begins with the key.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         self.receivers()?;
@@ -81,6 +108,18 @@ impl AlertingConfig {
                 Ok((receiver.name.clone(), sinks_of(receiver, &at)?))
             })
             .collect()
+    }
+}
+
+impl Config {
+    /// How people are told: as the section `alerting` says; without it, sinks for people at the top
+    /// level hear one message for each query.
+    pub(crate) fn told(&self) -> Option<Cow<'_, AlertingConfig>> {
+        if let Some(alerting) = &self.alerting {
+            return Some(Cow::Borrowed(alerting));
+        }
+        let any = self.sinks.iter().any(SinkConfig::is_for_people);
+        any.then(|| Cow::Owned(AlertingConfig::by_query()))
     }
 }
 
@@ -169,6 +208,30 @@ mod tests {
               suppress: {budget: {rate: {burst: 5, every: 1m}}}}",
         );
         assert_eq!(sinks, Ok(2));
+    }
+
+    #[test]
+    fn without_the_section_people_hear_a_message_for_each_query() {
+        let with = |rest: &str| {
+            let text = format!(
+                "source: {{type: csv, path: x.csv}}\nqueries: [{{name: a, expr: a}}]\n{rest}"
+            );
+            parse(&text, None).unwrap()
+        };
+        let slack = "{type: slack, url: 'http://h/x'}";
+        let config = with(&format!("sinks: [{{type: log}}, {slack}]"));
+        let told = config.told().unwrap();
+        assert_eq!(told.routing.route.group_by, Some(vec!["query".to_owned()]));
+        assert!(told.suppressor().is_ok());
+        assert!(with("sinks: [{type: log}]").told().is_none());
+        assert!(with("sinks: []").told().is_none());
+        let own = with(&format!(
+            "sinks: [{slack}]\nalerting: {{routing: {{route: {{receiver: b}}, receivers: [{{name: b}}]}}}}"
+        ));
+        assert_eq!(own.told().unwrap().routing.route.group_by, None);
+        let older =
+            "prometheus_url: 'http://p:9090'\nmetrics: [up]\nslack_webhook_url: 'http://h/x'";
+        assert!(parse(older, None).unwrap().told().is_some());
     }
 
     #[test]

@@ -1,13 +1,83 @@
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Config;
 
 /// The JSON Schema of the configuration, for editors and checks in other tools.
 #[must_use]
 pub fn schema_json() -> Value {
-    schemars::schema_for!(Config).to_value()
+    let mut schema = schemars::schema_for!(Config).to_value();
+    // What a receiver's sinks and a step's severity are is not known where they are declared.
+    for (place, kind) in [
+        (
+            "/$defs/ReceiverConfig/properties/sinks",
+            json!({
+                "description": "The sinks that it is told by, as at the top level.",
+                "type": "array",
+                "items": {"$ref": "#/$defs/SinkConfig"},
+            }),
+        ),
+        (
+            "/$defs/EscalationStep/properties/severity",
+            json!({
+                "description": "How severe it is then.",
+                "$ref": "#/$defs/Severity",
+            }),
+        ),
+    ] {
+        let (parent, key) = place.rsplit_once('/').unwrap_or_default();
+        let properties = schema.pointer_mut(parent).and_then(Value::as_object_mut);
+        if let Some(properties) = properties {
+            properties.insert(key.to_owned(), kind);
+        }
+    }
+    in_plain_words(&mut schema);
+    schema
+}
+
+/// Takes examples and links of the source's documentation out of all descriptions.
+fn in_plain_words(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(in_plain_words),
+        Value::Object(map) => {
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                *text = plain(text);
+            }
+            map.values_mut().for_each(in_plain_words);
+        }
+        _ => {}
+    }
+}
+
+/// The text before its first example, with the words of links only.
+fn plain(text: &str) -> String {
+    let text = text.split("```").next().unwrap_or_default();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        out.push_str(before);
+        let link = after.split_once(']').map(|(words, after)| {
+            let target = after.strip_prefix('(').and_then(|a| a.split_once(')'));
+            (words, after, target)
+        });
+        rest = match link {
+            Some((words, _, Some((_, after)))) => {
+                out.push_str(words);
+                after
+            }
+            Some((words, after, None)) if words.starts_with('`') => {
+                out.push_str(words);
+                after
+            }
+            _ => {
+                out.push('[');
+                after
+            }
+        };
+    }
+    out.push_str(rest);
+    out.trim_end().to_owned()
 }
 
 /// The reference of the configuration in Markdown, generated from the types.
@@ -168,8 +238,21 @@ mod tests {
             "`type: alertmanager`",
             "`\"5m\"`",
             "required",
+            "`group_interval`",
+            "`oldest_weight`",
+            "`days_of_month`",
+            "`page_after`",
+            "list of [SinkConfig](#sinkconfig)",
         ] {
             assert!(text.contains(needle), "{needle} is missing");
         }
+        assert!(
+            !text.contains("```") && !text.contains("](crate::"),
+            "{text}"
+        );
+        assert_eq!(
+            plain("a [`B`], [c](crate::D) in [0, 1]. ```x```"),
+            "a `B`, c in [0, 1]."
+        );
     }
 }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{AuthConfig, SecretText, Span};
 
@@ -19,6 +20,11 @@ pub enum SinkConfig {
         /// A bearer token.
         #[serde(default)]
         token: Option<SecretText>,
+        /// The body, in place of the default one. An object or list is sent as JSON, with
+        /// placeholders such as `{summary}` filled within its texts; a text is sent as plain text.
+        /// Unknown placeholders are errors that name the known ones.
+        #[serde(default)]
+        template: Option<Value>,
         /// Links added to every alert.
         #[serde(default)]
         links: LinksConfig,
@@ -48,6 +54,35 @@ pub enum SinkConfig {
     },
     /// A channel of Slack, by an incoming web hook.
     Slack {
+        /// The address of the web hook; it is secret.
+        url: SecretText,
+        /// A token of the same application with the scope `files:write`: with it, messages show
+        /// plots.
+        #[serde(default)]
+        upload_token: Option<SecretText>,
+        /// The address of Slack's Web API, to which plots are uploaded.
+        #[serde(default = "default_slack_api")]
+        api_url: String,
+        /// Links added to every alert.
+        #[serde(default)]
+        links: LinksConfig,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+    /// A channel or chat of Microsoft Teams, by the web hook of a workflow, as Adaptive Cards.
+    Teams {
+        /// The address of the web hook; it is secret.
+        url: SecretText,
+        /// Links added to every alert.
+        #[serde(default)]
+        links: LinksConfig,
+        /// The longest that one delivery may take.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
+    /// A channel of Discord, by a web hook.
+    Discord {
         /// The address of the web hook; it is secret.
         url: SecretText,
         /// Links added to every alert.
@@ -94,6 +129,9 @@ pub enum SinkConfig {
         from: String,
         /// The recipients, at least one: `Ops <ops@example.org>`.
         to: Vec<String>,
+        /// Whether mails show plots.
+        #[serde(default = "yes")]
+        plots: bool,
         /// Links added to every alert.
         #[serde(default)]
         links: LinksConfig,
@@ -101,6 +139,31 @@ pub enum SinkConfig {
         #[serde(default = "default_timeout")]
         timeout: Span,
     },
+}
+
+impl SinkConfig {
+    /// Whether people read what it is told. Without the section `alerting` these sinks hear messages
+    /// for groups of alerts; the others, which are read by programs, hear of each alert.
+    #[must_use]
+    pub const fn is_for_people(&self) -> bool {
+        match self {
+            Self::Log {} | Self::Webhook { .. } | Self::Alertmanager { .. } => false,
+            Self::Slack { .. }
+            | Self::Teams { .. }
+            | Self::Discord { .. }
+            | Self::Pagerduty { .. }
+            | Self::Email { .. } => true,
+        }
+    }
+
+    /// Whether it shows plots.
+    pub(crate) const fn shows_plots(&self) -> bool {
+        match self {
+            Self::Slack { upload_token, .. } => upload_token.is_some(),
+            Self::Email { plots, .. } => *plots,
+            _ => false,
+        }
+    }
 }
 
 /// How a connection to a mail server is encrypted.
@@ -134,6 +197,14 @@ fn default_resend() -> Span {
     Span::from_secs(60)
 }
 
+fn default_slack_api() -> String {
+    "https://slack.com/api".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
 fn default_pagerduty() -> String {
     "https://events.pagerduty.com".to_owned()
 }
@@ -158,6 +229,12 @@ queries: [{name: a, expr: a}]
             "{type: slack, url: 'https://hooks.slack.com/services/T/B/X'}".to_owned(),
             "{type: slack, url: 'https://h/x', timeout: 5s, links: {runbook: 'https://w/{query}'}}"
                 .to_owned(),
+            "{type: slack, url: 'https://h/x', upload_token: xoxb-1}".to_owned(),
+            "{type: teams, url: 'https://h/x?sig=1'}".to_owned(),
+            "{type: discord, url: 'https://discord.com/api/webhooks/1/x', timeout: 5s}".to_owned(),
+            "{type: webhook, url: 'https://h/x', template: {text: '{summary}', all: [{each_alert: '{name}'}]}}"
+                .to_owned(),
+            "{type: webhook, url: 'https://h/x', template: '{text}'}".to_owned(),
             format!("{{type: pagerduty, routing_key: {key}}}"),
             format!(
                 "{{type: pagerduty, routing_key: {key}, url: 'https://events.eu.pagerduty.com'}}"
@@ -186,6 +263,16 @@ queries: [{name: a, expr: a}]
             (
                 "{type: slack, url: 'http://h/MARKED', links: {runbook: wiki}}",
                 "sinks[1]: links: parameter `runbook`",
+            ),
+            ("{type: teams, url: MARKED}", "sinks[1]: parameter `url`"),
+            ("{type: discord, url: MARKED, timeout: 0s}", "sinks[1]"),
+            (
+                "{type: slack, url: 'http://h/MARKED', upload_token: MARKED, api_url: slack}",
+                "sinks[1]: parameter `api_url`",
+            ),
+            (
+                "{type: webhook, url: 'http://h/MARKED', template: {text: '{sumary}'}}",
+                "did you mean `summary`?",
             ),
             ("{type: pagerduty, routing_key: MARKED}", "`routing_key`"),
             (

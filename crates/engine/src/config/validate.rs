@@ -51,7 +51,7 @@ impl Config {
         if let Some(alerting) = &self.alerting {
             alerting.validate()?;
         }
-        sinks::build(self)?;
+        sinks::build(self, None)?;
         if let Some(server) = &self.server {
             server.validate()?;
         }
@@ -163,6 +163,8 @@ fn check_sink(sink: &SinkConfig) -> Result<(), Error> {
         SinkConfig::Log {} => Ok(()),
         SinkConfig::Webhook { timeout, .. }
         | SinkConfig::Slack { timeout, .. }
+        | SinkConfig::Teams { timeout, .. }
+        | SinkConfig::Discord { timeout, .. }
         | SinkConfig::Pagerduty { timeout, .. }
         | SinkConfig::Email { timeout, .. } => positive("timeout", *timeout),
         SinkConfig::Alertmanager {

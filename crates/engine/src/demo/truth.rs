@@ -362,6 +362,7 @@ mod tests {
             fired_at: Some(Timestamp::from_secs(began + 5)),
             resolved_at: Some(Timestamp::from_secs(began + 30)),
             summary: String::new(),
+            cause: None,
             verdict: Verdict {
                 timestamp: Timestamp::from_secs(began),
                 labels,

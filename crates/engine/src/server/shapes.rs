@@ -74,6 +74,8 @@ pub(super) struct AlertShape {
     resolved_at: Option<MomentShape>,
     /// One line for people.
     summary: String,
+    /// What probably led to it, where that is known.
+    cause: Option<String>,
     /// The verdict with the highest score so far.
     verdict: VerdictShape,
 }
