@@ -59,7 +59,7 @@ impl QueryState {
 
 impl Snapshot for EngineState {
     const KIND: &'static str = "engine.state";
-    const VERSION: u16 = 4;
+    const VERSION: u16 = 5;
 
     fn validate(&self) -> CoreResult<()> {
         for query in &self.queries {
