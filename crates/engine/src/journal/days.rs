@@ -166,7 +166,7 @@ impl Days {
             for (csv, parquet) in over {
                 match crate::parquet::archive(&csv, &parquet) {
                     Ok(()) => {
-                        tracing::info!(file = %parquet.display(), "a day of verdicts was archived")
+                        tracing::info!(file = %parquet.display(), "a day of verdicts was archived");
                     }
                     Err(error) => {
                         tracing::warn!(file = %csv.display(), %error, "a day of verdicts cannot be archived");
