@@ -21,6 +21,8 @@ mod signals;
 mod state;
 mod stream;
 mod terminal;
+#[cfg(feature = "otel")]
+mod traces;
 mod train;
 
 use std::io::Write as _;
@@ -59,7 +61,13 @@ impl From<std::io::Error> for Failure {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    terminal::start_log(&arguments);
+    let _log = match terminal::start_log(&arguments) {
+        Ok(log) => log,
+        Err(message) => {
+            terminal::say(&format!("bongsu: {message}"));
+            return ExitCode::from(2);
+        }
+    };
     let outcome = match arguments.command {
         Command::Demo(args) => demo::demo(&args, arguments.quiet),
         Command::Run(args) => run::run(&args),

@@ -3,20 +3,30 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
+use bongsu::engine::TRACE_TARGET;
 use indicatif::{ProgressBar, ProgressStyle};
-use tracing_subscriber::filter::FilterExt as _;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use crate::args::{Arguments, Command, LogFormat};
 use crate::limiter::Limiter;
+#[cfg(feature = "otel")]
+use crate::traces::Traces;
 
 /// The time in which the same warnings are counted.
 const LOG_WINDOW: Duration = Duration::from_secs(60);
 
-/// Starts the log. `RUST_LOG` overrides what is shown.
-pub(crate) fn start_log(arguments: &Arguments) {
+/// What must live as long as something is logged.
+#[derive(Debug)]
+pub(crate) struct Log {
+    #[cfg(feature = "otel")]
+    _traces: Option<Traces>,
+}
+
+/// Starts the log, and traces where a collector is named. `RUST_LOG` overrides what is shown.
+pub(crate) fn start_log(arguments: &Arguments) -> Result<Log, String> {
     // The demo tells its story itself; its log would only repeat it.
     let calm = arguments.quiet || matches!(arguments.command, Command::Demo(_));
     let level = if calm { "error" } else { "info" };
@@ -36,9 +46,20 @@ pub(crate) fn start_log(arguments: &Arguments) {
         LogFormat::Text => layer.with_target(false).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
-    let layer = layer.with_filter(filter.and(limiter.clone()));
-    tracing_subscriber::registry().with(layer).init();
+    // Spans are for traces; in the log each event tells itself what it is about.
+    let events = filter_fn(|metadata| metadata.target() != TRACE_TARGET);
+    let layer = layer.with_filter(filter.and(events).and(limiter.clone()));
+    let registry = tracing_subscriber::registry().with(layer);
+    #[cfg(feature = "otel")]
+    let traces = Traces::start()?;
+    #[cfg(feature = "otel")]
+    let registry = registry.with(traces.as_ref().map(Traces::layer));
+    registry.init();
     limiter.follow();
+    Ok(Log {
+        #[cfg(feature = "otel")]
+        _traces: traces,
+    })
 }
 
 /// Says something to people, on standard error.

@@ -5,6 +5,9 @@ use std::time::Duration;
 use bongsu_alert::{Delivery, Dispatcher, Lifecycle, Page, Pending, PendingPages};
 use bongsu_core::{Alert, Timestamp};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
+
+use crate::trace;
 
 /// The dispatcher, at home or on its way to the receivers.
 #[derive(Debug)]
@@ -105,10 +108,16 @@ impl Courier {
             self.carried = dispatcher.pending();
             self.carried_pages = dispatcher.pending_pages();
             let lifecycle = lifecycle.clone();
-            self.place = Place::Away(tokio::spawn(async move {
+            let span = trace::deliver();
+            let journey = async move {
                 let deliveries = dispatcher.dispatch(now, &[], &lifecycle).await;
+                let failed = deliveries
+                    .iter()
+                    .filter(|delivery| delivery.result.is_err());
+                tracing::Span::current().record("failed", failed.count());
                 (dispatcher, deliveries)
-            }));
+            };
+            self.place = Place::Away(tokio::spawn(journey.instrument(span)));
         }
     }
 

@@ -61,6 +61,7 @@ mod source;
 mod state;
 pub mod stream;
 mod table;
+mod trace;
 mod training;
 mod write_back;
 
@@ -80,3 +81,4 @@ pub use report::run_report;
 pub use rules::rules_yaml;
 pub use server::openapi_json;
 pub use table::{Table, TimeFormat, TimeUnit, format_number, open as open_input, parse_time};
+pub use trace::TRACE_TARGET;

@@ -33,6 +33,8 @@ pub(crate) struct Query {
     last_problem: Option<String>,
     /// Whether a fetch is under way.
     pub(crate) fetching: bool,
+    /// The trace of the tick that is under way.
+    pub(crate) tick: tracing::Span,
     pub(crate) maintenance: Maintenance,
     pub(crate) training: Option<Training>,
     /// A training that was asked for.
@@ -86,6 +88,7 @@ impl Query {
             retry_at: None,
             last_problem: None,
             fetching: false,
+            tick: tracing::Span::none(),
         })
     }
 

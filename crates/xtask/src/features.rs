@@ -1,10 +1,10 @@
-//! `cargo xtask features`: every feature of the library builds alone, but for the one that
-//! `cargo xtask onnx` looks after.
+//! `cargo xtask features`: every feature of the library builds alone, but for those that
+//! `cargo xtask onnx` and `cargo xtask parquet` look after.
 
 use serde_json::Value;
 
 use crate::cargo::{self, Result, text};
-use crate::onnx;
+use crate::{onnx, optional};
 
 /// The crate that users name, whose features choose the others.
 const PACKAGE: &str = "bongsu";
@@ -32,14 +32,14 @@ fn check(feature: Option<&str>) -> Result {
     cargo::run(&mut command)
 }
 
-/// The features of the library but for the default set and the one that takes minutes to build.
+/// The features of the library but for the default set and those that have tasks of their own.
 fn names(metadata: &Value) -> Vec<&str> {
     cargo::members(metadata)
         .filter(|package| text(package, "/name") == PACKAGE)
         .filter_map(|package| package.pointer("/features")?.as_object())
         .flat_map(|features| features.keys())
         .map(String::as_str)
-        .filter(|name| !["default", onnx::FEATURE].contains(name))
+        .filter(|name| !["default", onnx::FEATURE, optional::PARQUET].contains(name))
         .collect()
 }
 

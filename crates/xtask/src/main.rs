@@ -16,6 +16,7 @@ mod links;
 mod lint;
 mod msrv;
 mod onnx;
+mod optional;
 mod record;
 mod setup;
 mod sources;
@@ -34,6 +35,8 @@ usage: cargo xtask <task> [arguments]
   setup     install the programs that the tests talk to (apt-get, as root)
   msrv      the toolchain is new enough and every crate inherits the minimum Rust version
   onnx      lints and tests of the feature `onnx`, whose dependency takes minutes to build
+  parquet   lints and tests of the feature `parquet`, which is not in the default build
+  otel      lints and tests of the feature `otel`, which is not in the default build
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
   record    record real metrics with injected faults for `bongsu demo` (--help for options)";
 
@@ -50,6 +53,8 @@ fn main() -> ExitCode {
         "setup" => setup::run(),
         "msrv" => msrv::run(),
         "onnx" => onnx::run(),
+        "parquet" => optional::parquet(),
+        "otel" => optional::otel(),
         "deny" => deny::run(),
         "record" => record::run(&rest),
         // The recorder starts these itself.

@@ -14,6 +14,7 @@ use crate::judge::{Finding, Judged};
 use crate::metrics::Stage;
 use crate::observe::Observer as _;
 use crate::query::Arrived;
+use crate::trace;
 
 /// So many moments the missing part of an answer is waited for, while the others go on.
 const PATIENCE_WITH_PARTS: i64 = 20;
@@ -92,7 +93,10 @@ impl Engine {
             });
         }
         judge.closed = data.closed;
+        let tick = std::mem::replace(&mut query.tick, tracing::Span::none());
+        let span = trace::judge(&tick, series.len());
         let judged = tokio::task::spawn_blocking(move || {
+            let _entered = span.entered();
             let pieces = judge.gather(series);
             let spent = Some(&mut budget);
             let judged = judge.judge(&mut known, pieces, job.grid, complete, in_history, spent);
@@ -255,6 +259,8 @@ impl Engine {
         self.totals.failures += 1;
         if let Some(query) = self.queries.get_mut(index) {
             self.metrics.queries.failed(&query.config.name);
+            let tick = std::mem::replace(&mut query.tick, tracing::Span::none());
+            trace::fail(&tick, error);
             let wait = self.source.real_time(query.next_wait());
             query.failed(error, wait, &mut self.observer);
         }

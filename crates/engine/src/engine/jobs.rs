@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bongsu_alert::Suppressor;
 use bongsu_core::{Timestamp, format_duration};
 use bongsu_prometheus::{Answer, Range};
+use tracing::Instrument as _;
 
 use super::Engine;
 use crate::Error;
@@ -15,6 +16,7 @@ use crate::metrics::Stage;
 use crate::query::Query;
 use crate::source::Source;
 use crate::state::QueryState;
+use crate::trace;
 
 /// The longest sleep between two ticks, so that alerts are sent again in time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
@@ -86,7 +88,9 @@ impl Engine {
             };
             let (metrics, name) = (self.metrics.clone(), query.config.name.clone());
             let maintenance = query.maintenance.clone();
-            self.fetching.spawn(async move {
+            query.tick = trace::tick(&query.config.name, &range);
+            let span = trace::fetch(&query.tick);
+            let fetch = async move {
                 let begun = Instant::now();
                 let answer = asked.fetch(&source, &range).await;
                 let (closed, problem) = closed(&source, &maintenance, &range).await;
@@ -97,7 +101,8 @@ impl Engine {
                     problem,
                 });
                 (job, data)
-            });
+            };
+            self.fetching.spawn(fetch.instrument(span));
         }
     }
 

@@ -10,6 +10,7 @@ use bongsu_prometheus::Range;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
+use tracing::Instrument as _;
 
 use super::Engine;
 use super::jobs::closed;
@@ -21,6 +22,7 @@ use crate::metrics::TrainingOutcome;
 use crate::observe::Observer as _;
 use crate::query::{Arrived, Query};
 use crate::source::Source;
+use crate::trace;
 use crate::training::{Candidate, ModelVersion, Reason, Task, Versions};
 
 /// More points of all series together are not learned at once.
@@ -112,7 +114,8 @@ impl Engine {
             let signature = query.signature();
             let name = query.config.name.clone();
             tracing::info!(query = %name, %reason, series, "training begins");
-            self.training.spawn(async move {
+            let span = trace::train(&name, &reason);
+            let train = async move {
                 let begun = Instant::now();
                 let from = task.learn.from;
                 let outcome = if steps.saturating_mul(series) > MOST_POINTS {
@@ -124,6 +127,9 @@ impl Engine {
                 } else {
                     train(&source, &asked, &maintenance, task, pool).await
                 };
+                if let Err(error) = &outcome {
+                    trace::fail(&tracing::Span::current(), error);
+                }
                 Trained {
                     query: index,
                     signature,
@@ -133,7 +139,8 @@ impl Engine {
                     took: begun.elapsed(),
                     outcome,
                 }
-            });
+            };
+            self.training.spawn(train.instrument(span));
             return true;
         }
         false

@@ -1,0 +1,60 @@
+//! What is kept: verdicts, the state, and the report at the end.
+
+use std::time::Instant;
+
+use super::Engine;
+use crate::journal::Journal;
+use crate::{Error, report};
+
+impl Engine {
+    pub(super) fn write_report(&self) -> Result<(), Error> {
+        let (Some(path), Some(collector)) = (&self.settings.report, &self.observer.collector)
+        else {
+            return Ok(());
+        };
+        let html = report::run_report("Bongsu run", collector)?
+            .to_html()
+            .map_err(Error::report)?;
+        std::fs::write(path, html).map_err(|e| Error::report(format!("{}: {e}", path.display())))
+    }
+
+    pub(super) fn write_journal(&mut self) {
+        let Some(journal) = &mut self.journal else {
+            return;
+        };
+        if self.unwritten.is_empty() {
+            return;
+        }
+        if let Err(error) = journal.write(&mut self.unwritten) {
+            tracing::error!(%error, "verdicts cannot be written; they are kept and tried again");
+        } else if self.store.is_none() {
+            journal.tidy();
+        }
+    }
+
+    pub(super) fn save(&mut self) -> Result<(), Error> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        if !self.unwritten.is_empty() {
+            self.metrics.service.saved(None);
+            return Err(Error::state(
+                "verdicts are not written yet, so the state must not move on",
+            ));
+        }
+        self.state.journal = self.journal.as_ref().and_then(Journal::mark);
+        let undelivered = self.courier.undelivered();
+        (self.state.pending, self.state.news) = (undelivered.alerts, undelivered.news);
+        (self.state.pages, self.state.waiting_pages) = (undelivered.pages, undelivered.waiting);
+        self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
+        let saved = store.save(&self.state);
+        self.metrics.service.saved(saved.as_ref().ok().copied());
+        saved?;
+        self.unsaved_messages = false;
+        self.last_save = Some(Instant::now());
+        if let Some(journal) = &mut self.journal {
+            journal.tidy();
+        }
+        Ok(())
+    }
+}
