@@ -21,12 +21,23 @@ use support::{Memory, server};
 
 const TOKEN: &str = "Bearer open-sesame";
 
+/// When the load leaves its level, in seconds since 1970.
+type Leaves = Arc<Mutex<Option<i64>>>;
+
 /// A load that leaves its level three seconds after it is first asked for.
 fn load() -> String {
-    let begun = Arc::new(Mutex::new(None));
+    load_that(Leaves::default(), true)
+}
+
+/// A load that leaves its level at a moment that may be set later; or by itself.
+fn load_that(leaves: Leaves, by_itself: bool) -> String {
     server(move |_, end| {
-        let begun = *begun.lock().unwrap().get_or_insert(end);
-        let value = |t: i64| if t > begun + 3 { 500 } else { 10 + t % 3 };
+        let mut leaves = leaves.lock().unwrap();
+        if by_itself {
+            leaves.get_or_insert(end + 3);
+        }
+        let high = |t: i64| leaves.is_some_and(|moment| t > moment);
+        let value = |t: i64| if high(t) { 500 } else { 10 + t % 3 };
         let values: Vec<String> = (end - 60..=end)
             .map(|t| format!(r#"[{t},"{}"]"#, value(t)))
             .collect();
@@ -352,7 +363,8 @@ fn what_is_not_as_described_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn silences_are_heeded_and_outlive_a_restart() {
     let state = tempfile::tempdir().unwrap();
-    let source = load();
+    let leaves = Leaves::default();
+    let source = load_that(Arc::clone(&leaves), false);
     let service = serve(&yaml(&source, state.path())).await;
     let order = |matchers: &str, more: &str| {
         format!(r#"{{"matchers": [{matchers}], "created_by": "kim", "comment": "known"{more}}}"#)
@@ -393,7 +405,9 @@ async fn silences_are_heeded_and_outlive_a_restart() {
         (&silence["active"], &silence["created_by"]),
         (&json!(true), &json!("kim"))
     );
-    // It is in the way of the alert.
+    // It is in the way of the alert that comes now.
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    *leaves.lock().unwrap() = Some(i64::try_from(now.as_secs()).unwrap() + 1);
     let mut silenced = false;
     for _ in 0..300 {
         if let Some(alert) = service.json("/api/v1/alerts").await["alerts"].get(0) {
