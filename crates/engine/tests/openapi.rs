@@ -52,7 +52,7 @@ fn yaml(source: &str, state: &std::path::Path) -> String {
     format!(
         "source: {{type: prometheus, url: '{source}'}}
 queries:
-  - {{name: load, expr: load, step: 1s, window: 40s, detector: zscore, parameters: {{window: 12}}}}
+  - {{name: load, expr: load, step: 1s, window: 40s, detector: zscore, parameters: {{window: 12}}, alert: {{keep_firing_for: 1m}}}}
   - {{name: trained, expr: load, step: 1s, window: 40s, detector: hbos, training: {{window: 40s}}}}
 alerting: {{routing: {{route: {{receiver: log, group_wait: 1s}}, receivers: [{{name: log, sinks: [{{type: log}}]}}]}}}}
 state: {{directory: '{}'}}
@@ -408,7 +408,7 @@ async fn silences_are_heeded_and_outlive_a_restart() {
     // It is in the way of the alert that comes now.
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
     *leaves.lock().unwrap() = Some(i64::try_from(now.as_secs()).unwrap() + 1);
-    let mut silenced = false;
+    let (mut silenced, mut known) = (false, Value::Null);
     for _ in 0..300 {
         if let Some(alert) = service.json("/api/v1/alerts").await["alerts"].get(0) {
             let path = format!(
@@ -417,6 +417,7 @@ async fn silences_are_heeded_and_outlive_a_restart() {
             );
             let explained = service.json(&path).await;
             let steps = explained["steps"].as_array().unwrap();
+            known.clone_from(&explained);
             silenced = steps.iter().any(|step| step["stage"] == "silence");
             if silenced {
                 break;
@@ -424,7 +425,7 @@ async fn silences_are_heeded_and_outlive_a_restart() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(silenced, "the silence is not heeded");
+    assert!(silenced, "the silence is not heeded: {known}");
     service.end().await;
 
     let service = serve(&yaml(&source, state.path())).await;
