@@ -15,6 +15,7 @@
 //! | `onnx` | any network of an ONNX file as a detector; takes minutes to build | |
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
+//! | `rca` | root-cause analysis: dependency graphs, ranked causes, correlation: `rca` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |
 //! | `png` | plots as PNG too | |
 //! | `engine` | the whole pipeline: configuration, sources, loop, demo: `engine` | |
@@ -46,6 +47,8 @@ pub use bongsu_ml as ml;
 pub use bongsu_neural as neural;
 #[cfg(feature = "prometheus")]
 pub use bongsu_prometheus as prometheus;
+#[cfg(feature = "rca")]
+pub use bongsu_rca as rca;
 #[cfg(feature = "report")]
 pub use bongsu_report as report;
 #[cfg(feature = "stats")]

@@ -1,4 +1,5 @@
 mod config;
+mod rca;
 mod service;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use config::ConfigCommand;
+pub(crate) use rca::RcaArgs;
 pub(crate) use service::{AlertsCommand, StateCommand};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Find out when the values of a CSV file, or the scores of a detector, have changed for good.
     Drift(DriftArgs),
+    /// Find the service and the metric that an incident in a CSV file began with.
+    Rca(RcaArgs),
     /// Continue a channel of a CSV file, with intervals.
     Forecast(ForecastArgs),
     /// Compare forecast models by their errors at past moments of a series.

@@ -15,6 +15,7 @@ mod models;
 mod output;
 mod parameters;
 mod picture;
+mod rca;
 mod reload;
 mod run;
 mod signals;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Command::Stream(args) => stream::stream(&args),
         Command::Drift(args) => drift::drift(&args, arguments.quiet),
         Command::Forecast(args) => forecast::forecast(&args, arguments.quiet),
+        Command::Rca(args) => rca::rca(&args, arguments.quiet),
         Command::Backtest(args) => backtest::backtest(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),

@@ -48,6 +48,7 @@ mod observe;
 mod parquet;
 mod process;
 mod query;
+mod rca;
 mod recent;
 pub mod registry;
 mod report;
@@ -77,6 +78,9 @@ pub use inspect::{SavedQuery, SavedSeries, SavedState};
 pub use journal::{VERDICT_HEADER, verdict_row};
 pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};
+pub use rca::{
+    RcaOutcome, RcaRequest, parse_actions, parse_patterns, rca_page, read_text, root_cause,
+};
 pub use report::run_report;
 pub use rules::rules_yaml;
 pub use server::openapi_json;

@@ -15,6 +15,7 @@ mod panels;
 mod plot;
 #[cfg(feature = "png")]
 mod png;
+mod service_graph;
 mod svg;
 mod text;
 mod theme;
@@ -27,5 +28,6 @@ pub use error::{Error, ErrorKind};
 pub use html::{AlertRow, Fact, QualityRow, RunReport, Table};
 pub use panels::Panels;
 pub use plot::{Mark, Span, SpanKind, TimeSeriesPlot};
+pub use service_graph::ServiceGraph;
 pub use theme::Theme;
 pub use unit::Unit;

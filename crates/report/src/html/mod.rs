@@ -9,7 +9,7 @@ use std::time::Duration;
 use bongsu_core::{Alert, Severity, Timestamp};
 use jiff::tz::TimeZone;
 
-use crate::{Error, TimeSeriesPlot, Unit};
+use crate::{Error, ServiceGraph, TimeSeriesPlot, Unit};
 
 /// What happened in a run, for people: the answer first, then its evidence.
 ///
@@ -45,6 +45,8 @@ pub struct RunReport {
     pub summary: Vec<Fact>,
     /// What was alerted, in any order: the most severe come first in the report.
     pub alerts: Vec<AlertRow>,
+    /// Pictures of services and who calls whom.
+    pub graphs: Vec<ServiceGraph>,
     /// Further tables, such as the faults injected against those found.
     pub tables: Vec<Table>,
     /// A plot a series or query. Those that an alert names are open, the others folded.
@@ -185,6 +187,7 @@ impl RunReport {
             generated_by: concat!("bongsu ", env!("CARGO_PKG_VERSION")).to_owned(),
             summary: Vec::new(),
             alerts: Vec::new(),
+            graphs: Vec::new(),
             tables: Vec::new(),
             panels: Vec::new(),
             quality: Vec::new(),

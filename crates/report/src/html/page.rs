@@ -39,6 +39,7 @@ struct Page<'a> {
     style_hash: &'static str,
     script_hash: &'static str,
     alerts: Vec<AlertView<'a>>,
+    graphs: Vec<GraphView<'a>>,
     tables: Vec<TableView<'a>>,
     open: Vec<Panel<'a>>,
     folded: Vec<Panel<'a>>,
@@ -55,6 +56,11 @@ struct AlertView<'a> {
     expected: String,
     bounds: String,
     plot: Option<usize>,
+}
+
+struct GraphView<'a> {
+    caption: &'a str,
+    svg: String,
 }
 
 struct Panel<'a> {
@@ -107,6 +113,15 @@ pub(super) fn render(report: &RunReport) -> Result<String, Error> {
         alerts: alerts
             .iter()
             .map(|row| alert(report, row, &drawn))
+            .collect(),
+        graphs: report
+            .graphs
+            .iter()
+            .enumerate()
+            .map(|(i, graph)| GraphView {
+                caption: &graph.caption,
+                svg: graph.draw(None, &format!("g{i}")),
+            })
             .collect(),
         tables: report.tables.iter().map(table).collect(),
         undrawn: report.panels.len() - drawn.len(),

@@ -1,0 +1,64 @@
+//! The arguments of `bongsu rca`.
+
+use std::path::PathBuf;
+
+use bongsu::core::Timestamp;
+use bongsu::engine::parse_time;
+use bongsu::rca::Ranker;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct RcaArgs {
+    /// The CSV file `timestamp,<service>:<metric>,...`. .gz and .zst are read as they are, - is
+    /// standard input.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// When the incident began, as Unix seconds, milliseconds or RFC 3339; without it, that is looked
+    /// for.
+    #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    pub(crate) onset: Option<Timestamp>,
+    /// Which service depends on which, in YAML: `services: [{name, dependencies: [], metadata: {}}]`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) graph: Option<PathBuf>,
+    /// A CSV file of normal times; without it, what lies before the onset.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) normal: Option<PathBuf>,
+    /// What stands between service and metric in the names of the columns; they are split where it
+    /// occurs first.
+    #[arg(long, default_value = ":")]
+    pub(crate) separator: String,
+    /// How causes are ranked: default, robust, baro, n-sigma, epsilon, walk or classic.
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = ranker)]
+    pub(crate) ranker: Ranker,
+    /// How far the given onset may be from the true one, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub(crate) uncertainty: u64,
+    /// A catalogue of actions in YAML, in place of the bundled one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) actions: Option<PathBuf>,
+    /// Patterns of incidents in YAML, in place of the bundled ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) patterns: Option<PathBuf>,
+    /// Write the report as JSON, also where there is one as HTML.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the report as HTML to this file; JSON is then written with --json only.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the dependency graph to this file: .dot for Graphviz, .mmd for Mermaid, .json for JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) export_graph: Option<PathBuf>,
+    /// Where JSON goes; - is standard output.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) output: PathBuf,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    parse_time(text)
+        .map(|(time, _)| time)
+        .ok_or_else(|| "must be Unix seconds, Unix milliseconds or RFC 3339".to_owned())
+}
+
+fn ranker(text: &str) -> Result<Ranker, String> {
+    Ranker::from_name(text).map_err(|e| e.to_string())
+}

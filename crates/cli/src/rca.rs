@@ -1,0 +1,97 @@
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use bongsu::engine::{
+    RcaOutcome, RcaRequest, Table, parse_actions, parse_patterns, rca_page, read_text, root_cause,
+};
+
+use crate::args::RcaArgs;
+use crate::{Failure, output, terminal};
+
+pub(crate) fn rca(args: &RcaArgs, quiet: bool) -> Result<(), Failure> {
+    let request = request(args)?;
+    let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
+    let table = Table::open(&args.input)?;
+    let normal = args.normal.as_deref().map(Table::open).transpose()?;
+    let found = root_cause(&table, normal.as_ref(), &request)?;
+    progress.finish_and_clear();
+    describe(&table, &found);
+    if let Some(path) = &args.export_graph {
+        export_graph(path, &found)?;
+    }
+    if let Some(path) = &args.html {
+        let page = rca_page(&found)?;
+        let mut out = output::open(path)?;
+        out.write_all(page.as_bytes())?;
+        out.flush()?;
+    }
+    if args.json || args.html.is_none() {
+        let mut out = output::open(&args.output)?;
+        serde_json::to_writer_pretty(&mut out, &found.report).map_err(std::io::Error::from)?;
+        out.write_all(b"\n")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn request(args: &RcaArgs) -> Result<RcaRequest, Failure> {
+    let mut request = RcaRequest::new()?;
+    request.separator.clone_from(&args.separator);
+    request.onset = args.onset;
+    request.graph = args.graph.as_deref().map(read_text).transpose()?;
+    request.options.ranker = args.ranker;
+    request.options.onset_uncertainty = Duration::from_secs(args.uncertainty);
+    if let Some(path) = &args.actions {
+        request.options.actions = parse_actions(&read_text(path)?)?;
+    }
+    if let Some(path) = &args.patterns {
+        request.options.patterns = parse_patterns(&read_text(path)?)?;
+    }
+    Ok(request)
+}
+
+fn describe(table: &Table, found: &RcaOutcome) {
+    tracing::info!(
+        rows = table.timestamps.len(),
+        metrics = found.observations.metrics().len(),
+        services = found.report.services.len(),
+        timestamps = %table.unit,
+        "read"
+    );
+    if !table.late_rows.is_empty() {
+        tracing::warn!(
+            rows = table.late_rows.len(),
+            "rows that do not move on in time were passed over"
+        );
+    }
+    if !found.passed_over.is_empty() {
+        tracing::warn!(
+            columns = found.passed_over.join(", "),
+            "columns without the separator name no service and were passed over"
+        );
+    }
+    for note in &found.report.notes {
+        tracing::info!("{note}");
+    }
+    tracing::info!("{}", found.report.summary);
+}
+
+fn export_graph(path: &Path, found: &RcaOutcome) -> Result<(), Failure> {
+    let kind = path.extension().and_then(|kind| kind.to_str());
+    let text = match kind {
+        Some("dot" | "gv") => found.graph.to_dot(),
+        Some("mmd" | "mermaid") => found.graph.to_mermaid(),
+        Some("json") => serde_json::to_string_pretty(&found.graph).map_err(std::io::Error::from)?,
+        _ => {
+            return Err(Failure::Usage(format!(
+                "{}: the name must end in .dot, .mmd or .json",
+                path.display()
+            )));
+        }
+    };
+    let mut out = output::open(path)?;
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}

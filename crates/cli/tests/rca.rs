@@ -1,0 +1,204 @@
+//! `bongsu rca` from the outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn rca(args: &[&str]) -> Output {
+    let bongsu = Command::new(env!("CARGO_BIN_EXE_bongsu"))
+        .arg("rca")
+        .args(args)
+        .output();
+    bongsu.expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn found(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn write(folder: &Path, name: &str, content: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// An hour at 30 s; from row 80 on the latencies of cart and of its caller shop are high.
+fn case(separator: &str) -> String {
+    let mut csv = format!(
+        "timestamp,shop{separator}latency,cart{separator}latency,cart{separator}cpu,mail{separator}latency\n"
+    );
+    for i in 0..120 {
+        let noise = |s: i32| f64::from((i * i * (s + 5) + 7 * i) % 101) / 101.0;
+        let jump = if i < 80 { 0.0 } else { 1.0 };
+        csv += &format!(
+            "{},{},{},{},{}\n",
+            1_700_000_000 + 30 * i,
+            20.0 + noise(1) + 40.0 * jump,
+            9.0 + noise(2) + 30.0 * jump,
+            1.0 + noise(3),
+            5.0 + noise(4)
+        );
+    }
+    csv
+}
+
+const GRAPH: &str = "services:
+  - {name: shop, dependencies: [cart, mail], metadata: {tier: 1}}
+  - {name: cart}
+  - {name: mail, dependencies: []}
+";
+
+const ONSET: &str = "1700002400";
+
+#[test]
+fn a_cause_is_named_with_its_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let graph = write(folder.path(), "g.yaml", GRAPH);
+    let report = found(&rca(&[
+        "--input", &input, "--onset", ONSET, "--graph", &graph,
+    ]));
+    assert_eq!(report["schema"], 1);
+    assert_eq!(report["onset"], 1_700_002_400);
+    assert_eq!(report["verdict"], "ranked");
+    assert_eq!(report["services"][0]["service"], "cart");
+    assert!(report["services"][0]["likelihood"].as_f64().unwrap() > 50.0);
+    assert_eq!(report["metrics"][0]["metric"], "latency");
+    assert_eq!(report["metrics"][0]["lag_seconds"], 0.0);
+    assert!(!report["actions"].as_array().unwrap().is_empty());
+    let written = case("_");
+    let other = write(folder.path(), "other.csv", &written);
+    let same = found(&rca(&[
+        "--input",
+        &other,
+        "--onset",
+        "2023-11-14T22:53:20Z",
+        "--separator",
+        "_",
+        "--ranker",
+        "n-sigma",
+        "--json",
+    ]));
+    assert_eq!(same["ranker"], "n-sigma");
+    let later = found(&rca(&["--input", &input]));
+    assert_eq!(later["onset"], 1_700_002_400, "detected");
+}
+
+#[test]
+fn normal_times_may_come_from_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = case(":");
+    let lines: Vec<&str> = whole.lines().collect();
+    let normal = write(
+        folder.path(),
+        "normal.csv",
+        &(lines[..81].join("\n") + "\n"),
+    );
+    let rest = [&lines[..1], &lines[81..]].concat().join("\n") + "\n";
+    let input = write(folder.path(), "case.csv", &rest);
+    let report = found(&rca(&[
+        "--input", &input, "--normal", &normal, "--onset", ONSET,
+    ]));
+    assert_eq!(report["verdict"], "ranked");
+    let quiet = found(&rca(&["--input", &normal, "--onset", "1700001500"]));
+    assert_eq!(quiet["verdict"], "not_proven");
+}
+
+#[test]
+fn pages_and_graphs_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let graph = write(folder.path(), "g.yaml", GRAPH);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (html, dot) = (path("out.html"), path("out.dot"));
+    let args = [
+        "--input",
+        &input,
+        "--onset",
+        ONSET,
+        "--graph",
+        &graph,
+        "--html",
+        &html,
+        "--export-graph",
+        &dot,
+    ];
+    let output = rca(&args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(output.stdout.is_empty());
+    assert!(
+        std::fs::read_to_string(&dot)
+            .unwrap()
+            .contains("\"shop\" -> \"cart\"")
+    );
+    let page = std::fs::read_to_string(&html).unwrap();
+    for part in [
+        "cart is the most likely cause",
+        "<svg",
+        "Recommended actions",
+        "Who moved when",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn bad_input_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let plain = write(
+        folder.path(),
+        "plain.csv",
+        "timestamp,a,b\n60,1,2\n120,2,3\n",
+    );
+    let two = write(
+        folder.path(),
+        "two.csv",
+        "timestamp,a:x,b:x\n60,1,2\n120,2,3\n",
+    );
+    let slip = write(
+        folder.path(),
+        "slip.yaml",
+        "services: [{name: shop, dependencies: [crat]}]\n",
+    );
+    let key = write(
+        folder.path(),
+        "key.yaml",
+        "services: [{name: shop, depends: [cart]}]\n",
+    );
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["--input", &plain, "--onset", "120"], 2, "--separator"),
+        (&["--input", &two, "--onset", "120"], 1, "needs at least"),
+        (&["--input", &input, "--onset", "1600000000"], 2, "`onset`"),
+        (&["--input", &input, "--onset", "yesterday"], 2, "RFC 3339"),
+        (
+            &["--input", &input, "--onset", ONSET, "--graph", &slip],
+            1,
+            "did you mean `cart`?",
+        ),
+        (
+            &["--input", &input, "--onset", ONSET, "--graph", &key],
+            2,
+            "depends",
+        ),
+        (&["--input", &input, "--ranker", "best"], 2, "classic"),
+    ];
+    for (args, status, message) in cases {
+        let output = rca(args);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+        assert!(said.contains(message), "{args:?}: {said}");
+    }
+}

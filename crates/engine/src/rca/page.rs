@@ -1,0 +1,180 @@
+//! The report of a root-cause analysis as a page.
+
+use bongsu_rca::{MetricCause, RcaReport, RcaVerdict};
+use bongsu_report::{Fact, RunReport, ServiceGraph, Span, SpanKind, Table, TimeSeriesPlot};
+
+use super::RcaOutcome;
+use crate::Error;
+
+/// The most rows of a table, and the most plots of evidence.
+const ROWS: usize = 12;
+const PLOTS: usize = 8;
+
+/// The report as one HTML file: the answer, the services with their likelihoods, the dependency graph
+/// with blame, what to do, who moved when, and plots of the evidence.
+///
+/// # Errors
+/// When a plot or the page cannot be made.
+pub fn rca_page(found: &RcaOutcome) -> Result<String, Error> {
+    let report = &found.report;
+    let mut page = RunReport::new("Root-cause analysis", report.from, report.to);
+    page.headline = Some(report.summary.clone());
+    page.summary = facts(report);
+    page.graphs.extend(graph(report));
+    page.tables = vec![services(report)];
+    page.tables.extend(actions(report));
+    page.tables.push(timeline(report));
+    page.tables.extend(patterns(report));
+    page.tables.push(metrics(report));
+    page.panels = report
+        .metrics
+        .iter()
+        .take(PLOTS)
+        .filter_map(|metric| plot(found, metric).transpose())
+        .collect::<Result<_, _>>()?;
+    page.settings = vec![("Ranker".to_owned(), report.ranker.name().to_owned())];
+    let notes = report
+        .notes
+        .iter()
+        .map(|note| ("Note".to_owned(), note.clone()));
+    page.settings.extend(notes);
+    page.to_html().map_err(Error::report)
+}
+
+fn facts(report: &RcaReport) -> Vec<Fact> {
+    let verdict = match report.verdict {
+        RcaVerdict::Ranked => "cause ranked",
+        RcaVerdict::NotProven => "not proven",
+    };
+    let onset = Fact::new("Onset", format!("{} s", report.onset));
+    let sure = format!("{:.0} % sure", report.onset_confidence);
+    vec![
+        Fact::new("Verdict", verdict).note(format!(
+            "{:.0} % for none of the services",
+            report.none_likelihood
+        )),
+        onset.note(sure),
+        Fact::new("Services", report.services.len()),
+        Fact::new("Metrics", report.metrics.len())
+            .note(format!("{} moved clearly", report.timeline.len())),
+    ]
+}
+
+fn graph(report: &RcaReport) -> Option<ServiceGraph> {
+    if report.dependencies.is_empty() {
+        return None;
+    }
+    let mut graph = ServiceGraph::new("Dependencies and blame");
+    for edge in &report.dependencies {
+        for name in [&edge.caller, &edge.callee] {
+            graph.service(name, 0.0, "no metrics");
+        }
+        graph.calls(&edge.caller, &edge.callee);
+    }
+    for service in &report.services {
+        let note = format!("{:.0} %", service.likelihood);
+        graph.service(&service.service, service.likelihood / 100.0, note);
+    }
+    Some(graph)
+}
+
+fn table(caption: &str, note: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
+    Table {
+        caption: caption.to_owned(),
+        note: note.to_owned(),
+        columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+        rows,
+    }
+}
+
+fn services(report: &RcaReport) -> Table {
+    let rows = report.services.iter().take(ROWS).map(|s| {
+        vec![
+            s.service.clone(),
+            format!("{:.0} %", s.likelihood),
+            format!("{:.2}", s.score),
+            s.evidence.clone(),
+        ]
+    });
+    let note = "The likelihoods of all services and of none of them sum to 100 %.";
+    let columns = ["Service", "Likelihood", "Score", "Evidence"];
+    table("Ranked causes", note, &columns, rows.collect())
+}
+
+fn actions(report: &RcaReport) -> Option<Table> {
+    if report.actions.is_empty() {
+        return None;
+    }
+    let rows = report
+        .actions
+        .iter()
+        .map(|a| vec![a.service.clone(), a.action.clone(), a.because.clone()]);
+    let columns = ["Service", "Action", "Because"];
+    Some(table("Recommended actions", "", &columns, rows.collect()))
+}
+
+fn timeline(report: &RcaReport) -> Table {
+    let rows = report.timeline.iter().take(2 * ROWS).map(|m| {
+        vec![
+            format!("{:+.0} s", m.lag_seconds),
+            m.service.clone(),
+            m.metric.clone(),
+            format!("{:.1}", m.deviation),
+        ]
+    });
+    let note = "Times are after the onset, at half of the way to the new level; deviations are in robust \
+                standard deviations of normal times.";
+    let columns = ["When", "Service", "Metric", "Deviation"];
+    table("Who moved when", note, &columns, rows.collect())
+}
+
+fn patterns(report: &RcaReport) -> Option<Table> {
+    if report.patterns.is_empty() {
+        return None;
+    }
+    let rows = report.patterns.iter().take(ROWS).map(|p| {
+        vec![
+            p.pattern.replace('_', " "),
+            p.services.join(", "),
+            format!("{:.0} %", p.confidence),
+            p.evidence.clone(),
+        ]
+    });
+    let columns = ["Pattern", "Services", "Fit", "Evidence"];
+    Some(table("What it looks like", "", &columns, rows.collect()))
+}
+
+fn metrics(report: &RcaReport) -> Table {
+    let rows = report.metrics.iter().take(2 * ROWS).map(|m| {
+        vec![
+            m.service.clone(),
+            m.metric.clone(),
+            format!("{:.2}", m.score),
+            m.lag_seconds
+                .map_or_else(String::new, |lag| format!("{lag:+.0} s")),
+            m.evidence.clone(),
+        ]
+    });
+    let columns = ["Service", "Metric", "Score", "Moved", "Evidence"];
+    table("Metrics", "", &columns, rows.collect())
+}
+
+/// The metric over all the time, with its normal level and the incident.
+fn plot(found: &RcaOutcome, metric: &MetricCause) -> Result<Option<TimeSeriesPlot>, Error> {
+    let data = &found.observations;
+    let is_it = |m: &bongsu_rca::Metric| m.service == metric.service && m.name == metric.metric;
+    let place = data.metrics().iter().position(is_it);
+    let Some(values) = place.and_then(|i| data.columns().get(i)) else {
+        return Ok(None);
+    };
+    let title = format!("{} of {}", metric.metric, metric.service);
+    let plot = TimeSeriesPlot::new(title, data.times().to_vec(), values.clone());
+    let plot = plot.map_err(Error::report)?.subtitle(&metric.evidence);
+    let incident = Span {
+        from: found.report.onset,
+        to: found.report.to.max(found.report.onset),
+        label: "incident".to_owned(),
+        kind: SpanKind::Alert,
+    };
+    Ok(Some(plot.span(incident)))
+}

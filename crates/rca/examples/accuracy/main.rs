@@ -1,0 +1,177 @@
+//! Accuracy of the rankers on labelled incidents.
+//!
+//! `BONGSU_DATA=<folder> cargo run --release -p bongsu-rca --example accuracy [-- details | quick]` reads the
+//! cases of `rcd_sockshop` and `energy_sockshop` there, and simulates larger call graphs without any
+//! data: `synthetic` with metrics each minute, `hard` with three to four metrics a service every five
+//! minutes, weak faults, changing load and unrelated changes. Times to the onset are shifted as stated.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a measurement ends with its first failure"
+)]
+
+mod cases;
+mod simulation;
+
+use std::collections::BTreeMap;
+
+use bongsu_core::Timestamp;
+use bongsu_rca::{Options, Ranker, RcaVerdict, analyse_observations};
+use cases::Case;
+
+/// Shifts of the onset in seconds; a positive one is a late alarm.
+const SHIFTS: [i64; 7] = [0, 30, 60, 120, -30, -60, -120];
+
+fn main() {
+    let quick = std::env::args().any(|a| a == "quick");
+    let details = std::env::args().any(|a| a == "details");
+    let mut all: Vec<Case> = Vec::new();
+    if let Ok(folder) = std::env::var("BONGSU_DATA") {
+        all.extend(cases::rcd(&folder));
+        all.extend(cases::energy(&folder, false));
+        all.extend(cases::energy(&folder, true));
+    }
+    all.extend((0..200).map(|seed| cases::simulated(seed, false, true)));
+    all.extend((0..300).map(|seed| cases::simulated(seed, true, true)));
+    let mut sets: Vec<&str> = all.iter().map(|case| case.set).collect();
+    sets.dedup();
+    for set in &sets {
+        println!("\n{set}: AC@1 / AC@3 / Avg@5 by onset error");
+        print!("{:9}", "");
+        for shift in SHIFTS {
+            print!(" {shift:>+14} s");
+        }
+        println!();
+        for ranker in Ranker::ALL {
+            if quick && ranker != Ranker::Default {
+                continue;
+            }
+            print!("{:9}", ranker.name());
+            for shift in SHIFTS {
+                let places = places(&all, set, "", ranker, shift);
+                print!(" {:>16}", accuracy(&places));
+            }
+            println!();
+        }
+        if details {
+            by_fault(&all, set);
+        }
+    }
+    specificity(&all, &sets);
+}
+
+fn by_fault(all: &[Case], set: &str) {
+    let kinds: std::collections::BTreeSet<&str> = all
+        .iter()
+        .filter(|c| c.set == set)
+        .map(|c| c.kind.as_str())
+        .collect();
+    for kind in kinds {
+        print!("  {kind:24}");
+        for ranker in Ranker::ALL {
+            let places = places(all, set, kind, ranker, 0);
+            print!(" {} {:<15}", ranker.name(), accuracy(&places));
+        }
+        println!();
+    }
+}
+
+fn options(ranker: Ranker) -> Options {
+    let mut options = Options::default();
+    options.ranker = ranker;
+    options.patterns.clear();
+    options
+}
+
+/// The place of the true cause in each case.
+fn places(all: &[Case], set: &str, kind: &str, ranker: Ranker, shift: i64) -> Vec<usize> {
+    let cases = all
+        .iter()
+        .filter(|c| c.set == set && c.kind.starts_with(kind));
+    cases
+        .map(|case| {
+            let onset = case.onset.add_millis(1_000 * shift);
+            let report = analyse_observations(
+                &case.data,
+                case.apart.as_ref(),
+                Some(onset),
+                &case.graph,
+                &options(ranker),
+            );
+            let found = report
+                .ok()
+                .and_then(|r| r.services.iter().position(|s| s.service == case.root));
+            found.unwrap_or(usize::MAX)
+        })
+        .collect()
+}
+
+fn accuracy(places: &[usize]) -> String {
+    let at =
+        |k: usize| places.iter().filter(|p| **p < k).count() as f64 / places.len().max(1) as f64;
+    let avg = (1..=5).map(at).sum::<f64>() / 5.0;
+    format!("{:.2}/{:.2}/{avg:.2}", at(1), at(3))
+}
+
+/// What is said of incidents, and of normal times cut in two.
+fn specificity(all: &[Case], sets: &[&str]) {
+    println!("\ndefault ranker: verdicts and likelihoods");
+    let mut bins: BTreeMap<usize, (f64, f64, f64)> = BTreeMap::new();
+    for set in sets {
+        let (mut ranked, mut cases, mut false_ranked, mut quiet) = (0.0, 0.0, 0.0, 0.0);
+        let mut right = 0.0;
+        for case in all.iter().filter(|c| c.set == *set) {
+            let report = analyse_observations(
+                &case.data,
+                case.apart.as_ref(),
+                Some(case.onset),
+                &case.graph,
+                &options(Ranker::Default),
+            )
+            .unwrap();
+            cases += 1.0;
+            let top = &report.services[0];
+            let hit = f64::from(u8::from(top.service == case.root));
+            let bin = bins.entry((top.likelihood / 20.0) as usize).or_default();
+            *bin = (bin.0 + 1.0, bin.1 + top.likelihood, bin.2 + hit);
+            if report.verdict == RcaVerdict::Ranked {
+                ranked += 1.0;
+                right += hit;
+            }
+            for share in [0.5, 0.7] {
+                let data = case.normal();
+                let row = (data.n_rows() as f64 * share) as usize;
+                let Some(onset): Option<Timestamp> = data.times().get(row).copied() else {
+                    continue;
+                };
+                if let Ok(report) = analyse_observations(
+                    &data,
+                    None,
+                    Some(onset),
+                    &case.graph,
+                    &options(Ranker::Default),
+                ) {
+                    quiet += 1.0;
+                    false_ranked += f64::from(u8::from(report.verdict == RcaVerdict::Ranked));
+                }
+            }
+        }
+        println!(
+            "{set}: a cause is named in {:.0} % of {cases} incidents, rightly in {:.0} % of these; in normal \
+             times in {:.0} % of {quiet}",
+            100.0 * ranked / cases,
+            100.0 * right / ranked,
+            100.0 * false_ranked / quiet
+        );
+    }
+    for (bin, (count, sum, hits)) in bins {
+        println!(
+            "likelihood {:>2} to {:>3} %: {count} cases, mean {:.0} %, right {:.0} %",
+            20 * bin,
+            20 * bin + 20,
+            sum / count,
+            100.0 * hits / count
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! Shapes of single metrics.
+
+use bongsu_core::Timestamp;
+use bongsu_stats::robust::{median, theil_sen};
+
+use super::{Input, Pattern, PatternMatch, Shape, names_match};
+use crate::correlation::change;
+use crate::rank::{Deviation, Movement};
+
+/// What moved by fewer robust standard deviations shows no shape.
+const CLEAR: f64 = 3.0;
+
+/// The most points that slopes of all pairs are taken of; of more, evenly spaced ones.
+const SLOPE_POINTS: usize = 200;
+
+/// One metric in an incident.
+struct Track<'a> {
+    normal: &'a [f64],
+    after: &'a [f64],
+    times: &'a [Timestamp],
+    onset: Timestamp,
+    deviation: &'a Deviation,
+}
+
+pub(super) fn find(input: &Input<'_>, pattern: &Pattern) -> Vec<PatternMatch> {
+    let split = input.split;
+    let parts = split.normal.iter().zip(&split.after);
+    let tracks = parts
+        .zip(&input.evidence.deviations)
+        .map(|((normal, after), deviation)| Track {
+            normal,
+            after,
+            times: split.times,
+            onset: split.onset,
+            deviation,
+        });
+    let named = split.metrics.iter().zip(tracks);
+    let named = named.filter(|(metric, _)| names_match(&pattern.metrics, &metric.name));
+    named
+        .filter_map(|(metric, track)| {
+            let (confidence, evidence) = track.shows(&pattern.shape)?;
+            Some(PatternMatch {
+                pattern: pattern.name.clone(),
+                services: vec![metric.service.clone()],
+                metric: Some(metric.name.clone()),
+                confidence: 100.0 * confidence.clamp(0.0, 1.0),
+                evidence: format!("{} {evidence}", metric.name),
+            })
+        })
+        .collect()
+}
+
+impl Track<'_> {
+    /// How well the shape fits, in [0, 1], and what was seen.
+    fn shows(&self, shape: &Shape) -> Option<(f64, String)> {
+        let up = self.deviation.movement == Movement::Up;
+        let clear = self.deviation.size >= CLEAR;
+        match *shape {
+            Shape::GradualIncrease {
+                within_seconds,
+                limit,
+            } if up && clear => self.gradual(within_seconds, limit),
+            Shape::SuddenIncrease { within_seconds } if up && clear => {
+                let rise = self.seconds(self.deviation.moved_at?)?;
+                let jump = self.jump()?;
+                (rise <= within_seconds)
+                    .then(|| (jump, format!("jumped {rise:.0} s after the onset")))
+            }
+            Shape::LevelShift if clear && self.deviation.movement != Movement::Absent => {
+                let rest = self.after.get(3 * self.after.len() / 4..)?;
+                let known: Vec<f64> = rest.iter().copied().filter(|x| !x.is_nan()).collect();
+                let (from, to) = (self.deviation.center, self.deviation.level);
+                let stays = (median(&known) - from) / (to - from) >= 0.5;
+                stays.then_some(())?;
+                Some((
+                    self.jump()?,
+                    format!("went from {from:.4} to {to:.4} and stayed"),
+                ))
+            }
+            Shape::Saturation { tolerance } if up && clear => self.saturation(tolerance),
+            Shape::DropToAbsent { remaining } => self.absence(remaining),
+            Shape::Periodic { least_times } => self.periodic(least_times),
+            Shape::Precedes { within_seconds } => self.precedes(within_seconds),
+            _ => None,
+        }
+    }
+
+    fn seconds(&self, row: usize) -> Option<f64> {
+        Some(self.times.get(row)?.millis_since(self.onset) as f64 / 1e3)
+    }
+
+    /// The share of the variance of normal times and incident that one jump explains.
+    fn jump(&self) -> Option<f64> {
+        let length = self.after.len();
+        let normal = self
+            .normal
+            .get(self.normal.len().saturating_sub(length)..)?;
+        Some(change(&[normal, self.after].concat()).ok()??.explained)
+    }
+
+    fn gradual(&self, within: f64, limit: Option<f64>) -> Option<(f64, String)> {
+        let seconds = |time: &Timestamp| time.millis_since(self.onset) as f64 / 1e3;
+        let points: Vec<(f64, f64)> = self
+            .times
+            .iter()
+            .map(seconds)
+            .zip(self.after.iter().copied())
+            .filter(|(t, x)| (0.0..=within).contains(t) && !x.is_nan())
+            .collect();
+        if points.len() < 8 {
+            return None;
+        }
+        let every = points.len().div_ceil(SLOPE_POINTS);
+        let (t, x): (Vec<f64>, Vec<f64>) = points.iter().step_by(every).copied().unzip();
+        let line = theil_sen(&t, &x, 0.95).ok()?;
+        let agreement = concordance(&x);
+        let rise = line.slope * (t.last()? - t.first()?);
+        // A jump rises too, but all of it at once: a third of the points then hold next to all of it.
+        let third = x.len() / 3;
+        let (early, late) = (median(x.get(..third)?), median(x.get(x.len() - third..)?));
+        let still = (late - early) / (late - self.deviation.center);
+        if rise <= 0.0 || still < 0.3 {
+            return None;
+        }
+        let left = limit.and_then(|limit| {
+            let seconds = (limit - x.last()?) / line.slope;
+            (seconds > 0.0).then(|| format!(", {seconds:.0} s before {limit}"))
+        });
+        let text = format!(
+            "rises by {:.4} a minute{}",
+            60.0 * line.slope,
+            left.unwrap_or_default()
+        );
+        Some((agreement, text))
+    }
+
+    fn saturation(&self, tolerance: f64) -> Option<(f64, String)> {
+        let known: Vec<f64> = self.after.iter().copied().filter(|x| !x.is_nan()).collect();
+        let ceiling = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let near = ceiling - tolerance * (ceiling - self.deviation.center);
+        let at = known.iter().filter(|x| **x >= near).count();
+        let share = at as f64 / known.len().max(1) as f64;
+        // A ceiling was never passed, and normal times are well below it.
+        let busy = self.normal.iter().filter(|x| **x >= near).count();
+        (at >= 5 && 20 * busy <= self.normal.len()).then(|| {
+            (
+                share,
+                format!(
+                    "rests at {ceiling:.4} for {:.0} % of the time",
+                    100.0 * share
+                ),
+            )
+        })
+    }
+
+    fn absence(&self, remaining: f64) -> Option<(f64, String)> {
+        let center = self.deviation.center;
+        if center.is_nan() || self.after.is_empty() || center.abs() == 0.0 {
+            return None;
+        }
+        let there = self.normal.iter().filter(|x| !x.is_nan()).count();
+        let usually = there as f64 / self.normal.len().max(1) as f64;
+        let gone = |x: &&f64| x.is_nan() || x.abs() <= remaining * center.abs();
+        let was = self.normal.iter().filter(gone).count() as f64 / self.normal.len().max(1) as f64;
+        let share = self.after.iter().filter(gone).count() as f64 / self.after.len() as f64;
+        (usually > 0.5 && share > was).then(|| {
+            let text = format!(
+                "is gone for {:.0} % of the time; it was {center:.4}",
+                100.0 * share
+            );
+            (share - was, text)
+        })
+    }
+
+    /// Excursions to more than half of the way to the highest level, over all the time.
+    fn periodic(&self, least: usize) -> Option<(f64, String)> {
+        if self.deviation.movement != Movement::Up || self.deviation.size < CLEAR {
+            return None;
+        }
+        let middle = 0.5 * (self.deviation.center + self.deviation.level);
+        let all = self.normal.iter().chain(self.after);
+        let mut starts: Vec<f64> = Vec::new();
+        let mut high = false;
+        for (i, x) in all.enumerate() {
+            if *x >= middle && !high {
+                starts.push(i as f64);
+            }
+            high = *x >= middle || (high && x.is_nan());
+        }
+        if starts.len() < least {
+            return None;
+        }
+        let gaps: Vec<f64> = starts
+            .iter()
+            .zip(starts.iter().skip(1))
+            .map(|(a, b)| b - a)
+            .collect();
+        let typical = median(&gaps);
+        let spread = bongsu_stats::robust::mean_abs_dev(&gaps);
+        // One or two rows apart is noise around the middle, not a rhythm.
+        (typical >= 4.0).then(|| {
+            let text = format!(
+                "goes high {} times, every {typical:.0} points",
+                starts.len()
+            );
+            (1.0 - 2.0 * spread / typical, text)
+        })
+    }
+
+    fn precedes(&self, within: f64) -> Option<(f64, String)> {
+        let row = self.deviation.moved_at?;
+        let lag = self.seconds(row)?;
+        let step = self.times.get(1)?.millis_since(*self.times.first()?) as f64 / 1e3;
+        let early = lag <= step && -lag <= within && self.deviation.size >= CLEAR;
+        early.then(|| {
+            let ago = (-lag).max(0.0);
+            (
+                1.0 - 0.5 * ago / within,
+                format!("changed {ago:.0} s before the onset"),
+            )
+        })
+    }
+}
+
+/// Kendall's rank correlation of the values with their order; ties count as nothing.
+fn concordance(values: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    for (i, a) in values.iter().enumerate() {
+        for b in values.iter().skip(i + 1) {
+            sum += if b > a {
+                1.0
+            } else if b < a {
+                -1.0
+            } else {
+                0.0
+            };
+        }
+    }
+    let n = values.len() as f64;
+    sum / (0.5 * n * (n - 1.0)).max(1.0)
+}

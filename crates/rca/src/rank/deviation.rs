@@ -1,0 +1,291 @@
+use serde::{Deserialize, Serialize};
+
+use super::split::MIN_NORMAL;
+
+/// The spread of a metric is never taken for less than this share of its level: a change of a
+/// hundredth of the level is a single unit of deviation however quiet the metric was.
+const LEAST_RELATIVE_SPREAD: f64 = 0.01;
+
+/// The deviation of a metric that was always zero and then is something else: nothing like it was ever
+/// seen, but how unlikely it is cannot be measured.
+const FROM_CONSTANT: f64 = 100.0;
+
+/// The deviation of a metric that was always there and then has no values.
+const GONE: f64 = 10.0;
+
+/// The interquartile range of a normal distribution in standard deviations.
+const IQR_TO_STD: f64 = 1.348_979_500_392_163_4;
+
+/// The distance from the median to the 2.5 % and 97.5 % quantiles of a normal distribution in
+/// standard deviations.
+const TAIL_TO_STD: f64 = 1.959_963_984_540_054;
+
+/// The way a metric moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Movement {
+    /// To higher values.
+    Up,
+    /// To lower values.
+    Down,
+    /// It has no values any more.
+    Absent,
+}
+
+/// How far a metric went from its normal level, and when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Deviation {
+    /// In robust standard deviations; at least 0.
+    pub(crate) size: f64,
+    pub(crate) movement: Movement,
+    /// The normal median.
+    pub(crate) center: f64,
+    /// The median of the block of the incident that deviates most.
+    pub(crate) level: f64,
+    /// The first row of the incident at which half of the deviation was reached.
+    pub(crate) moved_at: Option<usize>,
+    /// The share of the incident's values beyond the outer normal quantile on that side.
+    pub(crate) outside: f64,
+}
+
+impl Deviation {
+    const NONE: Self = Self {
+        size: 0.0,
+        movement: Movement::Up,
+        center: f64::NAN,
+        level: f64::NAN,
+        moved_at: None,
+        outside: 0.0,
+    };
+}
+
+/// The rows of a block of an incident of `rows` rows: a tenth of it, but five rows where there are
+/// ten or more, so that neither a spike counts nor a short fault in a long window is passed over.
+pub(crate) fn block_length(rows: usize, share: f64) -> usize {
+    let share = (share * rows as f64).ceil() as usize;
+    share.max(rows.div_ceil(2).min(5)).max(1)
+}
+
+/// The deviation of `after` from `normal`: the largest distance of a block's median from the normal
+/// median, in units of the normal spread on that side.
+///
+/// The spread of a side is the larger of the interquartile range and the distance of the outer
+/// quantile, each as the standard deviation that a normal distribution would have: a metric that
+/// often strays far has to stray farther. Both are order statistics, so a normal period of which a
+/// small part belongs to the incident hardly changes them.
+pub(crate) fn deviation(
+    normal: &[f64],
+    after: &[f64],
+    share: f64,
+    scratch: &mut Vec<i64>,
+) -> Deviation {
+    fill(scratch, normal);
+    let known = scratch.len();
+    if known < MIN_NORMAL {
+        return Deviation::NONE;
+    }
+    let [low, lower, center, upper, high] = outline(scratch);
+    let iqr = upper - lower;
+    let common = (iqr / IQR_TO_STD).max(LEAST_RELATIVE_SPREAD * center.abs());
+    let above = common.max((high - center) / TAIL_TO_STD);
+    let below = common.max((center - low) / TAIL_TO_STD);
+
+    let block = block_length(after.len(), share);
+    let stride = (block / 4).max(1);
+    let mut best = Deviation {
+        center,
+        level: center,
+        ..Deviation::NONE
+    };
+    let mut start = 0;
+    let mut present = 0;
+    while let Some(rows) = after.get(start..start + block) {
+        fill(scratch, rows);
+        if 2 * scratch.len() >= block {
+            present += 1;
+            let count = scratch.len();
+            let level = quantile(scratch, 0.5, 0, count);
+            let (movement, spread) = if level >= center {
+                (Movement::Up, above)
+            } else {
+                (Movement::Down, below)
+            };
+            let size = distance(level, center, spread);
+            if size > best.size {
+                best = Deviation {
+                    size,
+                    movement,
+                    level,
+                    ..best
+                };
+            }
+        }
+        start += stride;
+    }
+    let share_known = known as f64 / normal.len().max(1) as f64;
+    if present == 0 && !after.is_empty() {
+        // The more reliably it was there, the more its absence says.
+        return Deviation {
+            size: GONE * share_known,
+            movement: Movement::Absent,
+            level: f64::NAN,
+            moved_at: Some(0),
+            outside: 1.0,
+            ..best
+        };
+    }
+    best.moved_at = first_half_way(after, &best);
+    best.outside = outside(after, best.movement, low, high);
+    best
+}
+
+fn distance(level: f64, center: f64, spread: f64) -> f64 {
+    if level == center {
+        0.0
+    } else if spread > 0.0 {
+        // Divided first, so that huge values do not overflow.
+        (level / spread - center / spread).abs().min(1e9)
+    } else {
+        FROM_CONSTANT
+    }
+}
+
+fn first_half_way(after: &[f64], best: &Deviation) -> Option<usize> {
+    let middle = 0.5 * best.center + 0.5 * best.level;
+    match best.movement {
+        _ if best.size <= 0.0 => None,
+        Movement::Up => after.iter().position(|x| *x >= middle),
+        Movement::Down => after.iter().position(|x| *x <= middle),
+        Movement::Absent => Some(0),
+    }
+}
+
+fn outside(after: &[f64], movement: Movement, low: f64, high: f64) -> f64 {
+    let known = after.iter().filter(|x| !x.is_nan());
+    let (mut all, mut beyond) = (0.0, 0.0);
+    for x in known {
+        all += 1.0;
+        let is_beyond = match movement {
+            Movement::Up => *x > high,
+            Movement::Down => *x < low,
+            Movement::Absent => true,
+        };
+        beyond += f64::from(u8::from(is_beyond));
+    }
+    beyond / f64::max(all, 1.0)
+}
+
+/// The values that are there, as integers in the same order, which are faster to select from.
+fn fill(scratch: &mut Vec<i64>, values: &[f64]) {
+    scratch.clear();
+    scratch.extend(
+        values
+            .iter()
+            .filter(|x| !x.is_nan())
+            .map(|x| ordered(x.to_bits() as i64)),
+    );
+}
+
+/// From the bits of a number to an integer that is ordered as the numbers are, and back.
+const fn ordered(bits: i64) -> i64 {
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+fn number(key: i64) -> f64 {
+    f64::from_bits(ordered(key) as u64)
+}
+
+/// The quantiles 0.025, 0.25, 0.5, 0.75 and 0.975 of at least [`MIN_NORMAL`] values, in place: the
+/// outer ones are looked for only on their side of the middle.
+fn outline(values: &mut [i64]) -> [f64; 5] {
+    let count = values.len();
+    let center = quantile(values, 0.5, 0, count);
+    let middle = (0.5 * count.saturating_sub(1) as f64) as usize;
+    let below = values.get_mut(..=middle).unwrap_or_default();
+    let (lower, low) = (
+        quantile(below, 0.25, 0, count),
+        quantile(below, 0.025, 0, count),
+    );
+    let above = values.get_mut(middle..).unwrap_or_default();
+    let (upper, high) = (
+        quantile(above, 0.75, middle, count),
+        quantile(above, 0.975, middle, count),
+    );
+    [low, lower, center, upper, high]
+}
+
+/// The quantile of `count` values with linear interpolation, of which `values` are those from the
+/// `skipped`-th smallest on.
+fn quantile(values: &mut [i64], q: f64, skipped: usize, count: usize) -> f64 {
+    let position = q * count.saturating_sub(1) as f64;
+    let low = position as usize;
+    let place = low.saturating_sub(skipped);
+    if place >= values.len() {
+        return f64::NAN;
+    }
+    let (_, &mut at, above) = values.select_nth_unstable(place);
+    let share = position - low as f64;
+    let next = above.iter().copied().min().map_or(number(at), number);
+    number(at) * (1.0 - share) + if share == 0.0 { 0.0 } else { next * share }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(normal: &[f64], after: &[f64]) -> Deviation {
+        deviation(normal, after, 0.1, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_step_is_measured_in_spreads() {
+        let normal: Vec<f64> = (0..101).map(f64::from).collect();
+        let found = of(&normal, &[150.0; 10]);
+        // IQR 50 is 37 standard deviations; the tail is 47.5 / 1.96 = 24.2 and counts for less.
+        assert!((found.size - 100.0 / (50.0 / IQR_TO_STD)).abs() < 1e-12);
+        assert_eq!(found.movement, Movement::Up);
+        assert_eq!(found.moved_at, Some(0));
+    }
+
+    #[test]
+    fn spikes_shorter_than_half_a_block_do_not_count() {
+        let normal: Vec<f64> = (0..50).map(|i| f64::from(i % 5)).collect();
+        let mut after = vec![2.0; 40];
+        after[17] = 1e6;
+        after[18] = -1e6;
+        assert_eq!(of(&normal, &after).size, 0.0);
+    }
+
+    #[test]
+    fn constants_neither_divide_by_zero_nor_cry_wolf() {
+        assert_eq!(of(&[0.0; 20], &[0.0; 20]).size, 0.0);
+        assert_eq!(of(&[0.0; 20], &[1e-9; 20]).size, FROM_CONSTANT);
+        assert!((of(&[100.0; 20], &[101.0; 20]).size - 1.0).abs() < 1e-9);
+        let huge = of(&[1e308; 20], &[-1e308; 20]);
+        assert!(huge.size.is_finite() && huge.movement == Movement::Down);
+    }
+
+    #[test]
+    fn quantiles_are_those_of_numpy() {
+        for n in [5, 6, 7, 8, 41, 100] {
+            let values: Vec<f64> = (0..n).map(|i| f64::from(i * 37 % 101) - 30.0).collect();
+            let mut keys = Vec::new();
+            fill(&mut keys, &values);
+            let found = outline(&mut keys);
+            for (found, q) in found.into_iter().zip([0.025, 0.25, 0.5, 0.75, 0.975]) {
+                let expected = bongsu_stats::robust::quantile(&values, q);
+                assert!(
+                    (found - expected).abs() < 1e-12,
+                    "{n} {q}: {found} {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_absent() {
+        let found = of(&[1.0; 20], &[f64::NAN; 20]);
+        assert_eq!(found.movement, Movement::Absent);
+        assert_eq!(of(&[f64::NAN; 20], &[f64::NAN; 20]).size, 0.0);
+    }
+}

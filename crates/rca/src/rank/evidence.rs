@@ -1,0 +1,134 @@
+use std::collections::BTreeMap;
+
+use super::deviation::{Deviation, deviation};
+use crate::Metric;
+
+/// What counts as the same measure taken of many services: at least so many of them.
+const LEAST_PEERS: usize = 8;
+
+/// What three quarters of the services show of a measure is common to them: a fault at the end of a long
+/// chain of calls reaches many services, but load reaches all.
+const COMMON: f64 = 0.25;
+
+/// The services of some metrics, and which metrics measure the same of different services.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// The names of the services in order.
+    pub(crate) services: Vec<String>,
+    /// For each metric the place of its service.
+    pub(crate) service_of: Vec<usize>,
+    /// The metrics of each service.
+    pub(crate) metrics_of: Vec<Vec<usize>>,
+    /// Metrics of the same name, where enough services have it.
+    peers: Vec<Vec<usize>>,
+}
+
+impl Layout {
+    pub(crate) fn new(metrics: &[Metric]) -> Self {
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (i, metric) in metrics.iter().enumerate() {
+            places.entry(&metric.service).or_default();
+            names.entry(&metric.name).or_default().push(i);
+        }
+        for (place, slot) in places.values_mut().enumerate() {
+            *slot = place;
+        }
+        let service_of: Vec<usize> = metrics
+            .iter()
+            .map(|m| places.get(m.service.as_str()).copied().unwrap_or_default())
+            .collect();
+        let mut metrics_of = vec![Vec::new(); places.len()];
+        for (i, &service) in service_of.iter().enumerate() {
+            if let Some(list) = metrics_of.get_mut(service) {
+                list.push(i);
+            }
+        }
+        Self {
+            services: places.keys().map(|&name| name.to_owned()).collect(),
+            service_of,
+            metrics_of,
+            peers: names
+                .into_values()
+                .filter(|list| list.len() >= LEAST_PEERS)
+                .collect(),
+        }
+    }
+
+    pub(crate) fn place(&self, service: &str) -> Option<usize> {
+        self.services
+            .binary_search_by(|name| name.as_str().cmp(service))
+            .ok()
+    }
+}
+
+/// How much each metric says that its service is at fault.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    pub(crate) deviations: Vec<Deviation>,
+    /// `ln(1 + deviation)` times the share of the incident in which the metric is outside its normal
+    /// range, beyond what the same measure shows of services in general.
+    pub(crate) weights: Vec<f64>,
+    /// The sum of the weights of each service's metrics, each further one counting for half.
+    pub(crate) services: Vec<f64>,
+}
+
+impl Evidence {
+    pub(crate) fn new(layout: &Layout, normal: &[&[f64]], after: &[&[f64]], share: f64) -> Self {
+        let mut keys = Vec::new();
+        let mut scratch: Vec<f64> = Vec::new();
+        let parts = normal.iter().zip(after);
+        let deviations: Vec<Deviation> = parts
+            .map(|(normal, after)| deviation(normal, after, share, &mut keys))
+            .collect();
+        let weight = |d: &Deviation| d.size.ln_1p() * d.outside;
+        let mut weights: Vec<f64> = deviations.iter().map(weight).collect();
+        for peers in &layout.peers {
+            subtract_common(&mut weights, peers, &mut scratch);
+        }
+        let services = layout.metrics_of.iter().map(|metrics| {
+            scratch.clear();
+            scratch.extend(metrics.iter().filter_map(|&i| weights.get(i)));
+            halving_sum(&mut scratch)
+        });
+        let services = services.collect();
+        Self {
+            deviations,
+            weights,
+            services,
+        }
+    }
+}
+
+/// What moves everywhere, as load does, speaks for no service in particular.
+fn subtract_common(weights: &mut [f64], peers: &[usize], scratch: &mut Vec<f64>) {
+    scratch.clear();
+    scratch.extend(peers.iter().filter_map(|&i| weights.get(i)));
+    let common = bongsu_stats::robust::quantile(scratch, COMMON);
+    for &i in peers {
+        if let Some(weight) = weights.get_mut(i) {
+            *weight = (*weight - common).max(0.0);
+        }
+    }
+}
+
+/// The largest, half of the next, a quarter of the next: several metrics that agree count more than
+/// one, but a service with many metrics has no advantage that grows with their number.
+fn halving_sum(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(|a, b| b.total_cmp(a));
+    values
+        .iter()
+        .rev()
+        .fold(0.0, |sum, value| value + 0.5 * sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_halves() {
+        assert_eq!(halving_sum(&mut [1.0, 4.0, 2.0]), 4.0 + 1.0 + 0.25);
+        assert_eq!(halving_sum(&mut []), 0.0);
+    }
+}

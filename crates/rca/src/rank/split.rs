@@ -1,0 +1,133 @@
+use bongsu_core::{Error, Result, Timestamp};
+
+use crate::onset::earliest_onset;
+use crate::{Metric, Observations};
+
+/// The fewest normal moments from which a level and a spread can be told.
+pub(crate) const MIN_NORMAL: usize = 5;
+
+/// Normal times and the time of an incident, metric by metric.
+#[derive(Debug, Clone)]
+pub(crate) struct Split<'a> {
+    pub(crate) metrics: &'a [Metric],
+    /// The values of normal times, oldest first.
+    pub(crate) normal: Vec<&'a [f64]>,
+    /// The values since shortly before the onset.
+    pub(crate) after: Vec<&'a [f64]>,
+    /// The moments of `after`.
+    pub(crate) times: &'a [Timestamp],
+    pub(crate) onset: Timestamp,
+}
+
+impl<'a> Split<'a> {
+    /// The true onset is within `uncertainty` milliseconds of the given one. Normal times end where it
+    /// is 95 % sure that nothing had begun, but keep at least half of what lies before the given onset;
+    /// the incident begins where normal times end. With `apart`, normal times come from there, and none
+    /// of `observations`.
+    pub(crate) fn new(
+        observations: &'a Observations,
+        apart: Option<&'a Observations>,
+        onset: Timestamp,
+        uncertainty: i64,
+    ) -> Result<Self> {
+        let times = observations.times();
+        let rows = times.len();
+        let before = observations.row_at(onset);
+        if before >= rows {
+            return Err(outside(observations, onset));
+        }
+        let certain = observations.row_at(onset.add_millis(-uncertainty.max(0)));
+        let (metrics, columns): (&[Metric], Vec<&[f64]>) = match apart {
+            None => (
+                observations.metrics(),
+                observations.columns().iter().map(Vec::as_slice).collect(),
+            ),
+            Some(_) => (observations.metrics(), Vec::new()),
+        };
+        let Some(apart) = apart else {
+            if before == 0 {
+                return Err(outside(observations, onset));
+            }
+            let least = before.min((before / 2).max(2 * MIN_NORMAL));
+            let cut = if uncertainty > 0 {
+                earliest_onset(observations, onset, uncertainty).max(least)
+            } else {
+                before
+            };
+            let cut = cut.min(rows.saturating_sub(1));
+            if cut < MIN_NORMAL {
+                return Err(Error::not_enough_data(
+                    "the time before the onset",
+                    MIN_NORMAL,
+                    cut,
+                ));
+            }
+            let halves = columns.iter().map(|column| column.split_at(cut.min(rows)));
+            let (normal, after) = halves.unzip();
+            return Ok(Self {
+                metrics,
+                normal,
+                after,
+                times: times.get(cut..).unwrap_or_default(),
+                onset,
+            });
+        };
+        if apart.n_rows() < MIN_NORMAL {
+            return Err(Error::not_enough_data(
+                "the normal period",
+                MIN_NORMAL,
+                apart.n_rows(),
+            ));
+        }
+        let place = |metric: &Metric| apart.metrics().iter().position(|m| m == metric);
+        let normal = metrics.iter().map(|metric| {
+            let column = place(metric).and_then(|i| apart.columns().get(i));
+            column.map_or(&[][..], Vec::as_slice)
+        });
+        let after = observations.columns().iter();
+        Ok(Self {
+            metrics,
+            normal: normal.collect(),
+            after: after
+                .map(|column| column.get(certain..).unwrap_or_default())
+                .collect(),
+            times: times.get(certain..).unwrap_or_default(),
+            onset,
+        })
+    }
+
+    /// Normal times cut in two at `share` of them, as if an incident had begun there; of the later
+    /// part no more than the incident is long. `None` where a part would be too short.
+    pub(crate) fn pretend(&self, share: f64) -> Option<PretendedSplit<'a>> {
+        let rows = self.normal.iter().map(|column| column.len()).max()?;
+        let cut = (share * rows as f64) as usize;
+        let length = (rows - cut).min(self.times.len().max(MIN_NORMAL));
+        if cut < 2 * MIN_NORMAL || length < MIN_NORMAL {
+            return None;
+        }
+        let halves = self.normal.iter().map(|column| {
+            let (normal, after) = column.split_at(cut.min(column.len()));
+            (
+                normal,
+                after.get(..length.min(after.len())).unwrap_or_default(),
+            )
+        });
+        let (normal, after) = halves.unzip();
+        Some(PretendedSplit { normal, after })
+    }
+}
+
+/// Two parts of normal times.
+#[derive(Debug)]
+pub(crate) struct PretendedSplit<'a> {
+    pub(crate) normal: Vec<&'a [f64]>,
+    pub(crate) after: Vec<&'a [f64]>,
+}
+
+fn outside(observations: &Observations, onset: Timestamp) -> Error {
+    let range = match (observations.times().first(), observations.times().last()) {
+        (Some(first), Some(last)) => format!("after {first} and not after {last}"),
+        _ => "within the data, which have no rows".to_owned(),
+    };
+    Error::parameter("onset", onset, range)
+}

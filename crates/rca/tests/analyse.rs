@@ -1,0 +1,427 @@
+//! Whole analyses: causes that are known, normal times, and bad input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a panic"
+)]
+
+use bongsu_core::{ErrorKind, Timestamp};
+use bongsu_rca::actions::{Catalogue, Entry};
+use bongsu_rca::{
+    Graph, GraphSpec, Metric, Movement, Observations, OnsetSource, Options, Provenance, Ranker,
+    RcaReport, RcaVerdict, ServiceSpec, analyse_observations, find_onset,
+};
+
+const ROWS: usize = 120;
+const ONSET: usize = 80;
+
+/// Noise that is the same on every machine.
+fn noise(i: usize, s: usize) -> f64 {
+    let mut x = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ (s as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+}
+
+fn times(rows: usize) -> Vec<Timestamp> {
+    (0..rows)
+        .map(|i| Timestamp::from_secs(15 * i as i64))
+        .collect()
+}
+
+fn onset() -> Timestamp {
+    Timestamp::from_secs(15 * ONSET as i64)
+}
+
+/// shop calls cart and pay, cart calls store. From the onset on latencies rise as `jumps` say.
+fn shop(jumps: [f64; 4]) -> Observations {
+    let mut metrics = Vec::new();
+    let mut columns = Vec::new();
+    for (s, (service, jump)) in ["shop", "cart", "pay", "store"]
+        .into_iter()
+        .zip(jumps)
+        .enumerate()
+    {
+        for (m, name) in ["latency", "cpu", "requests"].into_iter().enumerate() {
+            metrics.push(Metric::new(service, name));
+            let rise = if name == "latency" { jump } else { 0.0 };
+            let value = |i| 10.0 + noise(i, 10 * s + m) + if i >= ONSET { rise } else { 0.0 };
+            columns.push((0..ROWS).map(value).collect());
+        }
+    }
+    Observations::new(times(ROWS), metrics, columns).unwrap()
+}
+
+fn graph() -> Graph {
+    let mut graph = Graph::new();
+    for (caller, callee) in [("shop", "cart"), ("shop", "pay"), ("cart", "store")] {
+        graph.add(caller, callee, Provenance::Configured);
+    }
+    graph
+}
+
+fn analyse(data: &Observations, graph: &Graph, ranker: Ranker) -> RcaReport {
+    let mut options = Options::default();
+    options.ranker = ranker;
+    analyse_observations(data, None, Some(onset()), graph, &options).unwrap()
+}
+
+#[test]
+fn the_callee_that_explains_its_callers_is_the_cause() {
+    // The symptoms are larger than the cause.
+    let data = shop([9.0, 8.0, 0.0, 6.0]);
+    let report = analyse(&data, &graph(), Ranker::Default);
+    assert_eq!(report.verdict, RcaVerdict::Ranked);
+    assert_eq!(report.cause().unwrap().service, "store", "{report:#?}");
+    assert_eq!(report.services.last().unwrap().service, "pay");
+    let shop = report
+        .services
+        .iter()
+        .find(|s| s.service == "shop")
+        .unwrap();
+    assert_eq!(shop.explained_by.as_deref(), Some("cart"));
+    let total: f64 = report.services.iter().map(|s| s.likelihood).sum();
+    assert!((total + report.none_likelihood - 100.0).abs() < 1e-9);
+    let first = &report.metrics[0];
+    assert_eq!(
+        (first.service.as_str(), first.metric.as_str()),
+        ("store", "latency")
+    );
+    assert_eq!(first.movement, Movement::Up);
+    assert_eq!(first.lag_seconds, Some(0.0));
+    assert!(
+        first.evidence.starts_with("rose from 9.89"),
+        "{}",
+        first.evidence
+    );
+    assert_eq!(report.timeline.len(), 3);
+}
+
+#[test]
+fn an_onset_that_is_wrong_by_two_minutes_changes_no_answer() {
+    let data = shop([9.0, 8.0, 0.0, 6.0]);
+    for shift in [-120, -60, -15, 15, 60, 120] {
+        let onset = onset().add_millis(1_000 * shift);
+        let report =
+            analyse_observations(&data, None, Some(onset), &graph(), &Options::default()).unwrap();
+        assert_eq!(report.cause().unwrap().service, "store", "{shift}");
+        assert_eq!(report.metrics[0].lag_seconds, Some(-shift as f64));
+    }
+}
+
+#[test]
+fn every_ranker_finds_a_lone_cause() {
+    let data = shop([0.0, 0.0, 7.0, 0.0]);
+    for ranker in Ranker::ALL {
+        let report = analyse(&data, &Graph::new(), ranker);
+        if ranker != Ranker::Classic {
+            assert_eq!(report.services[0].service, "pay", "{ranker:?}");
+        }
+        assert!(report.services.iter().all(|s| s.score.is_finite()));
+        assert_eq!(Ranker::from_name(ranker.name()).unwrap(), ranker);
+    }
+    assert!(
+        Ranker::from_name("best")
+            .unwrap_err()
+            .to_string()
+            .contains("classic")
+    );
+}
+
+#[test]
+fn normal_times_prove_nothing() {
+    let data = shop([0.0; 4]);
+    for (graph, row) in [(graph(), ONSET), (Graph::new(), 50), (Graph::new(), 100)] {
+        let onset = Some(Timestamp::from_secs(15 * row as i64));
+        let report = analyse_observations(&data, None, onset, &graph, &Options::default()).unwrap();
+        assert_eq!(report.verdict, RcaVerdict::NotProven, "{report:#?}");
+        assert!(report.cause().is_none() && report.actions.is_empty());
+        assert!(report.summary.starts_with("No root cause is proven"));
+    }
+}
+
+#[test]
+fn the_onset_is_found_and_its_confidence_told() {
+    let found = find_onset(&shop([9.0, 8.0, 0.0, 6.0]), None).unwrap();
+    assert_eq!(found.time, onset());
+    assert_eq!(found.source, OnsetSource::Detected);
+    assert!(found.confidence > 95.0, "{}", found.confidence);
+    let quiet = find_onset(&shop([0.0; 4]), None).unwrap();
+    assert!(quiet.confidence < 50.0, "{}", quiet.confidence);
+    let report = analyse_observations(
+        &shop([9.0, 8.0, 0.0, 6.0]),
+        None,
+        None,
+        &graph(),
+        &Options::default(),
+    );
+    assert_eq!(report.unwrap().cause().unwrap().service, "store");
+}
+
+#[test]
+fn normal_times_may_be_recorded_apart() {
+    let whole = shop([9.0, 8.0, 0.0, 6.0]);
+    let part = |range: std::ops::Range<usize>| {
+        let columns = whole
+            .columns()
+            .iter()
+            .map(|c| c[range.clone()].to_vec())
+            .collect();
+        Observations::new(
+            whole.times()[range.clone()].to_vec(),
+            whole.metrics().to_vec(),
+            columns,
+        )
+        .unwrap()
+    };
+    let (normal, incident) = (part(0..ONSET), part(ONSET..ROWS));
+    for onset in [Some(onset()), None] {
+        let report = analyse_observations(
+            &incident,
+            Some(&normal),
+            onset,
+            &graph(),
+            &Options::default(),
+        )
+        .unwrap();
+        assert_eq!(report.cause().unwrap().service, "store");
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_report() {
+    let data = shop([9.0, 8.0, 0.0, 6.0]);
+    let json = |report: &RcaReport| serde_json::to_string(report).unwrap();
+    let first = json(&analyse(&data, &graph(), Ranker::Default));
+    assert_eq!(first, json(&analyse(&data, &graph(), Ranker::Default)));
+    let value: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(value["schema"], 1);
+    assert_eq!(value["onset"], 15 * ONSET);
+    assert_eq!(value["verdict"], "ranked");
+    for key in ["service", "score", "likelihood"] {
+        assert!(!value["services"][0][key].is_null(), "{key}");
+    }
+    for key in ["service", "metric", "score", "lag_seconds", "evidence"] {
+        assert!(!value["metrics"][0][key].is_null(), "{key}");
+    }
+}
+
+#[test]
+fn bad_input_is_refused_or_proves_nothing() {
+    let options = Options::default();
+    let none = Graph::new();
+    let of = |rows: usize, value: &dyn Fn(usize, usize) -> f64, series: usize| {
+        let metrics = (0..series)
+            .map(|s| Metric::new(format!("s{s}"), "m"))
+            .collect();
+        let columns = (0..series)
+            .map(|s| (0..rows).map(|i| value(i, s)).collect())
+            .collect();
+        Observations::new(times(rows), metrics, columns).unwrap()
+    };
+    let try_at = |data: &Observations, row: i64| {
+        let onset = Timestamp::from_secs(15 * row);
+        analyse_observations(data, None, Some(onset), &none, &options)
+    };
+    let two = try_at(&of(2, &noise, 3), 1).unwrap_err();
+    assert_eq!(two.kind(), ErrorKind::NotEnoughData);
+    let gone = try_at(&of(60, &|_, _| f64::NAN, 3), 40).unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NotEnoughData);
+    for row in [0, -5, 60, 1_000] {
+        let outside = try_at(&of(60, &noise, 3), row).unwrap_err();
+        assert_eq!(
+            outside.kind(),
+            ErrorKind::InvalidParameter,
+            "{row}: {outside}"
+        );
+    }
+    let constant = of(60, &|_, _| 5.0, 3);
+    assert_eq!(
+        try_at(&constant, 40).unwrap().verdict,
+        RcaVerdict::NotProven
+    );
+    assert!(find_onset(&constant, None).is_err());
+    let many = try_at(&of(60, &noise, 5_000), 40).unwrap();
+    assert_eq!(
+        (many.verdict, many.services.len()),
+        (RcaVerdict::NotProven, 5_000)
+    );
+    let huge = of(
+        60,
+        &|i, s| if i < 40 { 1e308 * noise(i, s) } else { 1.7e308 },
+        3,
+    );
+    let found = try_at(&huge, 40).unwrap();
+    assert!(
+        found
+            .services
+            .iter()
+            .all(|s| s.score.is_finite() && s.likelihood.is_finite())
+    );
+    assert!(Observations::new(times(3), vec![], vec![]).is_err());
+    let twice = vec![Metric::new("a", "m"), Metric::new("a", "m")];
+    assert!(Observations::new(times(1), twice, vec![vec![1.0], vec![1.0]]).is_err());
+}
+
+#[test]
+fn graphs_are_checked_and_written() {
+    let service = |name: &str, dependencies: &[&str]| ServiceSpec {
+        name: name.into(),
+        dependencies: dependencies.iter().map(|d| (*d).into()).collect(),
+        ..ServiceSpec::default()
+    };
+    let spec = |services| GraphSpec { services };
+    let wrong = spec(vec![service("shop", &["crat"]), service("cart", &[])]);
+    let error = Graph::from_spec(&wrong, &[]).unwrap_err().to_string();
+    assert!(error.contains("did you mean `cart`?"), "{error}");
+    let known = Graph::from_spec(&spec(vec![service("shop", &["cart"])]), &["cart"]).unwrap();
+    assert_eq!(known.callers("cart"), ["shop"]);
+    assert!(Graph::from_spec(&spec(vec![service("a", &[]), service("a", &[])]), &[]).is_err());
+    let circle = spec(vec![
+        service("a", &["b"]),
+        service("b", &["a"]),
+        service("c", &["a"]),
+    ]);
+    let circle = Graph::from_spec(&circle, &[]).unwrap();
+    assert_eq!(circle.cycles(), [["a", "b"]]);
+    assert!(
+        circle
+            .to_dot()
+            .contains("\"c\" -> \"a\" [label=\"configured\"]")
+    );
+    assert!(circle.to_mermaid().contains("n2 -- configured --> n0"));
+    let other = analyse_observations(
+        &shop([0.0; 4]),
+        None,
+        Some(onset()),
+        &circle,
+        &Options::default(),
+    );
+    assert_eq!(other.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn traffic_and_labels_add_dependencies() {
+    use bongsu_core::Labels;
+    use bongsu_rca::KubernetesLabels;
+    let call =
+        |client, server| Labels::from_pairs([("client", client), ("server", server)]).unwrap();
+    let (used, unused) = (call("shop", "cart"), call("shop", "mail"));
+    let mut graph = graph();
+    assert_eq!(
+        graph.add_traffic([(&used, 5.0), (&unused, 0.0)], "client", "server"),
+        1
+    );
+    let both = [Provenance::Configured, Provenance::Traffic];
+    let edge = graph
+        .dependencies()
+        .into_iter()
+        .find(|d| d.callee == "cart")
+        .unwrap();
+    assert_eq!(edge.provenance, both);
+    assert!(!graph.contains("mail"));
+    let pod = [
+        ("app.kubernetes.io/name", "mail"),
+        ("depends-on.bongsu.dev/store", "true"),
+    ];
+    let pod = Labels::from_pairs(pod).unwrap();
+    assert_eq!(graph.add_workloads([&pod], &KubernetesLabels::default()), 1);
+    assert_eq!(graph.callees("mail"), ["store"]);
+}
+
+#[test]
+fn patterns_and_actions_are_found() {
+    let metrics = [
+        "leak:heap",
+        "hog:cpu",
+        "web:errors",
+        "dead:up",
+        "full:queue",
+        "app:version",
+        "quiet:cpu",
+    ];
+    let shape = |s: usize, i: usize| {
+        let since = i.saturating_sub(ONSET) as f64;
+        let on = i >= ONSET;
+        match s {
+            0 => 100.0 + noise(i, s) + 4.0 * since,
+            1 => 1.0 + 0.1 * noise(i, s) + if on { 5.0 } else { 0.0 },
+            2 => {
+                if i % 20 < 5 {
+                    50.0
+                } else {
+                    noise(i, s).abs()
+                }
+            }
+            3 => {
+                if on {
+                    f64::NAN
+                } else {
+                    1.0 + 0.01 * noise(i, s)
+                }
+            }
+            4 => (10.0 + noise(i, s) + 9.0 * since).min(100.0),
+            5 => {
+                if i + 2 >= ONSET {
+                    8.0
+                } else {
+                    7.0
+                }
+            }
+            _ => 3.0 + noise(i, s),
+        }
+    };
+    let columns = (0..metrics.len())
+        .map(|s| (0..ROWS).map(|i| shape(s, i)).collect())
+        .collect();
+    let metrics = metrics
+        .iter()
+        .map(|m| Metric::parse(m, ":").unwrap())
+        .collect();
+    let data = Observations::new(times(ROWS), metrics, columns).unwrap();
+    let mut options = Options::default();
+    options.actions = Catalogue {
+        entries: vec![Entry {
+            actions: vec!["look".into()],
+            ..Entry::default()
+        }],
+    };
+    let report = analyse_observations(&data, None, Some(onset()), &Graph::new(), &options).unwrap();
+    let services = |pattern: &str| -> Vec<&str> {
+        let found = report.patterns.iter().filter(|p| p.pattern == pattern);
+        found.map(|p| p.services[0].as_str()).collect()
+    };
+    assert_eq!(services("memory_leak"), ["leak"], "{:#?}", report.patterns);
+    assert_eq!(services("cpu_spike"), ["hog"]);
+    assert_eq!(services("drop_to_absent"), ["dead"]);
+    assert!(services("saturation").contains(&"full"));
+    assert_eq!(services("deployment_change"), ["app"]);
+    assert!(services("level_shift").contains(&"hog"));
+    assert!(report.patterns.iter().all(|p| p.services != ["quiet"]));
+    assert_eq!(report.actions.len(), 1);
+}
+
+#[test]
+fn failures_that_go_from_service_to_service_are_a_cascade() {
+    let mut metrics = Vec::new();
+    let mut columns = Vec::new();
+    for (s, (service, delay)) in [("store", 0), ("cart", 6), ("shop", 14)]
+        .into_iter()
+        .enumerate()
+    {
+        metrics.push(Metric::new(service, "errors"));
+        let value = |i: usize| noise(i, s) + if i >= ONSET + delay { 30.0 } else { 0.0 };
+        columns.push((0..ROWS).map(value).collect());
+    }
+    let data = Observations::new(times(ROWS), metrics, columns).unwrap();
+    let report = analyse(&data, &graph(), Ranker::Default);
+    let cascade = report
+        .patterns
+        .iter()
+        .find(|p| p.pattern == "cascading_failure")
+        .unwrap();
+    assert_eq!(cascade.services, ["store", "cart", "shop"]);
+    assert_eq!(report.timeline[0].service, "store");
+    assert_eq!(report.cause().unwrap().service, "store");
+}
