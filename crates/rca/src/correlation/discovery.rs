@@ -140,12 +140,12 @@ impl CausalGraph {
 
     fn paths(&self, ends: impl Fn(usize, usize) -> bool) -> Vec<[usize; 3]> {
         let mut found = Vec::new();
-        for i in 0..self.size {
-            for j in self.neighbours(i) {
-                let last = self
-                    .neighbours(j)
-                    .into_iter()
-                    .filter(|&k| k != i && ends(i, k));
+        // By the middle first: where colliders contradict each other, the first one counts.
+        for j in 0..self.size {
+            let neighbours = self.neighbours(j);
+            for &i in &neighbours {
+                let last = neighbours.iter().copied();
+                let last = last.filter(|&k| k != i && ends(i, k));
                 found.extend(last.map(|k| [i, j, k]));
             }
         }
