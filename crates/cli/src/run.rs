@@ -9,11 +9,11 @@ use bongsu::engine::{
 use crate::Failure;
 use crate::args::RunArgs;
 use crate::reload;
-use crate::signals::Signals;
+use crate::signals::{Hangups, Signals};
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     // Before it is read, so that no change after it is missed.
-    let text = std::fs::read(&args.config).ok();
+    let text = reload::read(&args.config);
     let config = load(&args.config, args.profile.as_deref())?;
     let options = Options {
         dry_run: args.dry_run,
@@ -21,6 +21,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     tokio::runtime::Runtime::new()?.block_on(async {
         // A single tick ends soon enough by itself, or the default way.
         let mut signals = (!args.once).then(Signals::install).transpose()?;
+        let hangups = (!args.once).then(Hangups::install).transpose()?;
         let prints = args.once || args.dry_run;
         let observer: Box<dyn Observer> = if prints {
             Box::new(Printer)
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
                     args.config.clone(),
                     args.profile.clone(),
                     text,
+                    hangups.unwrap_or_default(),
                 ));
                 let end = engine.run(signals.wait()).await;
                 reloading.abort();

@@ -134,7 +134,7 @@ fn run(config: &Path, log: &Path, blocks: Option<u32>) -> Child {
         Some(blocks) => {
             let mut shell = Command::new("bash");
             // A process that does not ignore the signal is killed instead.
-            let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+            let limited = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
             shell.args(["-c", &limited, bongsu]);
             shell
         }
@@ -174,6 +174,45 @@ fn metric(port: u16, name: &str) -> Option<f64> {
     let body = get(port, "/metrics")?;
     let line = body.lines().find(|line| line.starts_with(name))?;
     line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn a_disk_that_has_room_again_is_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let port = free_port();
+    fs::write(
+        at("bongsu.yaml"),
+        format!(
+            "source: {{type: prometheus, url: '{}'}}
+queries: [{{name: load, expr: load, step: 1s, window: 30s, offset: 1s}}]
+engine: {{max_unwritten: 20000}}
+state: {{directory: '{}'}}
+output: {{verdicts: '{}'}}
+server: {{listen: '127.0.0.1:{port}'}}",
+            source(40, |_| false),
+            at("state").display(),
+            at("verdicts.csv").display()
+        ),
+    )
+    .unwrap();
+    let mut child = run(&at("bongsu.yaml"), &at("log"), Some(8));
+    let failed = || metric(port, "bongsu_state_saves_total{outcome=\"failed\"}");
+    // Too much waits already, so nothing more is fetched, and the disk is tried every second.
+    wait_for("saves that fail", || (failed()? >= 4.0).then_some(()));
+    let unwritten = || metric(port, "bongsu_journal_unwritten_bytes");
+    assert!(unwritten().unwrap() > 20_000.0);
+    let id = child.id().to_string();
+    let limits = ["--fsize=unlimited", "--pid", &id];
+    assert!(Command::new("prlimit").args(limits).status().unwrap().success());
+    wait_for("a written journal", || (unwritten()? == 0.0).then_some(()));
+    let before = judged(&at("verdicts.csv")).len();
+    wait_for("new verdicts", || {
+        (judged(&at("verdicts.csv")).len() > before + 2).then_some(())
+    });
+    terminate(&mut child);
+    assert_eq!(end_of(&mut child), Some(0));
+    assert_each_once(&judged(&at("verdicts.csv")));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::fmt::Display;
+use std::time::Duration;
 
 /// What went wrong, with the place where it did.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,8 @@ enum Repr {
     #[error("{0}")]
     Source(String),
     #[error("{0}")]
+    Server(bongsu_prometheus::Error),
+    #[error("{0}")]
     Input(String),
     #[error("{0}")]
     State(String),
@@ -43,7 +46,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Repr::Config(_) => ErrorKind::Config,
-            Repr::Source(_) => ErrorKind::Source,
+            Repr::Source(_) | Repr::Server(_) => ErrorKind::Source,
             Repr::Input(_) => ErrorKind::Input,
             Repr::State(_) => ErrorKind::State,
             Repr::Report(_) => ErrorKind::Report,
@@ -61,6 +64,18 @@ impl Error {
 
     pub(crate) fn source(message: impl Display) -> Self {
         Self::from(Repr::Source(message.to_string()))
+    }
+
+    pub(crate) fn server(error: bongsu_prometheus::Error) -> Self {
+        Self::from(Repr::Server(error))
+    }
+
+    /// How long the server that refused asked to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match &*self.0 {
+            Repr::Server(error) => error.retry_after(),
+            _ => None,
+        }
     }
 
     pub(crate) fn input(message: impl Display) -> Self {

@@ -2,6 +2,7 @@
 //! itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bongsu_core::format_duration;
 use serde::Serialize;
@@ -37,26 +38,17 @@ struct Rule {
     annotations: BTreeMap<String, String>,
 }
 
+/// For so long Prometheus repeats the last sample of a series.
+const LOOKBACK_MS: i64 = 5 * 60 * 1_000;
+
 /// Name, condition, how long it must hold, and what it means, of the alerts about the service. What
 /// to do about each is in the runbook of `docs/operations.md`.
-const SERVICE: [(&str, &str, &str, &str); 11] = [
+const SERVICE: [(&str, &str, &str, &str); 9] = [
     (
         "BongsuAbsent",
         "absent(bongsu_build_info)",
         "5m",
         "No Bongsu is scraped",
-    ),
-    (
-        "BongsuQueryFails",
-        "time() - bongsu_query_last_success_timestamp_seconds > 600",
-        "5m",
-        "The query {{ $labels.query }} has not succeeded for {{ $value | humanizeDuration }}",
-    ),
-    (
-        "BongsuQueryBehind",
-        "time() - bongsu_query_judged_until_timestamp_seconds > 1800",
-        "10m",
-        "The query {{ $labels.query }} is judged {{ $value | humanizeDuration }} late",
     ),
     (
         "BongsuSlow",
@@ -127,9 +119,10 @@ pub fn rules_yaml(config: &Config) -> Result<String, Error> {
         name: "bongsu-scores",
         rules: std::iter::once(share).chain(of_queries).collect(),
     };
+    let all = SERVICE.into_iter().map(of_service);
     let service = Group {
         name: "bongsu-service",
-        rules: SERVICE.into_iter().map(of_service).collect(),
+        rules: config.queries.iter().flat_map(on_time).chain(all).collect(),
     };
     let writes = config.output.remote_write.is_some();
     let file = File {
@@ -148,16 +141,57 @@ fn of_query(query: &QueryConfig) -> Rule {
     labels.entry("severity".to_owned()).or_insert(severity);
     let summary = "{{ $labels.metric }} is {{ $value | humanize }} times as far from what is \
                    expected as its bound";
+    let name = quoted(&query.name);
+    // Scores that are written more rarely than every five minutes are else not seen in between.
+    let score = if query.interval.millis().max(query.step.millis()) > LOOKBACK_MS {
+        let every = format_duration(period(query));
+        format!("last_over_time(bongsu_anomaly_score{{query={name}}}[{every}])")
+    } else {
+        format!("bongsu_anomaly_score{{query={name}}}")
+    };
     let keep = query.alert.keep_firing_for.duration();
     Rule {
         alert: Some("BongsuAnomaly".to_owned()),
-        expr: format!("bongsu_anomaly_score{{query={}}} > 1", quoted(&query.name)),
+        expr: format!("{score} > 1"),
         wait: Some(format_duration(query.alert.for_duration.duration())),
         keep_firing_for: (!keep.is_zero()).then(|| format_duration(keep)),
         labels,
         annotations: [("summary".to_owned(), summary.to_owned())].into(),
         ..Rule::default()
     }
+}
+
+/// How far apart the judgements of a query are.
+fn period(query: &QueryConfig) -> Duration {
+    query.interval.duration().max(query.step.duration())
+}
+
+/// The alerts about a query that does not succeed, or lags behind.
+fn on_time(query: &QueryConfig) -> [Rule; 2] {
+    let name = quoted(&query.name);
+    let late = |least: u64| {
+        let usual = period(query) * 3 + query.offset.duration();
+        usual.as_secs().max(least)
+    };
+    let (failing, behind) = (late(600), late(1_800));
+    [
+        of_service((
+            "BongsuQueryFails",
+            &format!(
+                "time() - bongsu_query_last_success_timestamp_seconds{{query={name}}} > {failing}"
+            ),
+            "5m",
+            "The query {{ $labels.query }} has not succeeded for {{ $value | humanizeDuration }}",
+        )),
+        of_service((
+            "BongsuQueryBehind",
+            &format!(
+                "time() - bongsu_query_judged_until_timestamp_seconds{{query={name}}} > {behind}"
+            ),
+            "10m",
+            "The query {{ $labels.query }} is judged {{ $value | humanizeDuration }} late",
+        )),
+    ]
 }
 
 fn of_service((name, expr, wait, summary): (&str, &str, &str, &str)) -> Rule {

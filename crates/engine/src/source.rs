@@ -163,6 +163,14 @@ impl Source {
         }
     }
 
+    /// The moment before which it says nothing of what there was; `None` while it says nothing yet.
+    pub(crate) fn known_from(&self) -> Option<Timestamp> {
+        match self {
+            Self::Scraped(pool) => pool.complete_since(),
+            Self::Live(_) | Self::Replay { .. } | Self::Fixed(_) => Some(Timestamp::MIN),
+        }
+    }
+
     /// Whether there is nothing in it and never will be.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Fixed(series) if series.iter().all(Series::is_empty))
@@ -188,7 +196,7 @@ impl Source {
     pub(crate) async fn fetch(&self, expr: &str, range: &Range) -> Result<Answer, Error> {
         match self {
             Self::Live(client) | Self::Replay { client, .. } => {
-                client.query_range(expr, range).await.map_err(Error::source)
+                client.query_range(expr, range).await.map_err(Error::server)
             }
             Self::Scraped(pool) => pool.query_range(expr, range).map_err(Error::source),
             Self::Fixed(series) => from_file(series, expr, range),

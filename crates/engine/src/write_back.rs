@@ -71,9 +71,9 @@ impl WriteBack {
     }
 
     /// Queues what `verdicts` of `query` say. What a detector does not tell is not written.
-    pub(crate) fn send(&self, query: &str, verdicts: &[Verdict]) {
+    pub(crate) fn send<'a>(&self, query: &str, verdicts: impl Iterator<Item = &'a Verdict>) {
         self.writer
-            .send(verdicts.iter().flat_map(|v| self.samples(query, v)));
+            .send(verdicts.flat_map(|v| self.samples(query, v)));
     }
 
     fn samples<'a>(

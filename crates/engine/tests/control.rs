@@ -99,7 +99,7 @@ async fn a_new_configuration_goes_to_work_and_a_wrong_one_leaves_the_old_at_work
     for (wrong, word) in [
         (ONE.replace("zscore", "zscor"), "did you mean `zscore`"),
         (
-            ONE.replace("open-sesame", "other"),
+            ONE.replace("127.0.0.1:0", "127.0.0.1:1"),
             "server cannot change while the service runs",
         ),
         (
@@ -221,6 +221,12 @@ async fn orders_over_http_need_the_token() {
     )
     .await;
     assert_eq!(models()["query"], "load");
+
+    // A token that is changed is asked for at once.
+    let other = config::parse(&yaml(&source, &trained.replace("open-sesame", "other")), None);
+    service.control.reload(other).await.unwrap();
+    assert_eq!(post("/api/v1/train", token, "").0, 401);
+    assert_eq!(post("/api/v1/train", "Bearer other", "").0, 200);
     drop(service.stop);
     service.engine.await.unwrap().close().await;
 }

@@ -117,3 +117,34 @@ queries: [{{name: load, expr: load}}, {{name: rate, expr: 'rate(c_total[5s])'}},
     let error = engine.once().await.unwrap_err().to_string();
     assert!(error.contains("no past"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_scraped_was_not_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = page_server(|n| (200, "text/plain", format!("load {}\n", n % 5)));
+    let yaml = format!(
+        "source: {{type: scrape, interval: 200ms, timeout: 200ms, targets: [{{job: a, urls: ['{url}']}}]}}
+queries: [{{name: load, expr: load, step: 200ms, absent_after: 1s, forget_after: 1h}}]
+state: {{directory: '{}'}}",
+        folder.path().display()
+    );
+    let run = async || {
+        let memory = Memory::default();
+        let config = config::parse(&yaml, None).unwrap();
+        let engine = Engine::start(config, Options::default(), Box::new(memory.clone()));
+        let mut engine = engine.await.unwrap();
+        let wait = tokio::time::sleep(Duration::from_secs(3));
+        let _end = engine.run(wait).await.unwrap();
+        engine.close().await;
+        memory
+    };
+    run().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let memory = run().await;
+    let seen = memory.0.lock().unwrap();
+    assert!(seen.verdicts.len() > 5, "{}", seen.verdicts.len());
+    assert!(seen.verdicts.iter().all(|(_, v)| v.value.is_some()));
+    assert_eq!(seen.fired, Vec::<String>::new());
+    let told = seen.problems.iter().any(|p| p.contains("were skipped"));
+    assert!(told, "{:?}", seen.problems);
+}

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Config;
+use super::{Config, ShardConfig};
 use crate::Error;
 
 /// How many alerts may be expected by chance: anomalous points whose score is not rare enough among
@@ -65,8 +65,13 @@ impl Config {
     }
 
     /// How many alerts a day may be expected of a query by chance: its own budget, or an equal share
-    /// of what the others leave of the budget of all.
+    /// of what the others leave of the budget of all. Of several processes each has its part.
     pub(crate) fn allowance(&self, own: Option<&BudgetConfig>) -> Option<f64> {
+        let part = self.shard.as_ref().map_or(1.0, ShardConfig::part);
+        Some(self.allowance_of_all(own)? * part)
+    }
+
+    fn allowance_of_all(&self, own: Option<&BudgetConfig>) -> Option<f64> {
         if let Some(own) = own {
             return Some(own.alerts_per_day);
         }

@@ -60,6 +60,13 @@ pub enum Archive {
     Parquet,
 }
 
+impl ServerConfig {
+    /// Whether `other` listens in the same place and way; tokens may differ.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        (self.listen, &self.tls) == (other.listen, &other.tls)
+    }
+}
+
 impl OutputConfig {
     /// How many days are kept besides the present one; `None` for all.
     pub(crate) fn keep_days(&self) -> Option<i64> {

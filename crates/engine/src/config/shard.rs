@@ -63,6 +63,11 @@ fn one() -> u64 {
 }
 
 impl ShardConfig {
+    /// The share of all series that a process judges.
+    pub(crate) fn part(&self) -> f64 {
+        self.replicas as f64 / self.count.max(1) as f64
+    }
+
     pub(super) fn validate(&self) -> Result<(), Error> {
         let wrong = |key: &str, value: u64, domain: &str| {
             Err(Error::config(format!(

@@ -306,6 +306,9 @@ pub struct EngineSettings {
     pub max_series: usize,
     /// Threads that train detectors beside the judging.
     pub training_threads: usize,
+    /// When more bytes of verdicts than this wait for a disk that does not take them, nothing is
+    /// fetched until it does.
+    pub max_unwritten: usize,
     /// How many alerts may be expected of all queries by chance; without this section scores above
     /// 1 are anomalous, however many there are.
     pub budget: Option<BudgetConfig>,
@@ -317,6 +320,7 @@ impl Default for EngineSettings {
             max_catch_up: Span::from_secs(24 * 3_600),
             max_series: 20_000,
             training_threads: 1,
+            max_unwritten: 64 << 20,
             budget: None,
         }
     }

@@ -58,6 +58,14 @@ impl Config {
         self.output.validate()?;
         if let Some(write) = &self.output.remote_write {
             write.validate()?;
+            let replicas = self.shard.as_ref().map_or(1, |shard| shard.replicas);
+            if replicas > 1 && write.labels.is_empty() {
+                return Err(Error::config(format!(
+                    "output.remote_write.labels is empty, but with shard.replicas {replicas} it must \
+                     hold a label that tells the processes apart, for example \
+                     `replica: '${{HOSTNAME}}'`: a receiver takes each moment of a series once"
+                )));
+            }
             for name in write.labels.keys() {
                 check_label("output.remote_write.labels", name)?;
             }
@@ -115,6 +123,13 @@ impl QueryConfig {
         let late = self.late.millis();
         if !(0..=LONGEST_LATE).contains(&late) {
             let message = format!("is {}, but must be at most 24h", self.late);
+            return Err(wrong("late", &message));
+        }
+        if late % self.step.millis() != 0 {
+            let message = format!(
+                "is {}, but must be a multiple of the step, {}",
+                self.late, self.step
+            );
             return Err(wrong("late", &message));
         }
         if forget > 0 && late >= forget {

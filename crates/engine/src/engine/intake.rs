@@ -16,6 +16,8 @@ use crate::observe::Observer as _;
 use crate::query::Arrived;
 use crate::trace;
 
+/// The longest that a server can ask to be left alone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// So many moments the missing part of an answer is waited for, while the others go on.
 const PATIENCE_WITH_PARTS: i64 = 20;
 /// So many points are kept at most for detectors that are being trained.
@@ -61,9 +63,12 @@ impl Engine {
         };
         if job.skipped > 0 {
             let span = format_duration(Duration::from_millis(job.skipped.unsigned_abs()));
-            let message = format!(
-                "{span} of data were skipped: the downtime was longer than engine.max_catch_up"
-            );
+            let why = if self.source.is_scraped() {
+                "exporters do not tell of the time before they are asked"
+            } else {
+                "the downtime was longer than engine.max_catch_up"
+            };
+            let message = format!("{span} of data were skipped: {why}");
             tracing::warn!(query = %query.config.name, "{message}");
             self.observer.problem(&query.config.name, &message);
         }
@@ -197,7 +202,9 @@ impl Engine {
         if let Some(write_back) = &self.write_back
             && job.history_until.is_none()
         {
-            write_back.send(&name, &verdicts);
+            // A receiver without an out-of-order window takes no verdict about what came late.
+            let in_order = verdicts.iter().filter(|v| v.timestamp >= job.grid.from);
+            write_back.send(&name, in_order);
         }
         if self.server.is_some() {
             verdicts.retain(|verdict| verdict.timestamp == job.grid.to);
@@ -262,7 +269,12 @@ impl Engine {
             let tick = std::mem::replace(&mut query.tick, tracing::Span::none());
             trace::fail(&tick, error);
             let wait = self.source.real_time(query.next_wait());
-            query.failed(error, wait, &mut self.observer);
+            let asked = error.retry_after().unwrap_or_default();
+            query.failed(
+                error,
+                wait.max(asked.min(LONGEST_PAUSE)),
+                &mut self.observer,
+            );
         }
     }
 }

@@ -9,6 +9,7 @@ use bongsu_prometheus::{Answer, Range};
 use tracing::Instrument as _;
 
 use super::Engine;
+use super::keep::DISK_PAUSE;
 use crate::Error;
 use crate::judge::Grid;
 use crate::maintenance::{Closed, Maintenance};
@@ -22,10 +23,11 @@ use crate::trace;
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 /// The most moments that are fetched and judged at once; longer stretches are done in pieces.
 const MOST_STEPS: i64 = 1_000;
-/// The most points (moments times series) that are judged at once.
-const MOST_POINTS: i64 = 1_000_000;
-/// When so many bytes of verdicts could not be written, nothing more is fetched until they are.
-const MOST_UNWRITTEN: usize = 64 << 20;
+/// The most points (moments times series) that are judged at once: they and their verdicts take some
+/// 100 MB.
+pub(super) const MOST_POINTS: i64 = 200_000;
+/// The moments of the first stretch, while it is not known how many series there are.
+const FIRST_STEPS: i64 = 10;
 /// The most moments of a file.
 const MOST_FILE_STEPS: i64 = 50_000_000;
 /// A stretch of a query that is due.
@@ -55,7 +57,7 @@ impl Engine {
     /// Starts to fetch what is due at `now`, each query on its own: a slow one holds up no other.
     /// With `at_once` what there is is fetched before the query's interval has passed, too.
     pub(super) fn start_fetching(&mut self, now: Timestamp, at_once: bool) {
-        if self.unwritten.len() > MOST_UNWRITTEN {
+        if self.waits_for_disk() {
             return;
         }
         self.tell_waiting_for_clock();
@@ -129,25 +131,31 @@ impl Engine {
                 reach.align_down(interval).align_down(step)
             }
         };
+        // What exporters do not tell of was not absent.
+        let known = self.source.known_from()?.align_up(step);
         let (from, skipped) = match (state.cursor, self.source.start()) {
             (Some(cursor), None) => {
                 let next = cursor.add_millis(step);
                 let reach = newest
                     .add_millis(-self.settings.max_catch_up)
                     .align_up(step);
-                let from = next.max(reach.min(newest));
+                let from = next.max(reach.min(newest)).max(known);
                 (from, from.millis_since(next))
             }
             (Some(cursor), Some(_)) => (cursor.add_millis(step), 0),
             (None, Some(start)) => (start.align_up(step), 0),
             (None, None) => {
                 let window = query.config.window.millis();
-                (newest.add_millis(-window).align_up(step), 0)
+                (newest.add_millis(-window).align_up(step).max(known), 0)
             }
         };
         let is_first = state.cursor.is_none() && self.source.start().is_none();
-        let series = i64::try_from(state.width()).unwrap_or(i64::MAX);
-        let steps = (MOST_POINTS / series.max(1)).clamp(1, MOST_STEPS);
+        let steps = match i64::try_from(state.width()).unwrap_or(i64::MAX) {
+            // The first stretch tells which channels the groups have, and a file is at hand.
+            0 if query.config.group.is_some() || self.source.is_fixed() => MOST_STEPS,
+            0 => FIRST_STEPS,
+            series => (MOST_POINTS / series).clamp(1, MOST_STEPS),
+        };
         let to = newest.min(from.add_millis(step.saturating_mul(steps - 1)));
         (from <= to).then_some(Job {
             query: index,
@@ -182,11 +190,16 @@ impl Engine {
             let wait = Duration::from_millis(due.millis_since(now).max(0).unsigned_abs());
             self.source.real_time(wait)
         });
+        let least = if self.is_over_full() {
+            DISK_PAUSE
+        } else {
+            Duration::from_millis(1)
+        };
         waits
             .chain(messages)
             .min()
             .unwrap_or(LONGEST_SLEEP)
-            .clamp(Duration::from_millis(1), LONGEST_SLEEP)
+            .clamp(least, LONGEST_SLEEP)
     }
 }
 
@@ -201,7 +214,12 @@ pub(super) async fn closed(
     let mut problem = None;
     for expr in maintenance.exprs() {
         match source.fetch(expr, range).await {
-            Ok(answer) => answers.push(answer.series),
+            Ok(answer) => {
+                if answer.quality.partial {
+                    problem = Some(Error::source(format!("`{expr}`: the answer is partial")));
+                }
+                answers.push(answer.series);
+            }
             Err(error) => {
                 answers.push(Vec::new());
                 problem = Some(error);

@@ -1,12 +1,34 @@
 //! What is kept: verdicts, the state, and the report at the end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::journal::Journal;
 use crate::{Error, report};
 
+/// How long to wait for the disk before it is tried again.
+pub(super) const DISK_PAUSE: Duration = Duration::from_secs(1);
+
 impl Engine {
+    /// Whether so many verdicts wait for the disk that nothing more may be judged, though they have
+    /// just been tried again.
+    pub(super) fn waits_for_disk(&mut self) -> bool {
+        if !self.is_over_full() {
+            return false;
+        }
+        self.write_journal();
+        if !self.is_over_full() {
+            return false;
+        }
+        // It is as if the state could not be saved, for as long as this lasts.
+        self.metrics.service.saved(None);
+        true
+    }
+
+    pub(super) fn is_over_full(&self) -> bool {
+        self.unwritten.len() > self.settings.max_unwritten
+    }
+
     pub(super) fn write_report(&self) -> Result<(), Error> {
         let (Some(path), Some(collector)) = (&self.settings.report, &self.observer.collector)
         else {

@@ -118,6 +118,8 @@ struct Settings {
     report: Option<PathBuf>,
     anomalous_only: bool,
     max_catch_up: i64,
+    /// When more bytes of verdicts wait for the disk, nothing is fetched until they are written.
+    max_unwritten: usize,
     save_every: Duration,
 }
 
@@ -128,6 +130,7 @@ impl Settings {
             report: report.filter(|_| !options.dry_run),
             anomalous_only: config.output.anomalous_only,
             max_catch_up: config.engine.max_catch_up.millis(),
+            max_unwritten: config.engine.max_unwritten,
             save_every: config.state.save_every.duration(),
         }
     }

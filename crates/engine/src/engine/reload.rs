@@ -87,6 +87,9 @@ impl Engine {
         told::end(&mut suppressor, ended);
         self.suppressor = suppressor;
         self.silences = silences;
+        if let (Some(server), Some(config)) = (&self.server, &config.server) {
+            server.renew(config);
+        }
         self.settings = super::Settings::new(&config, self.options);
         *self.config = config;
         Ok(())
@@ -111,7 +114,13 @@ impl Engine {
                 old.output.archive == config.output.archive,
             ),
             ("output.report", old.output.report == config.output.report),
-            ("server", old.server == config.server),
+            (
+                "server",
+                match (&old.server, &config.server) {
+                    (Some(old), Some(new)) => old.is_same_place(new),
+                    (old, new) => old.is_none() && new.is_none(),
+                },
+            ),
             ("source", old.source.may_become(&config.source)),
         ];
         match same.iter().find(|(_, same)| !same) {

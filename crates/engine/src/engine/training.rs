@@ -1,11 +1,12 @@
 //! Training detectors beside the judging, and exchanging them.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bongsu_core::{Series, Timestamp};
+use bongsu_core::{Labels, Series, Timestamp};
 use bongsu_prometheus::Range;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
@@ -25,6 +26,8 @@ use crate::source::Source;
 use crate::trace;
 use crate::training::{Candidate, ModelVersion, Reason, Task, Versions};
 
+/// So many points are asked for at once.
+const MOST_FETCHED: i64 = 1_000_000;
 /// More points of all series together are not learned at once.
 const MOST_POINTS: i64 = 100_000_000;
 
@@ -125,7 +128,7 @@ impl Engine {
                         steps.saturating_mul(series)
                     )))
                 } else {
-                    train(&source, &asked, &maintenance, task, pool).await
+                    train(&source, &asked, &maintenance, task, series, pool).await
                 };
                 if let Err(error) = &outcome {
                     trace::fail(&tracing::Span::current(), error);
@@ -171,12 +174,14 @@ impl Engine {
         };
         let outcome = match (outcome, trained.outcome) {
             (Ok(()), Ok(candidate)) => {
-                let Some(meanwhile) = meanwhile else {
-                    return;
-                };
                 let span = (trained.from, trained.to);
-                self.exchange(trained.query, candidate, meanwhile, reason, span)
-                    .await
+                match meanwhile {
+                    Some(meanwhile) => {
+                        self.exchange(trained.query, candidate, meanwhile, reason, span)
+                            .await
+                    }
+                    None => Outcome::Failed(OVERTAKEN.to_owned()),
+                }
             }
             (Err(why), Ok(_)) => Outcome::Refused(why),
             (Err(why), Err(_)) => Outcome::Failed(why),
@@ -363,6 +368,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
+/// Why what was trained is not put to work.
+const OVERTAKEN: &str =
+    "it was overtaken, by a roll-back or by more points than can be kept meanwhile";
+
 /// What became of a training.
 enum Outcome {
     Exchanged,
@@ -378,13 +387,15 @@ async fn train(
     asked: &Asked,
     maintenance: &Maintenance,
     mut task: Task,
+    series: i64,
     pool: Arc<ThreadPool>,
 ) -> Result<Candidate, Error> {
-    let (past, _) = fetch(source, asked, task.learn, task.step()).await?;
-    let (holdout, range) = fetch(source, asked, task.holdout, task.judge.step).await?;
+    let past = fetch(source, asked, task.learn, task.step(), series).await?;
+    let holdout = fetch(source, asked, task.holdout, task.judge.step, series).await?;
     let whole = Range {
         start: task.learn.from,
-        ..range
+        end: task.holdout.to,
+        step_ms: task.judge.step,
     };
     let (windows, problem) = closed(source, maintenance, &whole).await;
     if let Some(error) = problem {
@@ -406,22 +417,82 @@ async fn train(
     }
 }
 
+/// What there is on `grid`, of about so many `series`: asked for in pieces that every server gives.
 async fn fetch(
     source: &Source,
     asked: &Asked,
     grid: Grid,
     step_ms: i64,
-) -> Result<(Vec<Series>, Range), Error> {
-    let range = Range {
-        start: grid.from,
-        end: grid.to,
-        step_ms,
-    };
-    let answer = asked.fetch(source, &range).await?;
-    if answer.quality.partial {
-        return Err(Error::source(
-            "the answer is partial, which is not trained on",
-        ));
+    series: i64,
+) -> Result<Vec<Series>, Error> {
+    let reach = step_ms.saturating_mul((MOST_FETCHED / series.max(1)).max(1) - 1);
+    let mut whole: Vec<Series> = Vec::new();
+    let mut places: HashMap<Labels, usize> = HashMap::new();
+    let mut start = grid.from;
+    while start <= grid.to {
+        let end = grid.to.min(start.add_millis(reach));
+        let range = Range {
+            start,
+            end,
+            step_ms,
+        };
+        let answer = asked.fetch(source, &range).await?;
+        if answer.quality.partial {
+            return Err(Error::source(
+                "the answer is partial, which is not trained on",
+            ));
+        }
+        for piece in answer.series {
+            let place = places.get(piece.labels()).copied();
+            match place.and_then(|place| whole.get_mut(place)) {
+                Some(known) => append(known, &piece)?,
+                None => {
+                    places.insert(piece.labels().clone(), whole.len());
+                    whole.push(piece);
+                }
+            }
+        }
+        start = end.add_millis(step_ms);
     }
-    Ok((answer.series, range))
+    Ok(whole)
+}
+
+/// Continues `series` with what `piece` has beyond its end.
+fn append(series: &mut Series, piece: &Series) -> Result<(), Error> {
+    let last = series.timestamps().last().copied();
+    for (at, value) in piece.timestamps().iter().zip(piece.values()) {
+        if last.is_none_or(|last| *at > last) {
+            series.push(*at, *value)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::QueryConfig;
+
+    #[tokio::test]
+    async fn what_is_fetched_in_pieces_is_whole() {
+        let times: Vec<Timestamp> = (0..100).map(|i| Timestamp::from_secs(60 * i)).collect();
+        let series = |name: &str, from: usize| {
+            let labels = Labels::from_pairs([("__name__", name)]).unwrap();
+            let values = (from..100).map(|i| i as f64).collect();
+            Series::new(labels, times[from..].to_vec(), values).unwrap()
+        };
+        let source = Source::Fixed(vec![series("a", 0), series("b", 31)]);
+        let asked = Asked::new(&QueryConfig::new("all", "*"));
+        let grid = Grid {
+            from: Timestamp::from_secs(60),
+            to: Timestamp::from_secs(60 * 99),
+        };
+        let whole = fetch(&source, &asked, grid, 60_000, 1).await.unwrap();
+        assert_eq!((whole[0].len(), whole[1].len()), (99, 69));
+        // Seven moments at once, and then one.
+        for series in [MOST_FETCHED / 7, 10 * MOST_FETCHED] {
+            let pieces = fetch(&source, &asked, grid, 60_000, series).await.unwrap();
+            assert_eq!(pieces, whole);
+        }
+    }
 }

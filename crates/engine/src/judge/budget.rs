@@ -201,7 +201,9 @@ impl Budget {
                 passed: 0.0,
             });
         }
-        if self.blocks.len() > BLOCKS {
+        let week = BLOCK * BLOCKS as i64;
+        let is_old = |block: &Block| moment.millis_since(block.from) >= week;
+        while self.blocks.len() > BLOCKS || self.blocks.front().is_some_and(is_old) {
             self.blocks.pop_front();
         }
     }

@@ -1,5 +1,7 @@
 //! Who may read, and who may change something.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
@@ -10,9 +12,12 @@ use super::Served;
 use super::api::refused;
 use crate::config::ServerConfig;
 
-/// What requests must bring.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Access {
+/// What requests must bring. Clones share it, so that a token may change while the server runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Access(Arc<RwLock<Needed>>);
+
+#[derive(Debug, Clone)]
+struct Needed {
     /// What reading needs, where it needs something.
     read: Option<Secret>,
     /// What changing something needs.
@@ -23,6 +28,23 @@ pub(crate) struct Access {
 
 impl Access {
     pub(crate) fn new(config: &ServerConfig) -> Self {
+        Self(Arc::new(RwLock::new(Needed::new(config))))
+    }
+
+    /// Asks for what `config` says from now on.
+    pub(crate) fn renew(&self, config: &ServerConfig) {
+        let mut needed = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *needed = Needed::new(config);
+    }
+
+    fn needed(&self) -> Needed {
+        let needed = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        needed.clone()
+    }
+}
+
+impl Needed {
+    fn new(config: &ServerConfig) -> Self {
         let secret = |text: &Option<crate::config::SecretText>| {
             text.as_ref().map(|text| text.secret().clone())
         };
@@ -40,7 +62,7 @@ pub(super) async fn reading(
     request: Request,
     next: Next,
 ) -> Response {
-    let access = &served.access;
+    let access = served.access.needed();
     let given = given(&request);
     let may = match (&access.read, &access.change) {
         (None, _) => true,
@@ -60,7 +82,7 @@ pub(super) async fn changing(
     request: Request,
     next: Next,
 ) -> Response {
-    let access = &served.access;
+    let access = served.access.needed();
     match &access.change {
         None if access.certified => next.run(request).await,
         None => {

@@ -48,6 +48,7 @@ pub(crate) struct Served {
 pub(crate) struct Server {
     addr: SocketAddr,
     scheme: &'static str,
+    access: Access,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -62,6 +63,7 @@ impl Server {
         listener.set_nonblocking(true).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+        let access = served.access.clone();
         let router = routes::router(served);
         let (stop, stopped) = oneshot::channel::<()>();
         // A dropped sender means the same as a message.
@@ -87,6 +89,7 @@ impl Server {
         Ok(Self {
             addr,
             scheme,
+            access,
             stop: Some(stop),
             task,
         })
@@ -95,6 +98,11 @@ impl Server {
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.addr)
+    }
+
+    /// Asks for the tokens of `config` from now on.
+    pub(crate) fn renew(&self, config: &ServerConfig) {
+        self.access.renew(config);
     }
 
     /// Takes no more requests, and waits a little for those being answered.

@@ -89,6 +89,8 @@ struct State {
     targets: Vec<TargetState>,
     /// The series of all pages together.
     n_series: usize,
+    /// Since when every target has been scraped twice.
+    complete_since: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -139,6 +141,7 @@ impl Pool {
                 expressions: expressions.into(),
                 targets: targets.iter().map(TargetState::new).collect(),
                 n_series: 0,
+                complete_since: None,
             }),
         });
         let mut tasks = JoinSet::new();
@@ -177,6 +180,13 @@ impl Pool {
         while waiting() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// The moment at which every target had been scraped twice, so that rates are known too, whether
+    /// that went well or not; `None` before. What was before it cannot be told from what was absent.
+    #[must_use]
+    pub fn complete_since(&self) -> Option<Timestamp> {
+        self.shared.state().complete_since
     }
 
     /// How the newest scrapes went.
@@ -259,6 +269,10 @@ impl Shared {
         target.health.scraped = Some(now);
         target.health.error = scraped.error;
         state.n_series = (state.n_series + taken).saturating_sub(gone);
+        let known = |target: &TargetState| target.page.scrapes() >= 2;
+        if state.complete_since.is_none() && state.targets.iter().all(known) {
+            state.complete_since = Some(now);
+        }
     }
 }
 

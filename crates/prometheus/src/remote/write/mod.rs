@@ -19,6 +19,9 @@ pub use options::{WriteOptions, WriteProtocol};
 /// The longest pause that a receiver can ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
+/// A batch in which samples are bad is divided in at most so many requests.
+const MOST_DIVIDED: usize = 64;
+
 /// What a receiver of protocol 2.0 says that one of 1.0 does not.
 const WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 
@@ -29,8 +32,9 @@ const WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 /// [`RemoteWriter::send`] only queues. One task at a time posts batches, so that the samples of a
 /// series arrive in the order in which they were sent. A batch that the receiver cannot take now (no
 /// connection, 429, 5xx) is posted again after a growing pause, for as long as it takes; one that it
-/// refuses (other 4xx) is given up and counted, as the same samples would be refused again. Where a
-/// batch is too large for it (413), smaller ones are sent from then on. When the queue is full, the oldest samples
+/// refuses (other 4xx) is given up and counted, as the same samples would be refused again; where it
+/// calls some samples bad (400), halves are sent until those are alone, in at most some dozens of
+/// requests a batch. Where a batch is too large for it (413), smaller ones are sent from then on. When the queue is full, the oldest samples
 /// make room, and are counted.
 ///
 /// Samples older than the newest of their series are refused by a receiver without an out-of-order
@@ -245,7 +249,8 @@ impl Lane {
             while !rest.is_empty() {
                 let n = self.batch.min(rest.len());
                 let (batch, later) = rest.split_at(n);
-                if self.deliver(batch).await {
+                let mut requests = MOST_DIVIDED;
+                if self.deliver(batch, &mut requests).await {
                     rest = later;
                 }
             }
@@ -253,8 +258,9 @@ impl Lane {
     }
 
     /// Posts `batch` until it is taken or refused; false when it is to be split first.
-    async fn deliver(&mut self, batch: &[Sample]) -> bool {
+    async fn deliver(&mut self, batch: &[Sample], requests: &mut usize) -> bool {
         let mut failures = 0;
+        *requests = requests.saturating_sub(1);
         loop {
             let error = match self.post(batch).await {
                 Ok(()) => {
@@ -267,6 +273,15 @@ impl Lane {
                 Err(error) => error,
             };
             let next = self.next(&error, batch.len(), failures);
+            // Prometheus takes nothing of a batch in which one sample is out of order.
+            let is_divided = error.http_status() == Some(400) && batch.len() > 1 && *requests > 0;
+            if is_divided {
+                let (older, newer) = batch.split_at(batch.len() / 2);
+                for half in [older, newer] {
+                    Box::pin(self.deliver(half, requests)).await;
+                }
+                return true;
+            }
             let refused = matches!(next, Next::GiveUp);
             self.shared
                 .settle(if refused { batch.len() } else { 0 }, |status| {
