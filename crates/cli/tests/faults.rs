@@ -204,7 +204,13 @@ server: {{listen: '127.0.0.1:{port}'}}",
     assert!(unwritten().unwrap() > 20_000.0);
     let id = child.id().to_string();
     let limits = ["--fsize=unlimited", "--pid", &id];
-    assert!(Command::new("prlimit").args(limits).status().unwrap().success());
+    assert!(
+        Command::new("prlimit")
+            .args(limits)
+            .status()
+            .unwrap()
+            .success()
+    );
     wait_for("a written journal", || (unwritten()? == 0.0).then_some(()));
     let before = judged(&at("verdicts.csv")).len();
     wait_for("new verdicts", || {

@@ -223,7 +223,10 @@ async fn orders_over_http_need_the_token() {
     assert_eq!(models()["query"], "load");
 
     // A token that is changed is asked for at once.
-    let other = config::parse(&yaml(&source, &trained.replace("open-sesame", "other")), None);
+    let other = config::parse(
+        &yaml(&source, &trained.replace("open-sesame", "other")),
+        None,
+    );
     service.control.reload(other).await.unwrap();
     assert_eq!(post("/api/v1/train", token, "").0, 401);
     assert_eq!(post("/api/v1/train", "Bearer other", "").0, 200);

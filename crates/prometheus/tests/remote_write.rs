@@ -107,7 +107,13 @@ async fn what_is_written_reads_back() {
     assert!(error.contains("400") && error.contains("out of"), "{error}");
     // It takes nothing else with it.
     let new = |i: i64| sample("new", start + 100 * i, i as f64);
-    writer.send((0..40).map(|i| if i == 17 { sample("one", start, 6.0) } else { new(i) }));
+    writer.send((0..40).map(|i| {
+        if i == 17 {
+            sample("one", start, 6.0)
+        } else {
+            new(i)
+        }
+    }));
     assert!(writer.flush(LONG).await);
     let status = writer.status();
     assert_eq!((status.written, status.refused), (39, 2), "{status:?}");

@@ -444,12 +444,11 @@ async fn fetch(
         }
         for piece in answer.series {
             let place = places.get(piece.labels()).copied();
-            match place.and_then(|place| whole.get_mut(place)) {
-                Some(known) => append(known, &piece)?,
-                None => {
-                    places.insert(piece.labels().clone(), whole.len());
-                    whole.push(piece);
-                }
+            if let Some(known) = place.and_then(|place| whole.get_mut(place)) {
+                append(known, &piece)?;
+            } else {
+                places.insert(piece.labels().clone(), whole.len());
+                whole.push(piece);
             }
         }
         start = end.add_millis(step_ms);
