@@ -14,7 +14,7 @@ use crate::connection::Connection;
 use crate::{Error, Table, scrape};
 
 /// Clocks that differ by less are taken to agree.
-const TOLERATED_SKEW_MS: i64 = 5_000;
+pub(crate) const TOLERATED_SKEW_MS: i64 = 5_000;
 
 /// A source of series with its own idea of the time.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use bongsu_core::format_duration;
 
 use super::Engine;
 use super::jobs::Job;
+use crate::source::TOLERATED_SKEW_MS;
 
 /// A state that is ahead of the clock by so many steps was judged by another clock.
 const STEPS_AHEAD: i64 = 3;
@@ -12,7 +13,8 @@ impl Engine {
     /// Whether `job` asked for moments that, as the answer told, are not there yet by the source's
     /// clock: judged now, every series would be absent.
     pub(super) fn is_of_the_future(&self, job: &Job) -> bool {
-        self.source.is_live() && job.grid.to > self.source.now()
+        let ahead = job.grid.to.millis_since(self.source.now());
+        self.source.is_live() && ahead >= TOLERATED_SKEW_MS
     }
 
     /// Tells when the clocks of this machine and of the source part ways, and when they agree again.

@@ -38,8 +38,8 @@ impl Client {
         Transport::new(config).map(|transport| Self(Arc::new(transport)))
     }
 
-    /// How many milliseconds the server's clock is ahead of this machine's (negative: behind), as
-    /// far as its newest answer proves a difference; `None` before the first answer that tells the
+    /// How many milliseconds the server's clock is ahead of this machine's (negative: behind), at
+    /// least, where its newest answer proves a difference, else 0; `None` before the first answer that tells the
     /// time.
     ///
     /// A difference below a second cannot be seen, and a cache on the way does not count.
