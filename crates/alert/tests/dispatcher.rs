@@ -218,6 +218,8 @@ async fn a_sink_of_states_hears_all_again_and_again() {
     let mut lifecycle = Lifecycle::new();
     let (a, b) = (labels(&[("__name__", "a")]), labels(&[("__name__", "b")]));
     assert!(dispatcher.dispatch(at(0), &[], &lifecycle).await.is_empty());
+    // With nothing to say it does not ask to be called again at once.
+    assert!(!dispatcher.is_due(at(0)) && !dispatcher.is_due(at(59)));
 
     let fired = [
         fire(&mut lifecycle, &a, at(1)),

@@ -31,8 +31,7 @@ async fn a_message_says_all_that_is_known() {
         .deliver(at(0), &[firing("<a>")])
         .await
         .unwrap();
-    let field =
-        |name: &str, value: &str| json!({"type": "mrkdwn", "text": format!("*{name}*\n{value}")});
+    let field = |name: &str, value: &str| json!({"type": "mrkdwn", "verbatim": true, "text": format!("*{name}*\n{value}")});
     let summary = r#"up{job="&lt;a&gt;"} is 40, expected 1 (0 to 10), score 4"#;
     let expected = json!({
         "text": format!("WARNING: up{{job=\"&lt;a&gt;\"}}\n{summary}"),
@@ -40,7 +39,7 @@ async fn a_message_says_all_that_is_known() {
             {"type": "header", "text": {"type": "plain_text", "text": r#"WARNING: up{job="<a>"}"#}},
             {
                 "type": "section",
-                "text": {"type": "mrkdwn", "text": summary},
+                "text": {"type": "mrkdwn", "verbatim": true, "text": summary},
                 "fields": [
                     field("Observed", "40"),
                     field("Expected", "1"),
@@ -51,9 +50,9 @@ async fn a_message_says_all_that_is_known() {
                 ],
             },
             {"type": "context", "elements": [
-                {"type": "mrkdwn", "text": "Likely cause: a deployment of api"},
+                {"type": "mrkdwn", "verbatim": true, "text": "Likely cause: a deployment of api"},
             ]},
-            {"type": "section", "text": {"type": "mrkdwn",
+            {"type": "section", "text": {"type": "mrkdwn", "verbatim": true,
                 "text": "<https://wiki.example/%3Ca%3E|Runbook>   \
                          <https://grafana.example/d/node?var-job=%3Ca%3E|Dashboard>"}},
         ],

@@ -50,7 +50,7 @@ escalation: [ { after: 10m, severity: major } ]
         "matchers":[{"name":"job","value":"s","isRegex":false,"isEqual":true}]}]"#;
     world
         .suppressor
-        .set_silences(Silence::parse_all(json).unwrap())
+        .set_silences(Silence::parse_all(json).unwrap().0)
         .unwrap();
     for minute in 0..14 {
         let second = minute * 60;

@@ -84,6 +84,50 @@ fn an_alert_that_stays_after_flapping_is_told_again() {
 }
 
 #[test]
+fn what_is_owed_stays_owed_when_it_fires_again_for_a_moment() {
+    let mut world = world("flapping: null");
+    world.fire(0, "a/1");
+    // It lasts for longer than its group waits, and a second time for shorter, between two looks.
+    world.fire(40, "a/2");
+    world.end(160, "a/2");
+    world.fire(310, "a/2");
+    world.end(320, "a/2");
+    world.tick_to(1000);
+    let heard = world.heard();
+    assert_eq!(heard[0], "30 r fired +a/1");
+    assert!(
+        heard[1].starts_with("330 r") && heard[1].contains("-a/2"),
+        "{heard:?}"
+    );
+    assert_eq!(heard.len(), 2, "{heard:?}");
+}
+
+#[test]
+fn what_was_told_to_flap_is_told_to_end_also_when_it_is_silenced_meanwhile() {
+    let mut world = world("{}");
+    for minute in 0..20 {
+        world.point(minute * 60, "a/1", if minute % 2 == 0 { 4.0 } else { 0.1 });
+    }
+    let heard = world.heard();
+    assert!(heard.last().unwrap().contains("flapping"), "{heard:?}");
+    let (from, to) = (Timestamp::from_secs(1_200), Timestamp::from_secs(90_000));
+    let silence = Silence::new("s", &["job=\"a\"".to_owned()], from, to, "kim", "known");
+    world
+        .suppressor
+        .set_silences(vec![silence.unwrap()])
+        .unwrap();
+    for minute in 20..60 {
+        world.fire(minute * 60, "a/1");
+    }
+    assert_eq!(world.heard(), Vec::<String>::new());
+    world.end(3_600, "a/1");
+    world.tick_to(5_000);
+    let heard = world.heard();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert!(heard[0].contains("resolved -a/1"), "{heard:?}");
+}
+
+#[test]
 fn repeated_transitions_after_a_replay_are_dropped() {
     let mut world = world("{}");
     world.fire(0, "a/1");
@@ -136,7 +180,7 @@ fn silences_of_alertmanager_are_honoured_also_after_a_restart() {
     let mut world = world("{}");
     world
         .suppressor
-        .set_silences(Silence::parse_all(json).unwrap())
+        .set_silences(Silence::parse_all(json).unwrap().0)
         .unwrap();
     world.fire(0, "a/1");
     world.tick_to(500);

@@ -14,7 +14,6 @@ mod support;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -130,14 +129,8 @@ run_interval_seconds: 1
     });
     wait_for("Alertmanager", || get(alertmanager, "/-/ready"));
 
-    let mut service = Command::new(env!("CARGO_BIN_EXE_bongsu"))
-        .args(["run", "--config"])
-        .arg(at("config.yaml"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(fs::File::create(at("log")).unwrap())
-        .spawn()
-        .unwrap();
+    let arguments = ["run", "--config", at("config.yaml").to_str().unwrap()].map(str::to_owned);
+    let mut service = Server::start(env!("CARGO_BIN_EXE_bongsu"), "none", &arguments, &at("log"));
     let log = || fs::read_to_string(at("log")).unwrap();
     let rows = || {
         let csv = fs::read_to_string(at("anomalies.csv")).unwrap_or_default();
@@ -161,15 +154,7 @@ run_interval_seconds: 1
     });
     let csv = fs::read_to_string(at("anomalies.csv")).unwrap();
     assert!(csv.lines().any(|row| row.ends_with(",1,")), "{csv}");
-    let id = service.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert!(service.wait().unwrap().success(), "{}", log());
+    assert!(service.terminated().success(), "{}", log());
     assert!(at("models/model").is_dir(), "what was learned is kept");
     assert!(log().contains("older keys"), "{}", log());
     assert!(!log().contains("secret"), "{}", log());

@@ -78,6 +78,27 @@ impl Error {
         }
     }
 
+    /// Why data could not be had, in one word.
+    pub(crate) fn reason(&self) -> &'static str {
+        use bongsu_prometheus::ErrorKind as Kind;
+        let Repr::Server(error) = &*self.0 else {
+            return "source";
+        };
+        match error.kind() {
+            Kind::Connection => "connection",
+            Kind::Tls => "tls",
+            Kind::Timeout => "timeout",
+            Kind::Denied => "denied",
+            Kind::NotFound => "not_found",
+            Kind::Query => "query",
+            Kind::RateLimited => "rate_limited",
+            Kind::Unavailable => "unavailable",
+            Kind::TooLarge => "too_large",
+            Kind::ContentType | Kind::Decode => "answer",
+            _ => "other",
+        }
+    }
+
     pub(crate) fn input(message: impl Display) -> Self {
         Self::from(Repr::Input(message.to_string()))
     }

@@ -343,3 +343,39 @@ async fn what_was_written_after_the_last_save_is_judged_again() {
     run(&yaml, Options::default()).await;
     assert_eq!(fs::read_to_string(&verdicts).unwrap(), complete);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_share_the_series_among_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..60).map(|i| format!("c{i}")).collect();
+    let mut text = format!("timestamp,{}\n", names.join(","));
+    for minute in 0..20 {
+        let row: Vec<String> = (0..60).map(|i| format!("{}", (minute + i) % 5)).collect();
+        writeln!(text, "{},{}", 60 * minute, row.join(",")).unwrap();
+    }
+    let path = dir.path().join("metrics.csv");
+    fs::write(&path, text).unwrap();
+    for replicas in [1, 2] {
+        let mut judges = std::collections::BTreeMap::<String, Vec<usize>>::new();
+        for index in 0..3 {
+            let yaml = format!(
+                "source: {{type: csv, path: '{}'}}
+queries: [{{name: all, expr: '*'}}]
+shard: {{count: 3, index: bongsu-{index}, replicas: {replicas}}}",
+                path.display()
+            );
+            let (_, memory) = run(&yaml, Options::default()).await;
+            let seen = memory.0.lock().unwrap();
+            for (_, verdict) in &seen.verdicts {
+                let name = verdict.labels.metric_name().unwrap().to_owned();
+                judges.entry(name).or_default().push(index);
+            }
+        }
+        assert_eq!(judges.len(), 60);
+        for (name, mut verdicts) in judges {
+            assert_eq!(verdicts.len(), 20 * replicas, "{name}");
+            verdicts.dedup();
+            assert_eq!(verdicts.len(), replicas, "{name}: {verdicts:?}");
+        }
+    }
+}

@@ -9,6 +9,8 @@ use super::{Delivery, SinkStatus};
 use crate::{BoxFuture, Error, ErrorKind, Mode, Page, Retry, Sink};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// Also where a receiver asks for none at all.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The most dead letters that wait while their file cannot be written.
 const MAX_LETTERS: usize = 10_000;
@@ -242,6 +244,8 @@ impl Lane {
         }
         if state.is_empty() {
             self.due = false;
+            // Nothing to say is said, or it would be due again at once, and for ever.
+            self.last_sent = Some(now);
             return false;
         }
         let deadline = Instant::now() + self.sink.timeout();
@@ -291,7 +295,7 @@ impl Lane {
                 Some(doubled.min(LONGEST_PAUSE))
             }
             Retry::Slow => Some(LONGEST_PAUSE),
-            Retry::After(after) => Some(after.min(PAUSE_LIMIT)),
+            Retry::After(after) => Some(after.clamp(LEAST_PAUSE, PAUSE_LIMIT)),
         };
         self.status.failed += 1;
         delivery.result = Err(error);

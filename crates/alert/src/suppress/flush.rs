@@ -193,6 +193,7 @@ impl Suppressor {
             }));
             member.held = None;
             member.calmed = false;
+            member.brief = false;
             member.told = Some(known.alert.severity);
             member.flapping_told = matches!(news, News::Flapping(_));
             let reason = format!("told to {receiver}: {}", news.occasion().as_str());

@@ -159,7 +159,8 @@ impl Suppressor {
             if let Some(member) = group.and_then(|group| group.members.get_mut(&fingerprint)) {
                 let wait = route.map_or(Duration::ZERO, |route| route.waits.group_wait);
                 let untold = member.told.is_none() && member.held.is_none();
-                member.brief = untold && end >= lasted_from + wait;
+                // What it was owed before stays owed, however short it is this time.
+                member.brief |= untold && end >= lasted_from + wait;
             }
         }
     }
@@ -281,7 +282,7 @@ impl Suppressor {
                 sequence: 0,
             });
             self.schedule.insert((group.next, id));
-            group.members.entry(fingerprint).or_default().brief = false;
+            group.members.entry(fingerprint).or_default();
             if !known.groups.contains(&id) {
                 known.groups.push(id);
                 let wait = group.next.millis_since(fired_at).max(0);

@@ -56,7 +56,8 @@ impl News {
             }),
         };
         let held = member.held.map(|since| NoteKind::HeldBack { since });
-        let brief = member.brief.then_some(NoteKind::Brief);
+        let over = matches!(self, Self::Ended);
+        let brief = (member.brief && over).then_some(NoteKind::Brief);
         own.into_iter().chain(brief).chain(held).collect()
     }
 }
@@ -90,7 +91,9 @@ impl Suppressor {
                 return Standing::Held(Stage::Flapping, reason);
             }
             None if !known.fires() => {
-                let awaited = member.told.is_some() || member.held.is_some() || member.brief;
+                // Of one that was told to be flapping the receiver waits for the end, too.
+                let awaited =
+                    member.told.is_some() || member.held.is_some() || member.brief || member.calmed;
                 return if awaited {
                     Standing::News(News::Ended)
                 } else {

@@ -11,13 +11,14 @@ use crate::{Error, Subject};
 ///
 /// ```
 /// use bongsu_alert::Silence;
-/// let silences = Silence::parse_all(r#"[{
+/// let (silences, unread) = Silence::parse_all(r#"[{
 ///     "id": "6b2f", "createdBy": "kim", "comment": "known",
 ///     "startsAt": "2024-05-01T22:00:00Z", "endsAt": "2024-05-02T02:00:00Z",
 ///     "matchers": [{"name": "job", "value": "db.*", "isRegex": true, "isEqual": true}],
 ///     "status": {"state": "active"}, "updatedAt": "2024-05-01T22:00:00Z"
 /// }]"#)?;
 /// assert_eq!(silences[0].matchers(), [r#"job=~"db.*""#]);
+/// assert!(unread.is_empty());
 /// # Ok::<(), bongsu_alert::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,18 +33,26 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Reads the answer to `GET /api/v2/silences`. Those that have expired are left out.
+    /// Reads the answer to `GET /api/v2/silences`. Those that have expired are left out, and so is
+    /// what cannot be read of a single one, beside which the others hold: why is the second part.
     ///
     /// # Errors
     /// When the text is not such an answer.
-    pub fn parse_all(json: &str) -> Result<Vec<Self>, Error> {
+    pub fn parse_all(json: &str) -> Result<(Vec<Self>, Vec<Error>), Error> {
         let found: Vec<Gettable> = serde_json::from_str(json)
             .map_err(|e| Error::input(format!("this is not a list of silences: {e}")))?;
-        found
-            .into_iter()
-            .filter(|silence| silence.status.state != "expired")
-            .map(Gettable::read)
-            .collect()
+        let (mut silences, mut unread) = (Vec::new(), Vec::new());
+        for silence in found {
+            if silence.status.state == "expired" {
+                continue;
+            }
+            let id = silence.id.clone();
+            match silence.read() {
+                Ok(silence) => silences.push(silence),
+                Err(e) => unread.push(Error::input(format!("silence {id}: {e}"))),
+            }
+        }
+        Ok((silences, unread))
     }
 
     /// A silence of one's own. `matchers` are conditions as Alertmanager writes them, such as
@@ -159,6 +168,14 @@ fn yes() -> bool {
     true
 }
 
+/// The end of a silence; the last day of the calendar stands for no end at all.
+fn end(text: &str) -> Result<Timestamp, Error> {
+    if text.starts_with("9999-12-3") {
+        return Ok(Timestamp::MAX);
+    }
+    moment(text)
+}
+
 impl Gettable {
     fn read(self) -> Result<Silence, Error> {
         let matchers = self.matchers.into_iter().map(|matcher| {
@@ -173,7 +190,7 @@ impl Gettable {
         Ok(Silence {
             matchers: matchers.collect::<Result<_, _>>()?,
             starts_at: moment(&self.starts_at)?,
-            ends_at: moment(&self.ends_at)?,
+            ends_at: end(&self.ends_at)?,
             id: self.id,
             comment: self.comment,
             created_by: self.created_by,
@@ -195,7 +212,8 @@ mod tests {
                         {"name":"d","value":"y","isRegex":true,"isEqual":false}],
             "status":{"state":"pending"},"new":1},
             {"id":"b","startsAt":"x","endsAt":"x","matchers":[],"status":{"state":"expired"}}]"#;
-        let silences = Silence::parse_all(json).unwrap();
+        let (silences, unread) = Silence::parse_all(json).unwrap();
+        assert_eq!(unread.len(), 0);
         assert_eq!(silences.len(), 1);
         let silence = &silences[0];
         let expected = [
@@ -219,12 +237,31 @@ mod tests {
 
     #[test]
     fn other_answers_are_refused() {
-        for json in [
-            "{}",
-            "[{}]",
-            r#"[{"id":"a","startsAt":"x","endsAt":"x","matchers":[],"status":{"state":"active"}}]"#,
-        ] {
+        for json in ["{}", "[{}]"] {
             assert!(Silence::parse_all(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_takes_no_other_with_it() {
+        let one = |id: &str, end: &str, value: &str| {
+            format!(
+                r#"{{"id":"{id}","startsAt":"1970-01-01T00:01:00Z","endsAt":"{end}",
+                "matchers":[{{"name":"a","value":"{value}","isRegex":true}}],"status":{{"state":"active"}}}}"#
+            )
+        };
+        let json = [
+            one("ever", "9999-12-31T23:59:59.000Z", "x"),
+            one("when", "soon", "x"),
+            one("what", "2100-01-01T00:00:00Z", "(x"),
+            one("well", "2100-01-01T00:00:00Z", "x"),
+        ];
+        let (silences, unread) = Silence::parse_all(&format!("[{}]", json.join(","))).unwrap();
+        let ids: Vec<&str> = silences.iter().map(Silence::id).collect();
+        assert_eq!(ids, ["ever", "well"]);
+        assert_eq!(silences[0].span().1, Timestamp::MAX);
+        let unread: Vec<String> = unread.iter().map(ToString::to_string).collect();
+        assert!(unread[0].contains("silence when"), "{unread:?}");
+        assert!(unread[1].contains("silence what"), "{unread:?}");
     }
 }

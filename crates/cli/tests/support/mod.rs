@@ -26,6 +26,17 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Asks the process to end, and says how it did.
+    #[allow(dead_code, reason = "some tests stop their servers by dropping them")]
+    pub(crate) fn terminated(&mut self) -> std::process::ExitStatus {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.expect("kill").success());
+        self.0.wait().expect("a status")
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();

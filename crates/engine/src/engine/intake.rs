@@ -265,7 +265,8 @@ impl Engine {
     fn query_failed(&mut self, index: usize, error: &Error) {
         self.totals.failures += 1;
         if let Some(query) = self.queries.get_mut(index) {
-            self.metrics.queries.failed(&query.config.name);
+            let name = &query.config.name;
+            self.metrics.queries.failed(name, error.reason());
             let tick = std::mem::replace(&mut query.tick, tracing::Span::none());
             trace::fail(&tick, error);
             let wait = self.source.real_time(query.next_wait());

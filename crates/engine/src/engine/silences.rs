@@ -18,7 +18,7 @@ use crate::source::wall_clock;
 const MOST_OWN: usize = 1_000;
 
 /// Silences as they were read, or why they were not.
-type Heard = Result<Vec<Silence>, bongsu_alert::Error>;
+type Heard = Result<(Vec<Silence>, Vec<bongsu_alert::Error>), bongsu_alert::Error>;
 
 /// Where silences are read, and when.
 #[derive(Debug)]
@@ -75,12 +75,17 @@ impl Engine {
         };
         self.drop_ended_silences();
         let own = &self.state.silences;
-        let heeded = heard.and_then(|mut silences| match &mut self.suppressor {
-            Some(suppressor) => {
-                silences.extend(own.iter().cloned());
-                suppressor.set_silences(silences)
+        let heeded = heard.and_then(|(mut silences, unread)| {
+            for error in unread {
+                tracing::warn!(%error, "a silence cannot be read, so it is not heeded");
             }
-            None => Ok(()),
+            match &mut self.suppressor {
+                Some(suppressor) => {
+                    silences.extend(own.iter().cloned());
+                    suppressor.set_silences(silences)
+                }
+                None => Ok(()),
+            }
         });
         match heeded {
             Ok(()) => self.silences.told = false,

@@ -45,7 +45,7 @@ pub(crate) struct QueryMetrics {
     anomalies: Family<ByQuery, Counter>,
     held: Family<ByQuery, Counter>,
     late: Family<ByQuery, Counter>,
-    failures: Family<ByQuery, Counter>,
+    failures: Family<ByKind, Counter>,
     last_success: Family<ByQuery, Seconds>,
     judged_until: Family<ByQuery, Seconds>,
     series: Family<ByQuery, Gauge>,
@@ -77,7 +77,7 @@ impl QueryMetrics {
                 "held_by_budget",
                 "Anomalous points that the budget of alerts held back",
             ),
-            failures: added(all, "query_failures", "Queries that failed"),
+            failures: added(all, "query_failures", "Queries that failed, by kind"),
             last_success: added(
                 all,
                 "query_last_success_timestamp_seconds",
@@ -155,8 +155,9 @@ impl QueryMetrics {
             .set(cursor.as_secs_f64());
     }
 
-    pub(crate) fn failed(&self, query: &str) {
-        self.failures.get_or_create(&ByQuery::named(query)).inc();
+    pub(crate) fn failed(&self, query: &str, kind: &'static str) {
+        let query = query.to_owned();
+        self.failures.get_or_create(&ByKind { query, kind }).inc();
     }
 
     pub(crate) fn skewed(&self, skew_ms: i64) {

@@ -1,5 +1,6 @@
 //! The report of a root-cause analysis as a page.
 
+use bongsu_core::Timestamp;
 use bongsu_rca::{MetricCause, RcaReport, RcaVerdict};
 use bongsu_report::{Fact, RunReport, ServiceGraph, Span, SpanKind, Table, TimeSeriesPlot};
 
@@ -46,7 +47,7 @@ fn facts(report: &RcaReport) -> Vec<Fact> {
         RcaVerdict::Ranked => "cause ranked",
         RcaVerdict::NotProven => "not proven",
     };
-    let onset = Fact::new("Onset", format!("{} s", report.onset));
+    let onset = Fact::new("Onset", moment(report.onset));
     let sure = format!("{:.0} % sure", report.onset_confidence);
     vec![
         Fact::new("Verdict", verdict).note(format!(
@@ -177,4 +178,12 @@ fn plot(found: &RcaOutcome, metric: &MetricCause) -> Result<Option<TimeSeriesPlo
         kind: SpanKind::Alert,
     };
     Ok(Some(plot.span(incident)))
+}
+
+/// A moment in UTC, to the second.
+fn moment(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis()).map_or_else(
+        |_| format!("{at} s"),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
 }

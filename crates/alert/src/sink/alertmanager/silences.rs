@@ -10,11 +10,11 @@ impl AlertmanagerSink {
     /// them, too.
     ///
     /// The members of a cluster tell each other of their silences, so the first one that answers is
-    /// enough.
+    /// enough. The second part says which single ones cannot be read, and why.
     ///
     /// # Errors
     /// When no member gives an answer that can be read; the error is that of the last one.
-    pub async fn silences(&self) -> Result<Vec<Silence>, Error> {
+    pub async fn silences(&self) -> Result<(Vec<Silence>, Vec<Error>), Error> {
         let mut last = Error::delivery(ErrorKind::Misconfigured, "there is no member to ask");
         for member in &self.members {
             let answer = self.http.get(&member.silences, &member.name, LIMIT).await;

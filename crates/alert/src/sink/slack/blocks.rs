@@ -68,7 +68,7 @@ fn detail(blocks: &mut Vec<Value>, item: &Item, with_state: bool) {
         .map(|(name, value)| {
             let text = format!("*{name}*\n");
             let value = escape(value, MAX_FIELD - text.len());
-            json!({"type": "mrkdwn", "text": format!("{text}{value}")})
+            json!({"type": "mrkdwn", "verbatim": true, "text": format!("{text}{value}")})
         })
         .collect();
     if let (Some(block), false) = (block.as_object_mut(), fields.is_empty()) {
@@ -77,7 +77,7 @@ fn detail(blocks: &mut Vec<Value>, item: &Item, with_state: bool) {
     blocks.push(block);
     if !item.notes.is_empty() {
         let text = escape(&item.notes.join("\n"), MAX_FIELD);
-        let text = json!({"type": "mrkdwn", "text": text});
+        let text = json!({"type": "mrkdwn", "verbatim": true, "text": text});
         blocks.push(json!({"type": "context", "elements": [text]}));
     }
     // A button that only opens an address would need an application that listens; a link does not.
@@ -122,7 +122,7 @@ fn lines(blocks: &mut Vec<Value>, message: &Message, brief: &[Item]) {
 }
 
 fn section(text: &str) -> Value {
-    json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
+    json!({"type": "section", "text": {"type": "mrkdwn", "verbatim": true, "text": text}})
 }
 
 /// The address without what would end Slack's link.
