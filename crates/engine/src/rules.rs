@@ -174,7 +174,7 @@ fn on_time(query: &QueryConfig) -> [Rule; 2] {
         usual.as_secs().max(least)
     };
     let (failing, behind) = (late(600), late(1_800));
-    [
+    let rules = [
         of_service((
             "BongsuQueryFails",
             &format!(
@@ -191,7 +191,12 @@ fn on_time(query: &QueryConfig) -> [Rule; 2] {
             "10m",
             "The query {{ $labels.query }} is judged {{ $value | humanizeDuration }} late",
         )),
-    ]
+    ];
+    // The same alert of two queries is else taken for one that is written twice.
+    rules.map(|mut rule| {
+        rule.labels.insert("query".to_owned(), query.name.clone());
+        rule
+    })
 }
 
 fn of_service((name, expr, wait, summary): (&str, &str, &str, &str)) -> Rule {

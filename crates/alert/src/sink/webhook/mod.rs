@@ -59,7 +59,7 @@ use crate::{Error, Page};
 /// `status` is `firing` or `resolved`; `fingerprint` is the same for every message about one
 /// identity. Numbers that are absent or infinite are `null`; `annotations` (see
 /// [`annotations`](crate::annotations())) tell them apart. The order of `alerts` is the order of
-/// the transitions. Any 2xx is success; see [`ErrorKind`] for the rest. Redirects are not followed.
+/// the transitions. Any 2xx is success; see [`ErrorKind`](crate::ErrorKind) for the rest. Redirects are not followed.
 ///
 /// ```
 /// use bongsu_alert::WebhookSink;
