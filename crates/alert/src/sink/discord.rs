@@ -24,7 +24,7 @@ const MAX_FACT: usize = 120;
 /// expected, the deviation, the score, since when, what contributed most, the likely cause, and
 /// links, in the colour of its severity. Where Discord's limits (10 embeds, 6,000 characters) hold
 /// no more, the message ends with a line for each further alert, then with how many more. Texts are
-/// escaped and mentions are switched off, so no label calls people or makes links. Messages keep a
+/// escaped and mentions are switched off, so no label calls people; a bare address still becomes a link. Messages keep a
 /// distance of half a second; the pause that Discord asks for (429, `retry_after`) is honoured.
 ///
 /// Parameters: the address of the web hook, a secret; see [`SinkBuilder`](crate::SinkBuilder) for the
