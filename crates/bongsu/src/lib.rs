@@ -16,6 +16,8 @@
 //! | `prometheus` | the Prometheus client and the replay server: `prometheus` | |
 //! | `alert` | the alert lifecycle and its sinks: `alert` | |
 //! | `rca` | root-cause analysis: dependency graphs, ranked causes, correlation: `rca` | |
+//! | `capacity` | when a resource runs out: `capacity` | |
+//! | `eval` | metrics, labelled data sets and the leaderboard of detectors: `eval` | |
 //! | `report` | plots as SVG and HTML reports: `report` | |
 //! | `png` | plots as PNG too | |
 //! | `engine` | the whole pipeline: configuration, sources, loop, demo: `engine` | |
@@ -36,9 +38,13 @@
 
 #[cfg(feature = "alert")]
 pub use bongsu_alert as alert;
+#[cfg(feature = "capacity")]
+pub use bongsu_capacity as capacity;
 pub use bongsu_core as core;
 #[cfg(feature = "engine")]
 pub use bongsu_engine as engine;
+#[cfg(feature = "eval")]
+pub use bongsu_eval as eval;
 #[cfg(feature = "forecast")]
 pub use bongsu_forecast as forecast;
 #[cfg(feature = "ml")]

@@ -1,0 +1,1 @@
+//! Capacity planning: when a resource runs out, with an interval and an honest validation.

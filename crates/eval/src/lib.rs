@@ -1,0 +1,1 @@
+//! Evaluation: metrics, labelled data sets, backtests and the leaderboard of detectors.
