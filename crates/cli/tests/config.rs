@@ -155,7 +155,7 @@ fn rules_pass_promtool() {
     }
     let text = VALID.replace(
         "step: 30s}",
-        "step: 30s, alert: {for: 90s, keep_firing_for: 5m, severity: major, labels: {team: a}}}\n  - {name: 'a \\\"b', expr: up}",
+        "step: 30s, alert: {for: 90s, keep_firing_for: 5m, severity: major, labels: {team: a}}}\n  - {name: 'a \\\"b', expr: up}\n  - {name: third, expr: up}",
     );
     let text =
         format!("{text}output: {{remote_write: {{url: 'http://localhost:9090/api/v1/write'}}}}\n");
@@ -180,7 +180,7 @@ fn rules_pass_promtool() {
         .expect("promtool, of Debian's package prometheus");
     let told = String::from_utf8_lossy(&check.stdout).into_owned();
     assert!(check.status.success(), "{told}\n{}\n{rules}", said(&check));
-    assert!(told.contains("16 rules found"), "{told}");
+    assert!(told.contains("19 rules found"), "{told}");
 }
 
 #[test]

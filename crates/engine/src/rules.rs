@@ -139,6 +139,8 @@ fn of_query(query: &QueryConfig) -> Rule {
     let mut labels = query.alert.labels.clone();
     let severity = query.alert.severity.as_str().to_owned();
     labels.entry("severity".to_owned()).or_insert(severity);
+    // The same alert of two queries is else taken for one that is written twice.
+    labels.insert("query".to_owned(), query.name.clone());
     let summary = "{{ $labels.metric }} is {{ $value | humanize }} times as far from what is \
                    expected as its bound";
     let name = quoted(&query.name);
@@ -192,7 +194,6 @@ fn on_time(query: &QueryConfig) -> [Rule; 2] {
             "The query {{ $labels.query }} is judged {{ $value | humanizeDuration }} late",
         )),
     ];
-    // The same alert of two queries is else taken for one that is written twice.
     rules.map(|mut rule| {
         rule.labels.insert("query".to_owned(), query.name.clone());
         rule

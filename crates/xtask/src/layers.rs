@@ -44,7 +44,12 @@ const LAYERS: &[Layer] = &[
     pure("bongsu-rca", &["bongsu-core", "bongsu-stats"]),
     pure(
         "bongsu-capacity",
-        &["bongsu-core", "bongsu-stats", "bongsu-ml", "bongsu-forecast"],
+        &[
+            "bongsu-core",
+            "bongsu-stats",
+            "bongsu-ml",
+            "bongsu-forecast",
+        ],
     ),
     outer("bongsu-prometheus", May::Only(&["bongsu-core"])),
     outer("bongsu-alert", May::Only(&["bongsu-core"])),

@@ -5,9 +5,11 @@
     reason = "a developer tool talks to its terminal"
 )]
 
+mod airflow;
 mod cargo;
 mod ci;
 mod deny;
+mod deploy;
 mod docs;
 mod examples;
 mod features;
@@ -38,6 +40,8 @@ usage: cargo xtask <task> [arguments]
   parquet   lints and tests of the feature `parquet`, which is not in the default build
   otel      lints and tests of the feature `otel`, which is not in the default build
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
+  deploy    the files of examples/deploy against helm, Kubernetes' schemas and other programs (fetches them)
+  airflow   a real Airflow runs the DAG of examples/deploy (fetches it: a gigabyte, some minutes)
   record    record real metrics with injected faults for `bongsu demo` (--help for options)";
 
 fn main() -> ExitCode {
@@ -55,7 +59,9 @@ fn main() -> ExitCode {
         "onnx" => onnx::run(),
         "parquet" => optional::parquet(),
         "otel" => optional::otel(),
+        "airflow" => airflow::run(),
         "deny" => deny::run(),
+        "deploy" => deploy::run(),
         "record" => record::run(&rest),
         // The recorder starts these itself.
         "record-service" => record::service(&rest),
