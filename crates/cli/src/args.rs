@@ -1,4 +1,5 @@
 mod config;
+mod dashboard;
 mod rca;
 mod service;
 
@@ -8,6 +9,7 @@ use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use config::ConfigCommand;
+pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use rca::RcaArgs;
 pub(crate) use service::{AlertsCommand, StateCommand};
 
@@ -74,6 +76,11 @@ pub(crate) enum Command {
     Forecast(ForecastArgs),
     /// Compare forecast models by their errors at past moments of a series.
     Backtest(BacktestArgs),
+    /// Make dashboards for Grafana of a configuration, and keep them there.
+    Dashboard {
+        #[command(subcommand)]
+        command: DashboardCommand,
+    },
     /// Check and describe configurations.
     Config {
         #[command(subcommand)]

@@ -6,6 +6,7 @@
 mod args;
 mod backtest;
 mod config;
+mod dashboard;
 mod demo;
 mod detect;
 mod drift;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         Command::Forecast(args) => forecast::forecast(&args, arguments.quiet),
         Command::Rca(args) => rca::rca(&args, arguments.quiet),
         Command::Backtest(args) => backtest::backtest(&args, arguments.quiet),
+        Command::Dashboard { command } => dashboard::dashboard(&command, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),
     };

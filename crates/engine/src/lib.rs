@@ -37,6 +37,7 @@ mod engine;
 mod error;
 mod fitted;
 mod forecast;
+pub mod grafana;
 mod inspect;
 mod journal;
 mod judge;

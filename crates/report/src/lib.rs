@@ -1,6 +1,5 @@
-//! Pictures and pages for people: time-series plots as SVG and PNG, and the self-contained HTML
-//! report of a run. For dashboards that refresh, use Grafana on what Bongsu writes to Prometheus;
-//! for charts other than values over time or over a count, use a general plotting library.
+//! Pictures and pages for people: time-series plots as SVG and PNG, self-contained HTML reports, and
+//! dashboards for Grafana on what Bongsu writes to Prometheus. For charts other than values over time or over a count, use a general plotting library.
 //!
 //! The drawings need no network, no JavaScript and no font of the machine. Every text from outside
 //! is escaped.
@@ -10,6 +9,7 @@ mod describe;
 mod downsample;
 mod error;
 mod figure;
+mod grafana;
 mod html;
 mod panels;
 mod plot;
@@ -25,6 +25,7 @@ mod value_axis;
 
 pub use curve::CurvePlot;
 pub use error::{Error, ErrorKind};
+pub use grafana::{GrafanaBoards, GrafanaDashboard, GrafanaQuery};
 pub use html::{AlertRow, Fact, QualityRow, RunReport, Table};
 pub use panels::Panels;
 pub use plot::{Mark, Span, SpanKind, TimeSeriesPlot};
