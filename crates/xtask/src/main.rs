@@ -13,6 +13,7 @@ mod deploy;
 mod docs;
 mod examples;
 mod features;
+mod fuzz;
 mod layers;
 mod links;
 mod lint;
@@ -42,6 +43,7 @@ usage: cargo xtask <task> [arguments]
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
   deploy    the files of examples/deploy against helm, Kubernetes' schemas and other programs (fetches them)
   airflow   a real Airflow runs the DAG of examples/deploy (fetches it: a gigabyte, some minutes)
+  fuzz      every fuzz target for a while: `fuzz [SECONDS] [TARGET...]` (needs nightly and cargo-fuzz)
   record    record real metrics with injected faults for `bongsu demo` (--help for options)";
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         "otel" => optional::otel(),
         "airflow" => airflow::run(),
         "deny" => deny::run(),
+        "fuzz" => fuzz::run(&rest),
         "deploy" => deploy::run(),
         "record" => record::run(&rest),
         // The recorder starts these itself.
