@@ -22,7 +22,11 @@ pub(crate) fn run(args: &[String]) -> Result {
     };
     let targets = targets()?;
     if let Some(unknown) = wanted.iter().find(|name| !targets.contains(name)) {
-        return Err(format!("no fuzz target {unknown:?}; there are {}", targets.join(", ")).into());
+        return Err(format!(
+            "no fuzz target {unknown:?}; there are {}",
+            targets.join(", ")
+        )
+        .into());
     }
     let chosen = targets
         .iter()
