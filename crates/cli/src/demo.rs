@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anstyle::{AnsiColor, Style};
 use bongsu::alert::Transition;
 use bongsu::core::{Alert, Timestamp, Verdict};
-use bongsu::engine::Observer;
 use bongsu::engine::config::QueryConfig;
 use bongsu::engine::demo::{Demo, Incident, Truth, finding, subject, truth};
+use bongsu::engine::{Incident as Grouped, IncidentChange, Observer};
 use bongsu::report::Unit;
 use indicatif::ProgressBar;
 
@@ -32,6 +32,7 @@ pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
             now: truth.start,
             to_come: truth.incidents.clone().into(),
             units: units.clone(),
+            told: BTreeMap::new(),
             quiet,
         };
         let mut demo = Demo::start(args.speed, Box::new(teller))?;
@@ -106,6 +107,8 @@ struct Teller {
     now: Timestamp,
     to_come: VecDeque<Incident>,
     units: Units,
+    /// The cause that was told of each incident.
+    told: BTreeMap<String, Option<String>>,
     quiet: bool,
 }
 
@@ -154,6 +157,30 @@ impl Observer for Teller {
             }
             _ => {}
         }
+    }
+
+    fn incident(&mut self, change: IncidentChange, incident: &Grouped) {
+        let text = match change {
+            IncidentChange::Analysed => {
+                let cause = incident.cause().map(|cause| cause.service.clone());
+                let told = self.told.get(&incident.id);
+                if told.is_some_and(|told| *told == cause) {
+                    return;
+                }
+                self.told.insert(incident.id.clone(), cause);
+                let analysis = incident.analysis.as_ref();
+                analysis
+                    .map(|a| a.summary.clone())
+                    .or(incident.problem.clone())
+            }
+            _ => return,
+        };
+        self.line(
+            self.now,
+            "cause",
+            AnsiColor::Cyan,
+            &text.unwrap_or_default(),
+        );
     }
 
     fn problem(&mut self, query: &str, message: &str) {

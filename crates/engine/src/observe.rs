@@ -5,6 +5,7 @@ use bongsu_core::Verdict;
 
 use crate::Collector;
 use crate::config::QueryConfig;
+use crate::incident::{Incident, IncidentChange};
 use crate::recent::Recent;
 
 /// Sees what the engine does, as it does it: for terminals, reports and tests.
@@ -17,6 +18,11 @@ pub trait Observer: Send {
     /// An alert fired or was resolved.
     fn transition(&mut self, transition: &Transition) {
         let _ = transition;
+    }
+
+    /// Alerts began to be an incident, it was analysed, or it is over.
+    fn incident(&mut self, change: IncidentChange, incident: &Incident) {
+        let _ = (change, incident);
     }
 
     /// Something is wrong with a query's data, or it could not be had.
@@ -55,6 +61,10 @@ impl Observer for Watch {
             collector.transition(transition);
         }
         self.caller.transition(transition);
+    }
+
+    fn incident(&mut self, change: IncidentChange, incident: &Incident) {
+        self.caller.incident(change, incident);
     }
 
     fn problem(&mut self, query: &str, message: &str) {

@@ -263,6 +263,7 @@ fn outcome_table(outcome: &Outcome, collected: &Collector) -> Table {
             "false alarm".to_owned(),
             "-".to_owned(),
             "-".to_owned(),
+            "-".to_owned(),
             brief(alert),
         ]
     }));
@@ -272,13 +273,15 @@ fn outcome_table(outcome: &Outcome, collected: &Collector) -> Table {
         "Found",
         "After",
         "All quiet after",
+        "Likely cause",
         "First alert",
     ];
     Table {
         caption: "Injected against found".to_owned(),
         note: "An alert belongs to an incident when it began during it or in the minute after it. \
                A fault is found when such an alert is at its place or on a symptom of it. \
-               A change of load that is no fault may be noticed, but must settle."
+               A change of load that is no fault may be noticed, but must settle. The likely cause is \
+               that of the incident of the first alert, as the last analysis of it has it."
             .to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
         rows,
@@ -293,6 +296,7 @@ fn outcome_row(found: &Found, brief: &dyn Fn(&Alert) -> String) -> Vec<String> {
         found.in_words(),
         seconds(found.delay()),
         seconds(found.settled()),
+        found.cause_in_words(),
         first.map_or_else(|| "-".to_owned(), brief),
     ]
 }

@@ -68,6 +68,14 @@ pub(crate) fn expressions(config: &Config) -> Result<Vec<Expression>, Error> {
             all.push(read(expr, &at)?);
         }
     }
+    if let Some(rca) = config.rca.as_ref().filter(|rca| rca.enabled) {
+        for (name, expr) in &rca.queries {
+            all.push(read(expr, &format!("rca.queries.{name}"))?);
+        }
+        if let Some(expr) = &rca.service_graph_query {
+            all.push(read(expr, "rca.service_graph_query")?);
+        }
+    }
     let everywhere = config.maintenance.iter().map(|window| {
         let mut window = window.clone();
         window.queries.clear();

@@ -200,7 +200,8 @@ fn remove_leftovers(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with("state.bngs.") && name.ends_with(".tmp") {
+        let ours = name.starts_with("state.bngs.") || name.starts_with("incidents.bngs.");
+        if ours && name.ends_with(".tmp") {
             // It is only untidy when this fails.
             let _ = fs::remove_file(entry.path());
         }

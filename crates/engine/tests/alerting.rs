@@ -11,55 +11,10 @@ mod support;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use bongsu_engine::{Engine, Options, config};
 use serde_json::Value;
-use support::Memory;
-
-/// A web hook that keeps what it is told, or refuses with `status`.
-fn hook(status: u16) -> (String, Arc<Mutex<Vec<Value>>>) {
-    answering(status, "")
-}
-
-/// A server that keeps the JSON that it is told and answers with `answer`.
-fn answering(status: u16, answer: &'static str) -> (String, Arc<Mutex<Vec<Value>>>) {
-    use std::io::{Read as _, Write as _};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&told);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = Vec::new();
-            let mut chunk = [0; 4_096];
-            loop {
-                let n = stream.read(&mut chunk).unwrap();
-                request.extend_from_slice(&chunk[..n]);
-                let text = String::from_utf8_lossy(&request);
-                if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                    let length = head.lines().find_map(|line| {
-                        let line = line.to_ascii_lowercase();
-                        line.strip_prefix("content-length: ")?.parse().ok()
-                    });
-                    if body.len() >= length.unwrap_or(0_usize) {
-                        if status == 200 && answer.is_empty() {
-                            kept.lock()
-                                .unwrap()
-                                .push(serde_json::from_str(body).unwrap());
-                        }
-                        break;
-                    }
-                }
-                assert!(n > 0);
-            }
-            write!(stream, "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}", answer.len())
-            .unwrap();
-        }
-    });
-    (url, told)
-}
+use support::{Memory, answering, hook};
 
 /// Two hosts that leave their level at the same time for ten minutes; a third that never does.
 fn metrics() -> String {

@@ -56,6 +56,7 @@ queries:
   - {{name: trained, expr: load, step: 1s, window: 40s, detector: hbos, training: {{window: 40s}}}}
 alerting: {{routing: {{route: {{receiver: log, group_wait: 1s}}, receivers: [{{name: log, sinks: [{{type: log}}]}}]}}}}
 state: {{directory: '{}'}}
+rca: {{service_labels: [host], step: 1s, before: 40s, after: 1m, settle: 1s}}
 server: {{listen: '127.0.0.1:0', token: open-sesame, read_token: please}}",
         state.display()
     )
@@ -115,6 +116,18 @@ impl Service {
         (answer.status().as_u16(), kind, answer.text().await.unwrap())
     }
 
+    /// The id of the newest incident, once it is analysed.
+    async fn analysed_incident(&self) -> String {
+        for _ in 0..100 {
+            let known = self.json("/api/v1/incidents").await["incidents"][0].clone();
+            if !known["analysis"].is_null() {
+                return known["id"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no incident is analysed")
+    }
+
     /// The answer in JSON, which must succeed.
     async fn json(&self, path: &str) -> Value {
         let (status, _, body) = self.ask("get", path, TOKEN, "").await;
@@ -136,6 +149,12 @@ async fn every_answer_is_as_described() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(!fingerprint.is_empty(), "no alert fires");
+    let incident = service.analysed_incident().await;
+    let page = format!("/incidents/{incident}");
+    let incident = format!("/api/v1/incidents/{incident}");
+    let details = service.json(&incident).await;
+    assert_eq!(details["report"]["schema"], 1, "{details}");
+    assert_eq!(details["members"][0]["service"], "a");
     let silence = json!({
         "matchers": ["host=~\"a|b\""], "duration": "1h", "created_by": "kim", "comment": "known",
     });
@@ -229,6 +248,34 @@ async fn every_answer_is_as_described() {
             "",
             400,
         ),
+        (
+            "get",
+            "/api/v1/incidents",
+            "/api/v1/incidents?open=true&since=1&limit=5",
+            "Bearer please",
+            "",
+            200,
+        ),
+        (
+            "get",
+            "/api/v1/incidents",
+            "/api/v1/incidents?limit=x",
+            TOKEN,
+            "",
+            400,
+        ),
+        ("get", "/api/v1/incidents/{id}", &incident, TOKEN, "", 200),
+        (
+            "get",
+            "/api/v1/incidents/{id}",
+            "/api/v1/incidents/x",
+            TOKEN,
+            "",
+            404,
+        ),
+        ("get", "/incidents/{id}", &page, TOKEN, "", 200),
+        ("get", "/incidents/{id}", "/incidents/x", TOKEN, "", 404),
+        ("get", "/incidents/{id}", &page, "Bearer plead", "", 401),
         ("get", "/api/v1/models", "/api/v1/models", TOKEN, "", 200),
         (
             "post",

@@ -11,6 +11,7 @@ mod load;
 mod maintenance;
 mod older;
 mod outputs;
+mod rca;
 mod reference;
 mod scalars;
 mod scrape;
@@ -31,6 +32,7 @@ pub use outputs::{
     Archive, OutputConfig, RemoteWriteConfig, RemoteWriteVersion, Rotation, ServerConfig,
     ServerTlsConfig,
 };
+pub use rca::{RcaConfig, ServiceConfig};
 pub use reference::{reference_markdown, schema_json};
 pub use scalars::{SecretText, Span};
 pub use scrape::TargetConfig;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlertingConfig, BudgetConfig, GapsConfig, GroupConfig, MaintenanceConfig, OutputConfig,
-    SecretText, ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig, TrainingConfig,
+    RcaConfig, SecretText, ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig,
+    TrainingConfig,
 };
 use crate::Error;
 
@@ -44,6 +45,10 @@ pub struct Config {
     /// The part of the series that this process judges; without it all.
     #[serde(default)]
     pub shard: Option<ShardConfig>,
+    /// How alerts become incidents, and where their causes are looked for; without this section
+    /// alerts are grouped by time and labels, and no cause is looked for.
+    #[serde(default)]
+    pub rca: Option<RcaConfig>,
 }
 
 /// Where the data come from.

@@ -45,6 +45,7 @@ impl Config {
             }
         }
         scrape::check(self)?;
+        self.validate_rca()?;
         for (i, sink) in self.sinks.iter().enumerate() {
             check_sink(sink).map_err(|e| Error::config(format!("sinks[{i}].{e}")))?;
         }

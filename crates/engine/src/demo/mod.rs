@@ -2,6 +2,7 @@
 
 mod truth;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ pub use truth::{Found, Incident, Outcome, Place, Symptom, Truth};
 pub(crate) use truth::{seconds, stopped};
 
 use crate::config::{self, QueryConfig};
+use crate::incident::{Incident as Grouped, IncidentChange};
 use crate::source::Source;
 use crate::{Collector, End, Engine, Error, Observer, Options, report};
 
@@ -30,6 +32,7 @@ pub struct Demo {
     truth: Truth,
     engine: Engine,
     collected: Arc<Mutex<Collector>>,
+    grouped: Arc<Mutex<BTreeMap<String, Grouped>>>,
 }
 
 /// What the demo found.
@@ -73,8 +76,10 @@ impl Demo {
             .map_err(Error::config)?;
         let source = Source::replay(Arc::new(recording), clock, speed)?;
         let collected = Arc::new(Mutex::new(Collector::default()));
+        let grouped = Arc::default();
         let observer = Box::new(Shared {
             collected: Arc::clone(&collected),
+            grouped: Arc::clone(&grouped),
             watch,
         });
         let engine = Engine::with_source(config, source, Options::default(), observer)?;
@@ -82,6 +87,7 @@ impl Demo {
             truth,
             engine,
             collected,
+            grouped,
         })
     }
 
@@ -114,6 +120,7 @@ impl Demo {
         };
         let alerts: Vec<_> = collected.alerts().cloned().collect();
         let mut outcome = shown.compare(&alerts);
+        outcome.group(&held(&self.grouped).values().cloned().collect::<Vec<_>>());
         outcome.not_come =
             (end != End::NoMoreData).then(|| self.truth.incidents.len() - shown.incidents.len());
         Ok(DemoResult {
@@ -123,8 +130,8 @@ impl Demo {
         })
     }
 
-    /// Writes the HTML report and the plots, one an incident, into `directory`, which must be
-    /// there; gives their paths, the report's first.
+    /// Writes the HTML report, the plots and the root-cause analyses, one an incident, into
+    /// `directory`, which must be there; gives their paths, the report's first.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -144,13 +151,18 @@ impl Demo {
         for (name, picture) in report::demo_plots(&collected, &result.outcome, &spans)? {
             write(&name, &picture)?;
         }
+        for (i, found) in result.outcome.found.iter().enumerate() {
+            let id = found.grouped.as_ref().map(|grouped| &grouped.id);
+            if let Some(page) = id.and_then(|id| self.engine.incident_page(id)) {
+                let kind = found.incident.kind.replace('_', "-");
+                write(&format!("cause-{}-{kind}.html", i + 1), page.as_bytes())?;
+            }
+        }
         Ok(files)
     }
 
     fn collected(&self) -> MutexGuard<'_, Collector> {
-        self.collected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        held(&self.collected)
     }
 
     /// Stops the replay server.
@@ -190,18 +202,18 @@ fn spans(truth: &Truth) -> Vec<Span> {
 /// Collects for the report and lets the caller watch.
 struct Shared {
     collected: Arc<Mutex<Collector>>,
+    grouped: Arc<Mutex<BTreeMap<String, Grouped>>>,
     watch: Box<dyn Observer>,
 }
 
 impl Shared {
     fn collect(&self, with: impl FnOnce(&mut Collector)) {
-        with(
-            &mut self
-                .collected
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        with(&mut held(&self.collected));
     }
+}
+
+fn held<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Observer for Shared {
@@ -213,6 +225,11 @@ impl Observer for Shared {
     fn transition(&mut self, transition: &Transition) {
         self.collect(|collector| collector.transition(transition));
         self.watch.transition(transition);
+    }
+
+    fn incident(&mut self, change: IncidentChange, incident: &Grouped) {
+        held(&self.grouped).insert(incident.id.clone(), incident.clone());
+        self.watch.incident(change, incident);
     }
 
     fn problem(&mut self, query: &str, message: &str) {

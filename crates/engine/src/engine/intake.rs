@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bongsu_alert::Transition;
-use bongsu_core::{Alert, Series, format_duration};
+use bongsu_core::{Alert, Series, Timestamp, format_duration};
 use tokio::task::JoinError;
 
 use super::jobs::{Data, Fetched, Job};
@@ -140,15 +140,16 @@ impl Engine {
         }
         let history_ends = job.history_until.is_some_and(|until| job.grid.to >= until);
         state.history_until = job.history_until.filter(|_| !history_ends);
-        self.observe(job, judged, history_ends);
+        self.observe(job, judged, history_ends).await;
     }
 
     /// Passes verdicts to journal, observer and alert lifecycle, and news to the courier.
-    fn observe(&mut self, job: Job, judged: Judged, history_ends: bool) {
+    async fn observe(&mut self, job: Job, judged: Judged, history_ends: bool) {
         let Some(query) = self.queries.get(job.query) else {
             return;
         };
-        let lifecycle = &mut self.state.lifecycle;
+        let (name, policy) = (query.config.name.clone(), query.policy);
+        let is_fixed = self.source.is_fixed();
         let mut transitions = Vec::new();
         let mut pages = Vec::new();
         let mut verdicts = Vec::with_capacity(judged.findings.len());
@@ -156,13 +157,20 @@ impl Engine {
             identity, verdict, ..
         } in judged.findings
         {
-            match lifecycle.observe(&identity, &query.policy, &verdict) {
-                Ok(transition) => {
+            if is_fixed {
+                self.catch_up_incidents(verdict.timestamp).await;
+            }
+            let lifecycle = &mut self.state.lifecycle;
+            match lifecycle.observe(&identity, &policy, &verdict) {
+                Ok(mut transition) => {
                     // History is not news.
                     if job.history_until.is_none() {
                         let change = transition.as_ref();
                         let due = Self::suppress(&mut self.suppressor, &identity, &verdict, change);
                         pages.extend(due);
+                        if let Some(transition) = &mut transition {
+                            self.note_incident(transition);
+                        }
                     }
                     transitions.extend(transition);
                 }
@@ -173,12 +181,13 @@ impl Engine {
             self.totals.verdicts += 1;
             self.totals.anomalies += u64::from(verdict.anomalous);
             if self.journal.is_some() && (verdict.anomalous || !self.settings.anomalous_only) {
-                let row = verdict_row(&query.config.name, &verdict);
+                let row = verdict_row(&name, &verdict);
                 self.unwritten.push(verdict.timestamp, &row);
             }
             verdicts.push(verdict);
         }
         let ended = judged.gone.iter();
+        let lifecycle = &mut self.state.lifecycle;
         let ended: Vec<Transition> = ended
             .filter_map(|(identity, at)| lifecycle.end(identity, *at))
             .collect();
@@ -186,18 +195,17 @@ impl Engine {
             // What fired and was resolved before the start is history, not news.
             transitions.clear();
         } else {
-            told::note(&mut self.suppressor, job.grid.to, &ended);
-            transitions.extend(ended);
+            transitions.extend(self.note(job.grid.to, ended));
         }
         if history_ends {
-            let of_query = |alert: &&Alert| alert.labels.get("query") == Some(&query.config.name);
-            let lasting = lifecycle.active().filter(of_query).cloned();
+            let of_query = |alert: &&Alert| alert.labels.get("query") == Some(name.as_str());
+            let lasting = self.state.lifecycle.active().filter(of_query).cloned();
             let lasting: Vec<Transition> = lasting.map(Transition::Fired).collect();
-            told::note(&mut self.suppressor, job.grid.to, &lasting);
-            transitions.extend(lasting);
+            transitions.extend(self.note(job.grid.to, lasting));
         }
-        self.observer.verdicts(&query.config, &verdicts);
-        let name = query.config.name.clone();
+        if let Some(query) = self.queries.get(job.query) {
+            self.observer.verdicts(&query.config, &verdicts);
+        }
         // The receiver holds what came before the start already, or refuses it as too old.
         if let Some(write_back) = &self.write_back
             && job.history_until.is_none()
@@ -237,9 +245,18 @@ impl Engine {
         let longest = longest.max().unwrap_or(Duration::MAX);
         if let Some(now) = now {
             let transitions = self.state.lifecycle.expire(now, longest);
-            told::note(&mut self.suppressor, now, &transitions);
+            let transitions = self.note(now, transitions);
             self.tell(transitions);
         }
+    }
+
+    /// Takes note of changes that no verdict caused, at the moment `at`.
+    fn note(&mut self, at: Timestamp, mut changes: Vec<Transition>) -> Vec<Transition> {
+        told::note(&mut self.suppressor, at, &changes);
+        for transition in &mut changes {
+            self.note_incident(transition);
+        }
+        changes
     }
 
     fn tell(&mut self, transitions: Vec<Transition>) {

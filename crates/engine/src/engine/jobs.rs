@@ -186,7 +186,9 @@ impl Engine {
                 self.source.real_time(data).max(retry)
             });
         let messages = self.suppressor.as_ref().and_then(Suppressor::next_due);
-        let messages = messages.map(|due| {
+        let incidents = self.incidents.known_due();
+        let incidents = incidents.filter(|_| !self.source.is_fixed());
+        let messages = messages.into_iter().chain(incidents).map(|due| {
             let wait = Duration::from_millis(due.millis_since(now).max(0).unsigned_abs());
             self.source.real_time(wait)
         });

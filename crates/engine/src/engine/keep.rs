@@ -69,7 +69,8 @@ impl Engine {
         (self.state.pending, self.state.news) = (undelivered.alerts, undelivered.news);
         (self.state.pages, self.state.waiting_pages) = (undelivered.pages, undelivered.waiting);
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
-        let saved = store.save(&self.state);
+        let incidents = self.incidents.save();
+        let saved = incidents.and_then(|()| store.save(&self.state));
         self.metrics.service.saved(saved.as_ref().ok().copied());
         saved?;
         self.unsaved_messages = false;

@@ -1,5 +1,6 @@
 mod clock;
 mod control;
+mod incidents;
 mod intake;
 mod jobs;
 mod keep;
@@ -34,6 +35,7 @@ use crate::write_back::WriteBack;
 use crate::{Collector, Error, Observer, sinks};
 use control::Command;
 pub use control::Control;
+use incidents::Incidents;
 use jobs::{Fetched, check_span};
 use silences::Silences;
 use training::{Trained, Trainer};
@@ -95,6 +97,7 @@ pub struct Engine {
     /// Whether messages were made that the saved state does not know of.
     unsaved_messages: bool,
     silences: Silences,
+    incidents: Incidents,
     courier: Courier,
     observer: Watch,
     /// As it was given, but for what is built from it.
@@ -213,6 +216,7 @@ impl Engine {
             .as_ref()
             .filter(|_| !options.dry_run);
         let write_back = write_back.map(WriteBack::start).transpose()?;
+        let incidents = Incidents::open(&config, directory)?;
         let (metrics, registry) = Metrics::new();
         let view = Shared::new();
         let serve = |server: &ServerConfig| {
@@ -221,6 +225,7 @@ impl Engine {
                 metrics: metrics.clone(),
                 registry: Arc::new(registry),
                 control: control.clone(),
+                reports: incidents.reports.clone(),
                 access: Access::new(server),
             };
             Server::start(server, served)
@@ -249,6 +254,7 @@ impl Engine {
             suppressor,
             unsaved_messages: false,
             silences: Silences::new(&config)?,
+            incidents,
             courier,
             observer: Watch {
                 caller: observer,
@@ -270,6 +276,7 @@ impl Engine {
             server,
             write_back,
         };
+        engine.reconcile_incidents();
         if !resumed {
             // From here on a crash is followed by a restart that knows where the journal began.
             engine.save()?;
@@ -331,6 +338,7 @@ impl Engine {
                 break;
             }
         }
+        self.settle_incidents(self.source.now()).await;
         self.finish(ONCE_PATIENCE).await
     }
 
@@ -353,6 +361,11 @@ impl Engine {
                 break (End::NoMoreData, ONCE_PATIENCE);
             }
             self.silences.start();
+            // A cause that is there is told by the message that leaves now.
+            while let Some(analysed) = self.incidents.ended_already() {
+                self.finish_analysis(analysed);
+            }
+            self.tend_incidents(self.incident_time());
             self.page();
             self.remember_messages();
             self.courier.leave(self.alert_time(), &self.state.lifecycle);
@@ -369,6 +382,7 @@ impl Engine {
                     }
                     self.apply(all).await;
                 }
+                Some(analysed) = self.incidents.ended() => self.finish_analysis(analysed),
                 Some(trained) = self.training.join_next() => self.finish_training(trained).await,
                 Some(heard) = self.silences.heard() => self.heed(heard),
                 Some(command) = self.commands.recv() => self.obey(command),
@@ -378,6 +392,10 @@ impl Engine {
         // Fetching changes nothing, so it may be broken off.
         self.fetching.shutdown().await;
         self.training.shutdown().await;
+        match end {
+            End::NoMoreData => self.settle_incidents(self.source.now()).await,
+            End::Shutdown => self.incidents.shut_down().await,
+        }
         self.finish(patience).await?;
         Ok(end)
     }
@@ -404,7 +422,8 @@ impl Engine {
     }
 
     /// Shows the outside where things stand.
-    fn show(&self) {
+    fn show(&mut self) {
+        self.show_incidents();
         let firing: Vec<Alert> = self.active().cloned().collect();
         self.metrics.alerts.set_firing(firing.len());
         self.metrics.service.set_unwritten(self.unwritten.len());

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::config::Config;
+use crate::incident::Analyst;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
 use crate::sinks;
@@ -45,6 +46,7 @@ impl Engine {
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
         let mut suppressor = told::suppressor(&config, &mut self.state)?;
         let silences = Silences::new(&config)?;
+        let analyst = Analyst::new(&config)?;
         let write = config.output.remote_write.as_ref();
         let write = write.filter(|_| !self.options.dry_run);
         // What waits in a writer that stays the same must not be lost.
@@ -87,6 +89,8 @@ impl Engine {
         told::end(&mut suppressor, ended);
         self.suppressor = suppressor;
         self.silences = silences;
+        self.incidents.exchange(&config, analyst);
+        self.reconcile_incidents();
         if let (Some(server), Some(config)) = (&self.server, &config.server) {
             server.renew(config);
         }

@@ -126,6 +126,11 @@ impl Engine {
         }
     }
 
+    /// The moment up to which incidents are closed and analysed.
+    pub(super) fn incident_time(&self) -> Timestamp {
+        self.message_time().unwrap_or(Timestamp::MIN)
+    }
+
     /// The moment up to which messages are due. A file's time is that of its judged part.
     fn message_time(&self) -> Option<Timestamp> {
         if self.source.is_fixed() {

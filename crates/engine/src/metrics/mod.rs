@@ -1,6 +1,7 @@
 //! The service's own metrics.
 
 mod alerts;
+mod incidents;
 mod queries;
 mod service;
 mod training;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 use alerts::AlertMetrics;
+use incidents::IncidentMetrics;
 use queries::QueryMetrics;
 pub(crate) use queries::Stage;
 use service::ServiceMetrics;
@@ -44,6 +46,7 @@ struct ByOutcome {
 pub(crate) struct Metrics {
     pub(crate) queries: QueryMetrics,
     pub(crate) alerts: AlertMetrics,
+    pub(crate) incidents: IncidentMetrics,
     pub(crate) training: TrainingMetrics,
     pub(crate) service: ServiceMetrics,
 }
@@ -57,6 +60,7 @@ impl Metrics {
         let metrics = Self {
             queries: QueryMetrics::register(&mut all),
             alerts: AlertMetrics::register(&mut all),
+            incidents: IncidentMetrics::register(&mut all),
             training: TrainingMetrics::register(&mut all),
             service: ServiceMetrics::register(&mut all),
         };

@@ -12,10 +12,10 @@ use bongsu_rca::{
 };
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::page::incident_page;
 pub use self::page::rca_page;
 use crate::{Error, Table};
 
-/// The catalogue of actions that is used when no other is given.
 const ACTIONS: &str = include_str!("actions.yaml");
 
 /// A root-cause analysis of a table.
@@ -39,7 +39,7 @@ impl RcaRequest {
     /// When the bundled catalogue cannot be read, which would be a defect of this crate.
     pub fn new() -> Result<Self, Error> {
         let mut options = Options::default();
-        options.actions = parse_actions(ACTIONS)?;
+        options.actions = bundled_actions()?;
         Ok(Self {
             separator: ":".to_owned(),
             onset: None,
@@ -94,7 +94,7 @@ pub fn root_cause(
     let graph = match &request.graph {
         None => Graph::new(),
         Some(text) => {
-            let spec: GraphSpec = parse("the dependency graph", text)?;
+            let spec = parse_graph(text)?;
             Graph::from_spec(&spec, &observations.services())?
         }
     };
@@ -112,6 +112,16 @@ pub fn root_cause(
         graph,
         passed_over,
     })
+}
+
+/// The catalogue of actions that is used when no other is given.
+pub(crate) fn bundled_actions() -> Result<Catalogue, Error> {
+    parse_actions(ACTIONS)
+}
+
+/// A dependency graph in YAML.
+pub(crate) fn parse_graph(text: &str) -> Result<GraphSpec, Error> {
+    parse("the dependency graph", text)
 }
 
 /// A catalogue of actions in YAML.

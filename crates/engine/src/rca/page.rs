@@ -6,10 +6,13 @@ use bongsu_report::{Fact, RunReport, ServiceGraph, Span, SpanKind, Table, TimeSe
 
 use super::RcaOutcome;
 use crate::Error;
+use crate::incident::{Incident, Member};
 
 /// The most rows of a table, and the most plots of evidence.
 const ROWS: usize = 12;
 const PLOTS: usize = 8;
+/// The most alerts of an incident that its page lists.
+const ALERTS: usize = 100;
 
 /// The report as one HTML file: the answer, the services with their likelihoods, the dependency graph
 /// with blame, what to do, who moved when, and plots of the evidence.
@@ -17,6 +20,53 @@ const PLOTS: usize = 8;
 /// # Errors
 /// When a plot or the page cannot be made.
 pub fn rca_page(found: &RcaOutcome) -> Result<String, Error> {
+    analysis(found)?.to_html().map_err(Error::report)
+}
+
+/// An incident as one HTML file: its alerts, and the analysis where there is one.
+pub(crate) fn incident_page(
+    incident: &Incident,
+    found: Option<&RcaOutcome>,
+) -> Result<String, Error> {
+    let mut page = if let Some(found) = found {
+        analysis(found)?
+    } else {
+        let mut page = RunReport::new("Incident", incident.onset, incident.updated_at);
+        page.headline = Some(incident.problem.as_ref().map_or_else(
+            || "It has not been analysed.".to_owned(),
+            |problem| format!("The analysis failed: {problem}"),
+        ));
+        page
+    };
+    page.title = format!("Incident {}", incident.id);
+    let alerts = Fact::new("Alerts", incident.members.len());
+    page.summary
+        .push(alerts.note(format!("{} firing", incident.firing())));
+    page.tables.push(members(incident));
+    page.to_html().map_err(Error::report)
+}
+
+fn members(incident: &Incident) -> Table {
+    let mut all: Vec<&Member> = incident.members.values().collect();
+    all.sort_by_key(|member| (member.fired_at, &member.labels));
+    let rows = all.iter().take(ALERTS).map(|member| {
+        vec![
+            moment(member.fired_at),
+            member.resolved_at.map_or_else(String::new, moment),
+            member.service.clone().unwrap_or_default(),
+            member.severity.to_string(),
+            member.summary.clone(),
+        ]
+    });
+    let note = match all.len() {
+        n if n > ALERTS => format!("The first {ALERTS} of {n}."),
+        _ => String::new(),
+    };
+    let columns = ["Fired", "Ended", "Service", "Severity", "What"];
+    table("Alerts", &note, &columns, rows.collect())
+}
+
+fn analysis(found: &RcaOutcome) -> Result<RunReport, Error> {
     let report = &found.report;
     let mut page = RunReport::new("Root-cause analysis", report.from, report.to);
     page.headline = Some(report.summary.clone());
@@ -39,7 +89,7 @@ pub fn rca_page(found: &RcaOutcome) -> Result<String, Error> {
         .iter()
         .map(|note| ("Note".to_owned(), note.clone()));
     page.settings.extend(notes);
-    page.to_html().map_err(Error::report)
+    Ok(page)
 }
 
 fn facts(report: &RcaReport) -> Vec<Fact> {

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod api;
 mod change;
+mod incidents;
 mod openapi;
 mod routes;
 mod shapes;
@@ -27,6 +28,7 @@ pub(crate) use tls::Identity;
 pub(crate) use view::{BudgetView, ModelView, QueryView, Shared};
 
 use crate::config::ServerConfig;
+use crate::incident::Reports;
 use crate::metrics::Metrics;
 use crate::{Control, Error};
 
@@ -40,6 +42,7 @@ pub(crate) struct Served {
     pub(crate) metrics: Metrics,
     pub(crate) registry: Arc<Registry>,
     pub(crate) control: Control,
+    pub(crate) reports: Reports,
     pub(crate) access: Access,
 }
 

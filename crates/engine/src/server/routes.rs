@@ -13,7 +13,8 @@ use super::answers::{
     AlertList, Asked, Envelope, Exchanged, Explained, ModelList, QueryList, RollBackOrder,
     SilenceId, SilenceList, SilenceOrder, Status, TrainOrder, VerdictList,
 };
-use super::{Served, access, api, change, silences};
+use super::incidents::{IncidentDetails, IncidentList};
+use super::{Served, access, api, change, incidents, silences};
 
 /// Something that can be asked.
 pub(super) struct Route {
@@ -208,6 +209,36 @@ pub(super) fn all() -> Vec<Route> {
         .answers::<Explained>()
         .refuses(StatusCode::BAD_REQUEST, "This is no fingerprint.")
         .refuses(missing, "Nothing is known of the alert."),
+        Route::get(
+            "/api/v1/incidents",
+            "The incidents: alerts that belong together, and what they began with.",
+            incidents::list,
+        )
+        .parameter::<bool>(
+            Place::Query,
+            "open",
+            "Only those that last, or only the others.",
+        )
+        .parameter::<i64>(
+            Place::Query,
+            "since",
+            "Only those of which an alert fired or ended since, in milliseconds since 1970.",
+        )
+        .parameter::<usize>(Place::Query, "limit", "At most so many; 100 by default.")
+        .answers::<IncidentList>()
+        .refuses(StatusCode::BAD_REQUEST, "A parameter cannot be read."),
+        Route::get(
+            "/api/v1/incidents/{id}",
+            "An incident with its alerts and the report of its analysis.",
+            incidents::details,
+        )
+        .parameter::<String>(Place::Path, "id", "16 hexadecimal digits.")
+        .answers::<IncidentDetails>()
+        .refuses(missing, "There is no such incident."),
+        Route::get("/incidents/{id}", "An incident as a page.", incidents::page)
+            .parameter::<String>(Place::Path, "id", "16 hexadecimal digits.")
+            .text("text/html; charset=utf-8")
+            .refuses(missing, "There is no such incident."),
         Route::get(
             "/api/v1/verdicts",
             "The newest verdict of every series.",

@@ -92,7 +92,7 @@ enum LifeShape {
 /// How bad an alert is.
 #[derive(JsonSchema)]
 #[schemars(rename = "Severity", rename_all = "snake_case")]
-enum DangerShape {
+pub(super) enum DangerShape {
     Info,
     Warning,
     Minor,

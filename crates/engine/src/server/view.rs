@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::shapes::MomentShape;
+use crate::incident::Incident;
 
 /// Without a sign of life for so long, the loop counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
@@ -21,6 +22,8 @@ pub(crate) struct Shared(Arc<RwLock<View>>);
 pub(crate) struct View {
     pub(crate) queries: Vec<QueryView>,
     pub(crate) alerts: Vec<Alert>,
+    /// In order of their opening.
+    pub(crate) incidents: Arc<[Incident]>,
     /// The verdicts on the newest moment of each query.
     pub(crate) verdicts: BTreeMap<String, Arc<[Verdict]>>,
     pub(crate) totals: crate::Totals,
@@ -89,6 +92,7 @@ impl Shared {
         Self(Arc::new(RwLock::new(View {
             queries: Vec::new(),
             alerts: Vec::new(),
+            incidents: Arc::new([]),
             verdicts: BTreeMap::new(),
             totals: crate::Totals::default(),
             started: now,

@@ -14,6 +14,7 @@ use bongsu_alert::Transition;
 use bongsu_core::Verdict;
 use bongsu_engine::Observer;
 use bongsu_engine::config::QueryConfig;
+use serde_json::Value;
 
 /// Remembers everything.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +52,50 @@ impl Observer for Memory {
             .problems
             .push(format!("{query}: {message}"));
     }
+}
+
+/// A web hook that keeps what it is told, or refuses with `status`.
+pub(crate) fn hook(status: u16) -> (String, Arc<Mutex<Vec<Value>>>) {
+    answering(status, "")
+}
+
+/// A server that keeps the JSON that it is told and answers with `answer`.
+pub(crate) fn answering(status: u16, answer: &'static str) -> (String, Arc<Mutex<Vec<Value>>>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut chunk = [0; 4_096];
+            loop {
+                let n = stream.read(&mut chunk).unwrap();
+                request.extend_from_slice(&chunk[..n]);
+                let text = String::from_utf8_lossy(&request);
+                if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                    let length = head.lines().find_map(|line| {
+                        let line = line.to_ascii_lowercase();
+                        line.strip_prefix("content-length: ")?.parse().ok()
+                    });
+                    if body.len() >= length.unwrap_or(0_usize) {
+                        if status == 200 && answer.is_empty() {
+                            kept.lock()
+                                .unwrap()
+                                .push(serde_json::from_str(body).unwrap());
+                        }
+                        break;
+                    }
+                }
+                assert!(n > 0);
+            }
+            write!(stream, "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}", answer.len())
+            .unwrap();
+        }
+    });
+    (url, told)
 }
 
 /// What a server was asked for: the number of the request, and the range in seconds.

@@ -23,12 +23,13 @@ impl<'a> Split<'a> {
     /// The true onset is within `uncertainty` milliseconds of the given one. Normal times end where it
     /// is 95 % sure that nothing had begun, but keep at least half of what lies before the given onset;
     /// the incident begins where normal times end. With `apart`, normal times come from there, and none
-    /// of `observations`.
+    /// of `observations`. With `latest` the true onset is not later than the given one.
     pub(crate) fn new(
         observations: &'a Observations,
         apart: Option<&'a Observations>,
         onset: Timestamp,
         uncertainty: i64,
+        latest: bool,
     ) -> Result<Self> {
         let times = observations.times();
         let rows = times.len();
@@ -54,6 +55,7 @@ impl<'a> Split<'a> {
             } else {
                 before
             };
+            let cut = if latest { cut.min(before) } else { cut };
             let cut = cut.min(rows.saturating_sub(1));
             if cut < MIN_NORMAL {
                 return Err(Error::not_enough_data(
