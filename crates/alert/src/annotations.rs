@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use bongsu_core::{Alert, Labels};
 
 use crate::Error;
+use crate::describe::{deviation, parts};
 use crate::number::{number, plain_number};
 use crate::time::rfc3339;
 
@@ -52,7 +53,9 @@ impl Links {
 /// |---|---|
 /// | `summary` | the alert's summary line |
 /// | `value`, `expected`, `lower`, `upper` | of the worst point, as plain numbers of six significant digits; `value` is `absent` when there is none |
+/// | `deviation` | how far the value is from the expected one: `+0.72 (+343 %)` |
 /// | `score` | of the worst point: 1 at the bound |
+/// | `contributions` | what contributed most, at most five features: `cpu (62 %), memory (20 %)` |
 /// | `since` | the first anomalous point, RFC 3339 |
 /// | `explanation` | the model's own words, when it has some |
 /// | `cause` | what probably led to it, when somebody has found out |
@@ -85,6 +88,8 @@ pub fn annotations(alert: &Alert, links: &Links) -> BTreeMap<String, String> {
         ("expected", expected),
         ("lower", lower),
         ("upper", upper),
+        ("deviation", deviation(verdict.value, verdict.expected)),
+        ("contributions", parts(alert)),
         ("score", verdict.score.map(|score| number(score, 3))),
         ("since", Some(rfc3339(alert.starts_at))),
         ("explanation", words),
@@ -167,6 +172,7 @@ mod tests {
         alert.summary = "a line".to_owned();
         let annotations = annotations(&alert, &Links::default());
         let expected = [
+            ("deviation", "+0.72 (+343 %)"),
             ("expected", "0.21"),
             ("lower", "0.1"),
             ("score", "4.1"),
@@ -180,6 +186,20 @@ mod tests {
             .map(|(name, text)| (name.as_str(), text.as_str()))
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_contributed_is_named() {
+        let mut alert = alert("up", 0);
+        alert.verdict.explanation = Some(bongsu_core::Explanation {
+            summary: String::new(),
+            contributions: vec![bongsu_core::Contribution {
+                feature: "cpu".to_owned(),
+                share: 0.62,
+            }],
+        });
+        let annotations = annotations(&alert, &Links::default());
+        assert_eq!(annotations["contributions"], "cpu (62 %)");
     }
 
     #[test]

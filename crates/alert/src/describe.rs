@@ -6,6 +6,8 @@ use crate::number::{distinct_numbers, number, same_decimals};
 
 /// The most contributions that are named.
 const CONTRIBUTIONS: usize = 3;
+/// The same where there is more room than one line.
+const PARTS: usize = 5;
 
 /// One line for people: what the alert's worst point was, and what was expected.
 ///
@@ -115,6 +117,37 @@ fn push(line: &mut String, text: std::fmt::Arguments<'_>) {
     let _infallible = line.write_fmt(text);
 }
 
+/// How far the value is from what was expected: `+0.72 (+343 %)`.
+pub(crate) fn deviation(value: Option<f64>, expected: Option<f64>) -> Option<String> {
+    let (value, expected) = (value?, expected?);
+    let distance = value - expected;
+    if !distance.is_finite() {
+        return None;
+    }
+    let signed = |x: f64, digits| {
+        let sign = if x > 0.0 { "+" } else { "" };
+        format!("{sign}{}", number(x, digits))
+    };
+    let relative = 100.0 * distance / expected.abs();
+    let percent = if relative.is_finite() && relative.abs() < 1e6 {
+        format!(" ({} %)", signed(relative, 3))
+    } else {
+        String::new()
+    };
+    Some(format!("{}{percent}", signed(distance, 4)))
+}
+
+/// What contributed most, largest share first.
+pub(crate) fn parts(alert: &Alert) -> Option<String> {
+    let all = &alert.verdict.explanation.as_ref()?.contributions;
+    let named = all.iter().take(PARTS).map(|part| {
+        let percent = number((part.share * 100.0).round(), 3);
+        format!("{} ({percent} %)", part.feature)
+    });
+    let text = named.collect::<Vec<_>>().join(", ");
+    (!text.is_empty()).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use bongsu_core::{Contribution, Explanation, Labels};
@@ -170,5 +203,15 @@ mod tests {
         let mut alert = alert("up", 0);
         alert.verdict.labels = labels(&[("a", "x\ny")]);
         assert!(!describe(&alert).contains('\n'));
+    }
+
+    #[test]
+    fn a_deviation_is_signed_and_finite() {
+        let text = |value, expected| deviation(Some(value), Some(expected));
+        assert_eq!(text(5.0, 10.0).as_deref(), Some("-5 (-50 %)"));
+        assert_eq!(text(5.0, 0.0).as_deref(), Some("+5"));
+        assert_eq!(text(5.0, -10.0).as_deref(), Some("+15 (+150 %)"));
+        assert_eq!(text(f64::INFINITY, 0.0), None);
+        assert_eq!(text(1e308, -1e308), None);
     }
 }

@@ -69,8 +69,15 @@ enum Repr {
         message: String,
         after: Option<Duration>,
     },
-    #[error("{lost} undelivered alerts were dropped, oldest first: the queue holds {limit}")]
-    Overflow { lost: u64, limit: usize },
+    #[error(
+        "{lost} undelivered alerts or messages were dropped, oldest first: the queue holds {limit} \
+         of them and {bytes} bytes"
+    )]
+    Overflow {
+        lost: u64,
+        limit: usize,
+        bytes: usize,
+    },
 }
 
 impl Error {
@@ -151,8 +158,8 @@ impl Error {
         Self::from(Repr::Full { limit })
     }
 
-    pub(crate) fn overflow(lost: u64, limit: usize) -> Self {
-        Self::from(Repr::Overflow { lost, limit })
+    pub(crate) fn overflow(lost: u64, limit: usize, bytes: usize) -> Self {
+        Self::from(Repr::Overflow { lost, limit, bytes })
     }
 }
 

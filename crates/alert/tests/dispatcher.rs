@@ -127,7 +127,9 @@ async fn a_hanging_sink_holds_up_neither_the_tick_nor_the_others() {
         ErrorKind::Timeout
     );
     assert!(deliveries[1].result.is_ok());
-    tick(&mut dispatcher, 5, &[]).await;
+    tick(&mut dispatcher, 6, &[]).await;
+    assert!(slow.heard().is_empty());
+    tick(&mut dispatcher, 7, &[]).await;
     assert_eq!(slow.heard(), ["+a"]);
     assert_eq!(fast.heard(), ["+a"]);
 }

@@ -284,3 +284,27 @@ async fn a_server_that_says_nothing_is_given_up() {
         (ErrorKind::Timeout, Retry::Backoff)
     );
 }
+
+#[tokio::test]
+async fn nobody_gets_a_mail_twice_because_another_recipient_does_not_take_it() {
+    let server = MailServer::start();
+    let to = ["later@localhost", "ann@localhost", "nobody@localhost"];
+    let sink = builder(&server, &to).build().unwrap();
+    for round in 1..5 {
+        let error = sink.deliver(at(0), &[up()]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Server, "round {round}");
+    }
+    let error = sink.deliver(at(0), &[up()]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Partial);
+    let said = error.to_string();
+    let expected = "2 of 3 recipients were refused (later@localhost, nobody@localhost): ";
+    assert!(said.starts_with(expected), "{said}");
+    // The next mail begins anew, and is the second one that arrives.
+    let mut next = up();
+    next.summary.push_str(", again");
+    let error = sink.deliver(at(0), &[next]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server);
+    let mails = server.mails(2).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!((mails.len(), server.mails(2).await.len()), (2, 2));
+}

@@ -31,15 +31,18 @@ async fn a_message_says_all_that_is_known() {
         .deliver(at(0), &[firing("<a>")])
         .await
         .unwrap();
-    let field = |name: &str, value: &str| json!({"type": "mrkdwn", "verbatim": true, "text": format!("*{name}*\n{value}")});
-    let summary = r#"up{job="&lt;a&gt;"} is 40, expected 1 (0 to 10), score 4"#;
+    let plain = |text: &str| json!({"type": "plain_text", "emoji": false, "text": text});
+    let field = |name: &str, value: &str| plain(&format!("{name}\n{value}"));
+    let summary = r#"up{job="<a>"} is 40, expected 1 (0 to 10), score 4"#;
+    let escaped = r#"up{job="&lt;a&gt;"} is 40, expected 1 (0 to 10), score 4"#;
     let expected = json!({
-        "text": format!("WARNING: up{{job=\"&lt;a&gt;\"}}\n{summary}"),
+        "text": format!("WARNING: up{{job=\"&lt;a&gt;\"}}\n{escaped}"),
+        "mrkdwn": false,
         "blocks": [
-            {"type": "header", "text": {"type": "plain_text", "text": r#"WARNING: up{job="<a>"}"#}},
+            {"type": "header", "text": plain(r#"WARNING: up{job="<a>"}"#)},
             {
                 "type": "section",
-                "text": {"type": "mrkdwn", "verbatim": true, "text": summary},
+                "text": plain(summary),
                 "fields": [
                     field("Observed", "40"),
                     field("Expected", "1"),
@@ -49,9 +52,7 @@ async fn a_message_says_all_that_is_known() {
                     field("Since", "2023-11-14T22:13:20.000Z"),
                 ],
             },
-            {"type": "context", "elements": [
-                {"type": "mrkdwn", "verbatim": true, "text": "Likely cause: a deployment of api"},
-            ]},
+            {"type": "context", "elements": [plain("Likely cause: a deployment of api")]},
             {"type": "section", "text": {"type": "mrkdwn", "verbatim": true,
                 "text": "<https://wiki.example/%3Ca%3E|Runbook>   \
                          <https://grafana.example/d/node?var-job=%3Ca%3E|Dashboard>"}},
@@ -89,10 +90,10 @@ async fn a_page_is_one_message() {
         texts,
         [
             "MAJOR: 1 alert fires, 1 ended in up",
-            r#"*major* up{job="a"} is 40, expected 1 (0 to 10), score 4"#,
+            r#"MAJOR: up{job="a"} is 40, expected 1 (0 to 10), score 4"#,
             "Likely cause: a deployment of api\nseverity rose from warning to major",
             "<https://wiki.example/a|Runbook>   <https://grafana.example/d/node?var-job=a|Dashboard>",
-            r#"*resolved* up{job="b"} is 40, expected 1 (0 to 10), score 4"#,
+            r#"RESOLVED: up{job="b"} is 40, expected 1 (0 to 10), score 4"#,
             "<https://wiki.example/b|Runbook>   <https://grafana.example/d/node?var-job=b|Dashboard>",
         ]
     );

@@ -137,3 +137,28 @@ async fn a_plot_that_slack_does_not_take_is_left_out() {
     let shown = format!("{:?}", sink(&hook, &api));
     assert!(!shown.contains("MARKED"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_plot_is_uploaded_once_however_often_its_message_is_tried() {
+    let busy: Answer = (503, None, "later");
+    let hook = Receiver::start(OK, [busy, busy]).await;
+    let api = Receiver::start(OK, []).await;
+    let sink = sink(&hook, &api);
+    for (tries, ok) in [(1, false), (2, false), (3, true)] {
+        if tries == 1 {
+            api.answer_next(200, &place(&api));
+            api.answer_next(200, "OK - 3");
+            api.answer_next(200, DONE.2);
+        }
+        assert_eq!(sink.page(at(0), &page()).await.is_ok(), ok);
+        assert_eq!(api.requests().len(), 3, "try {tries}");
+    }
+    let shown = hook.bodies();
+    assert_eq!(images(shown.last().unwrap()).len(), 1);
+    // The next message shows what is new.
+    api.answer_next(200, &place(&api));
+    api.answer_next(200, "OK - 3");
+    api.answer_next(200, DONE.2);
+    sink.page(at(60), &page()).await.unwrap();
+    assert_eq!(api.requests().len(), 6);
+}

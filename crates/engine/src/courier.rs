@@ -1,113 +1,146 @@
-//! Delivery beside the loop: a slow receiver must not hold up the judging.
+//! Delivery beside the loop: a slow receiver holds up neither the judging nor the other receivers.
 
+mod carrier;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bongsu_alert::{Delivery, Dispatcher, Lifecycle, Page, Pending, PendingPages};
+use bongsu_alert::{Delivery, Dispatcher, Lifecycle, NoteKind, Page, Pending, PendingPages};
 use bongsu_core::{Alert, Timestamp};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
 
+use self::carrier::Carrier;
 use crate::trace;
 
-/// The dispatcher, at home or on its way to the receivers.
-#[derive(Debug)]
+/// What goes to the sinks, each of which has a carrier of its own.
+#[derive(Debug, Default)]
 pub(crate) struct Courier {
-    place: Place,
-    /// What it carried when it left; until it is back this may or may not be delivered.
-    carried: Pending,
-    carried_pages: PendingPages,
-    /// News that came while it was away.
-    waiting: Vec<Alert>,
-    waiting_pages: Vec<Page>,
-    /// Its successor, which takes over when it is back.
-    successor: Option<Dispatcher>,
+    carriers: Vec<Carrier>,
+    /// The number of carriers that there have been.
+    numbered: u64,
+    journeys: JoinSet<Return>,
 }
+
+/// A carrier's number, its dispatcher, and what came of the journey.
+type Return = (u64, Dispatcher, Vec<Delivery>);
 
 /// What has perhaps not been delivered.
 #[derive(Debug, Default)]
 pub(crate) struct Undelivered {
     pub(crate) alerts: Pending,
-    /// Alerts that no sink has been offered yet.
-    pub(crate) news: Vec<Alert>,
     pub(crate) pages: PendingPages,
-    /// Messages that no sink has been offered yet.
-    pub(crate) waiting: Vec<Page>,
 }
 
-#[derive(Debug)]
-enum Place {
-    Home(Dispatcher),
-    Away(JoinHandle<(Dispatcher, Vec<Delivery>)>),
-    /// It was told to stop while away.
-    Lost,
+/// What there is to say to sinks that come and go with a new configuration.
+pub(crate) struct Change<'a> {
+    /// The sinks that lead to another place than before, though they have the same name.
+    pub(crate) moved: BTreeSet<String>,
+    /// What a new sink of a receiver is told.
+    pub(crate) welcome: &'a dyn Fn(&str) -> Vec<Page>,
+    /// What a sink of a receiver that goes is told.
+    pub(crate) parting: &'a dyn Fn(&str) -> Vec<Page>,
+    /// The alerts that fire, for sinks that hear of each: new ones are told of them.
+    pub(crate) firing: Vec<Alert>,
+    /// The same, as they are over for sinks that go.
+    pub(crate) ended: Vec<Alert>,
 }
 
 impl Courier {
-    pub(crate) fn new(dispatcher: Dispatcher, waiting: Vec<Alert>) -> Self {
-        let mut courier = Self {
-            place: Place::Home(dispatcher),
-            carried: Pending::default(),
-            carried_pages: PendingPages::default(),
-            waiting: Vec::new(),
-            waiting_pages: Vec::new(),
-            successor: None,
-        };
-        courier.enqueue(waiting);
+    pub(crate) fn new(dispatcher: Dispatcher, news: &[Alert]) -> Self {
+        let mut courier = Self::default();
+        for part in dispatcher.split() {
+            courier.add(part);
+        }
+        courier.enqueue(news);
         courier
     }
 
-    /// Delivers with `dispatcher` from now on, what is not delivered yet included.
-    pub(crate) fn exchange(&mut self, dispatcher: Dispatcher) {
-        match &mut self.place {
-            Place::Home(old) => *old = succeed(old, dispatcher),
-            Place::Away(_) | Place::Lost => self.successor = Some(dispatcher),
+    fn add(&mut self, dispatcher: Dispatcher) {
+        self.numbered += 1;
+        self.carriers.push(Carrier::new(self.numbered, dispatcher));
+    }
+
+    /// Delivers with `dispatcher` from now on, what is not delivered yet included. Sinks that are not
+    /// in it, or lead elsewhere now, are told the end of what they know, and dismissed.
+    pub(crate) fn exchange(&mut self, dispatcher: Dispatcher, change: &Change<'_>) {
+        let mut old: Vec<Carrier> = std::mem::take(&mut self.carriers);
+        for part in dispatcher.split() {
+            let name = carrier::name_of(&part);
+            let same = |carrier: &Carrier| !carrier.is_dismissed() && carrier.name() == name;
+            let stays = old.iter().position(same);
+            if let Some(at) = stays.filter(|_| !change.moved.contains(&name)) {
+                let mut carrier = old.remove(at);
+                carrier.exchange(part);
+                self.carriers.push(carrier);
+                continue;
+            }
+            self.add(part);
+            if let Some(carrier) = self.carriers.last_mut() {
+                match carrier.receiver().map(change.welcome) {
+                    Some(pages) => carrier.enqueue_pages(pages),
+                    None => carrier.enqueue(&change.firing),
+                }
+            }
         }
+        for mut carrier in old {
+            if !carrier.is_dismissed() {
+                match carrier.receiver().map(change.parting) {
+                    Some(pages) => carrier.enqueue_pages(pages),
+                    None => carrier.enqueue(&change.ended),
+                }
+                carrier.dismiss();
+            }
+            self.carriers.push(carrier);
+        }
+        self.drop_idle();
     }
 
     /// Takes in alerts that are to be told.
-    pub(crate) fn enqueue(&mut self, news: Vec<Alert>) {
-        match &mut self.place {
-            Place::Home(dispatcher) => dispatcher.enqueue(&news),
-            Place::Away(_) | Place::Lost => self.waiting.extend(news),
+    pub(crate) fn enqueue(&mut self, news: &[Alert]) {
+        let staying = self.carriers.iter_mut().filter(|c| !c.is_dismissed());
+        for carrier in staying.filter(|carrier| carrier.receiver().is_none()) {
+            carrier.enqueue(news);
         }
     }
 
     /// Takes in messages that are to be sent.
     pub(crate) fn enqueue_pages(&mut self, pages: Vec<Page>) {
-        match &mut self.place {
-            Place::Home(dispatcher) => tell_unserved(&dispatcher.enqueue_pages(pages)),
-            Place::Away(_) | Place::Lost => self.waiting_pages.extend(pages),
+        for page in pages {
+            let mut served = false;
+            let staying = self.carriers.iter_mut().filter(|c| !c.is_dismissed());
+            for carrier in staying.filter(|c| c.receiver() == Some(page.receiver.as_str())) {
+                carrier.enqueue_pages(vec![page.clone()]);
+                served = true;
+            }
+            if !served {
+                tell_unserved(&page);
+            }
         }
     }
 
     /// What has perhaps not been delivered yet: for the saved state.
     pub(crate) fn undelivered(&self) -> Undelivered {
-        match &self.place {
-            Place::Home(dispatcher) => Undelivered {
-                alerts: dispatcher.pending(),
-                pages: dispatcher.pending_pages(),
-                ..Undelivered::default()
-            },
-            Place::Away(_) | Place::Lost => Undelivered {
-                alerts: self.carried.clone(),
-                news: self.waiting.clone(),
-                pages: self.carried_pages.clone(),
-                waiting: self.waiting_pages.clone(),
-            },
+        let mut all = Undelivered::default();
+        for carrier in &self.carriers {
+            let (alerts, pages) = carrier.undelivered();
+            all.alerts.append(alerts);
+            all.pages.append(pages);
         }
+        all
     }
 
-    /// Leaves when it is at home and something is due.
+    /// Sends the carriers off that are at home and have something to deliver.
     pub(crate) fn leave(&mut self, now: Timestamp, lifecycle: &Lifecycle) {
-        let due = matches!(&self.place, Place::Home(dispatcher) if dispatcher.is_due(now));
-        if !due {
-            return;
-        }
-        let place = std::mem::replace(&mut self.place, Place::Lost);
-        if let Place::Home(mut dispatcher) = place {
-            self.carried = dispatcher.pending();
-            self.carried_pages = dispatcher.pending_pages();
-            let lifecycle = lifecycle.clone();
+        for carrier in &mut self.carriers {
+            let Some(mut dispatcher) = carrier.leave(now) else {
+                continue;
+            };
+            let lifecycle = match dispatcher.wants_state(now) {
+                true => lifecycle.clone(),
+                false => Lifecycle::new(),
+            };
+            let number = carrier.number();
             let span = trace::deliver();
             let journey = async move {
                 let deliveries = dispatcher.dispatch(now, &[], &lifecycle).await;
@@ -115,36 +148,40 @@ impl Courier {
                     .iter()
                     .filter(|delivery| delivery.result.is_err());
                 tracing::Span::current().record("failed", failed.count());
-                (dispatcher, deliveries)
+                (number, dispatcher, deliveries)
             };
-            self.place = Place::Away(tokio::spawn(journey.instrument(span)));
+            self.journeys.spawn(journey.instrument(span));
         }
     }
 
-    /// Waits until it is back and says what came of it; for ever when it is at home.
+    /// Waits until a carrier is back and says what came of it; for ever when all are at home.
     pub(crate) async fn back(&mut self) -> Vec<Delivery> {
-        let Place::Away(journey) = &mut self.place else {
-            return std::future::pending().await;
-        };
-        match journey.await {
-            Ok((mut dispatcher, deliveries)) => {
-                if let Some(successor) = self.successor.take() {
-                    dispatcher = succeed(&dispatcher, successor);
+        match self.journeys.join_next().await {
+            Some(returned) => self.receive(returned),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn receive(&mut self, returned: Result<Return, JoinError>) -> Vec<Delivery> {
+        match returned {
+            Ok((number, dispatcher, deliveries)) => {
+                let mut carriers = self.carriers.iter_mut();
+                if let Some(carrier) = carriers.find(|carrier| carrier.number() == number) {
+                    carrier.receive(dispatcher);
                 }
-                dispatcher.enqueue(&std::mem::take(&mut self.waiting));
-                let pages = std::mem::take(&mut self.waiting_pages);
-                tell_unserved(&dispatcher.enqueue_pages(pages));
-                self.place = Place::Home(dispatcher);
+                self.drop_idle();
                 deliveries
             }
-            Err(failure) => {
-                self.place = Place::Lost;
-                match failure.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Vec::new(),
-                }
-            }
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Vec::new(),
+            },
         }
+    }
+
+    /// Lets the carriers go that are dismissed and have nothing more to deliver.
+    fn drop_idle(&mut self) {
+        self.carriers.retain_mut(|carrier| !carrier.is_done());
     }
 
     /// Delivers what is due and waits for it, but not longer than `patience`; what is left stays in
@@ -157,44 +194,31 @@ impl Courier {
     ) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         let journeys = async {
-            if matches!(self.place, Place::Away(_)) {
-                deliveries.extend(self.back().await);
-            }
-            self.leave(now, lifecycle);
-            if matches!(self.place, Place::Away(_)) {
-                deliveries.extend(self.back().await);
+            // Twice: some were away, and found news when they came back.
+            for _ in 0..2 {
+                self.leave(now, lifecycle);
+                while let Some(returned) = self.journeys.join_next().await {
+                    deliveries.extend(self.receive(returned));
+                }
             }
         };
-        if tokio::time::timeout(patience, journeys).await.is_err()
-            && let Place::Away(journey) = &self.place
-        {
-            journey.abort();
+        if tokio::time::timeout(patience, journeys).await.is_err() {
+            self.journeys.abort_all();
         }
         deliveries
     }
 }
 
-/// `new`, with what `old` has not delivered.
-fn succeed(old: &Dispatcher, mut new: Dispatcher) -> Dispatcher {
-    tell_unclaimed(&new.restore(old.pending()));
-    tell_unclaimed_pages(&new.restore_pages(old.pending_pages()));
-    new
-}
-
 /// Says what belongs to sinks that are not there any more.
-pub(crate) fn tell_unclaimed(unclaimed: &Pending) {
-    for (sink, alerts) in unclaimed.queues() {
+pub(crate) fn tell_unclaimed(alerts: &Pending, pages: &PendingPages) {
+    for (sink, alerts) in alerts.queues() {
         tracing::warn!(
             sink,
             alerts = alerts.len(),
             "undelivered alerts of a sink that is not configured any more are dropped"
         );
     }
-}
-
-/// Says which messages belong to sinks that are not there any more.
-pub(crate) fn tell_unclaimed_pages(unclaimed: &PendingPages) {
-    for (sink, pages) in unclaimed.queues() {
+    for (sink, pages) in pages.queues() {
         tracing::warn!(
             sink,
             messages = pages.len(),
@@ -203,9 +227,18 @@ pub(crate) fn tell_unclaimed_pages(unclaimed: &PendingPages) {
     }
 }
 
-/// Says which messages have a receiver without sinks.
-fn tell_unserved(pages: &[Page]) {
-    for page in pages {
-        tracing::debug!(receiver = %page.receiver, "a receiver without sinks is told nothing");
+/// Says that a message has a receiver without sinks.
+fn tell_unserved(page: &Page) {
+    let receiver = &page.receiver;
+    let moved = |note: &bongsu_alert::Note| note.kind == NoteKind::Moved;
+    if page.notes.iter().any(moved) {
+        let alerts = page.alerts.len();
+        tracing::warn!(
+            %receiver,
+            alerts,
+            "a receiver has no sinks any more and is not told the end of what it knows"
+        );
+    } else {
+        tracing::debug!(%receiver, "a receiver without sinks is told nothing");
     }
 }

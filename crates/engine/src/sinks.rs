@@ -1,5 +1,6 @@
 //! Sinks and alert policies from their configuration.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bongsu_alert::{
@@ -34,38 +35,77 @@ pub(crate) fn build(config: &Config, plots: Plots<'_>) -> Result<Dispatcher, Err
     if let Some(path) = &config.output.dead_letters {
         dispatcher = dispatcher.dead_letters(DeadLetters::new(path));
     }
-    if let Some(alerting) = &config.alerting {
-        for (receiver, sinks) in alerting.receivers()? {
-            for (i, config) in sinks.iter().enumerate() {
-                let wrong = |e: &dyn std::fmt::Display| {
-                    Error::config(format!("alerting: receiver `{receiver}`, sink {i}: {e}"))
-                };
-                let name = format!("{receiver}-{i}");
-                let sink = sink(config, &name, plots).map_err(|e| wrong(&e))?;
-                dispatcher = dispatcher
-                    .with_receiver(&receiver, sink)
-                    .map_err(|e| wrong(&e))?;
-            }
-        }
-    }
-    let configs = &config.sinks;
-    if configs.is_empty() && config.alerting.is_none() {
+    let all = placed(config)?;
+    if all.is_empty() && config.alerting.is_none() {
         return dispatcher
             .with_sink(LogSink::default())
             .map_err(Error::config);
     }
-    let routed = config.alerting.is_none();
-    for (i, config) in configs.iter().enumerate() {
-        let wrong = |e: &dyn std::fmt::Display| Error::config(format!("sinks[{i}]: {e}"));
-        let sink = sink(config, &i.to_string(), plots).map_err(|e| wrong(&e))?;
-        dispatcher = if routed && config.is_for_people() {
-            dispatcher.with_receiver(EVERYBODY, sink)
-        } else {
-            dispatcher.with_boxed(sink)
+    for placed in all {
+        let wrong =
+            |e: &dyn std::fmt::Display| Error::config(format!("{}: {e}", placed.written_at));
+        let sink = sink(&placed.config, placed.name, plots).map_err(|e| wrong(&e))?;
+        dispatcher = match &placed.receiver {
+            Some(receiver) => dispatcher.with_receiver(receiver, sink),
+            None => dispatcher.with_boxed(sink),
         }
         .map_err(|e| wrong(&e))?;
     }
     Ok(dispatcher)
+}
+
+/// A sink and its place in the configuration.
+struct Placed {
+    name: String,
+    receiver: Option<String>,
+    config: SinkConfig,
+    /// What messages about it begin with.
+    written_at: String,
+}
+
+/// All sinks that are configured.
+fn placed(config: &Config) -> Result<Vec<Placed>, Error> {
+    let mut all = Vec::new();
+    for (receiver, sinks) in config
+        .alerting
+        .as_ref()
+        .map(AlertingConfig::receivers)
+        .transpose()?
+        .unwrap_or_default()
+    {
+        for (i, config) in sinks.into_iter().enumerate() {
+            all.push(Placed {
+                name: format!("{}-{receiver}-{i}", config.kind()),
+                written_at: format!("alerting: receiver `{receiver}`, sink {i}"),
+                receiver: Some(receiver.clone()),
+                config,
+            });
+        }
+    }
+    let routed = config.alerting.is_none();
+    for (i, config) in config.sinks.iter().enumerate() {
+        all.push(Placed {
+            name: format!("{}-{i}", config.kind()),
+            written_at: format!("sinks[{i}]"),
+            receiver: (routed && config.is_for_people()).then(|| EVERYBODY.to_owned()),
+            config: config.clone(),
+        });
+    }
+    Ok(all)
+}
+
+/// The names of sinks that lead to another place, or serve another receiver, in `new` than in `old`.
+pub(crate) fn moved(old: &Config, new: &Config) -> Result<BTreeSet<String>, Error> {
+    let old: BTreeMap<String, Placed> = placed(old)?
+        .into_iter()
+        .map(|placed| (placed.name.clone(), placed))
+        .collect();
+    let new = placed(new)?.into_iter().filter(|new| {
+        old.get(&new.name).is_some_and(|old| {
+            !old.config.is_same_place(&new.config) || old.receiver != new.receiver
+        })
+    });
+    Ok(new.map(|placed| placed.name).collect())
 }
 
 /// Whether any sink shows plots.
@@ -77,9 +117,9 @@ pub(crate) fn show_plots(config: &Config) -> bool {
     top || routed.any(SinkConfig::shows_plots)
 }
 
-fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Sink>, Error> {
+fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn Sink>, Error> {
     Ok(match config {
-        SinkConfig::Log {} => Box::new(LogSink::new(format!("log-{index}"))),
+        SinkConfig::Log {} => Box::new(LogSink::new(name)),
         SinkConfig::Webhook {
             url,
             token,
@@ -91,7 +131,7 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
                 .as_ref()
                 .map_or(Auth::None, |token| Auth::Bearer(token.secret().clone()));
             let mut sink = WebhookSink::builder(url.secret().clone())
-                .name(format!("webhook-{index}"))
+                .name(name)
                 .auth(auth)
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
@@ -112,7 +152,7 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()));
             let sink = AlertmanagerSink::builder(urls.clone())
-                .name(format!("alertmanager-{index}"))
+                .name(name)
                 .auth(auth_of(auth)?)
                 .resend(resend.duration())
                 .labels(Labels::from_pairs(labels)?)
@@ -128,7 +168,7 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
             timeout,
         } => {
             let mut sink = SlackSink::builder(url.secret().clone())
-                .name(format!("slack-{index}"))
+                .name(name)
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
             if let Some(token) = upload_token {
@@ -143,7 +183,7 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
             timeout,
         } => {
             let sink = TeamsSink::builder(url.secret().clone())
-                .name(format!("teams-{index}"))
+                .name(name)
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
             Box::new(sink.build().map_err(Error::config)?)
@@ -154,7 +194,7 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
             timeout,
         } => {
             let sink = DiscordSink::builder(url.secret().clone())
-                .name(format!("discord-{index}"))
+                .name(name)
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
             Box::new(sink.build().map_err(Error::config)?)
@@ -166,7 +206,7 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
             timeout,
         } => {
             let sink = PagerDutySink::builder(routing_key.secret().clone())
-                .name(format!("pagerduty-{index}"))
+                .name(name)
                 .url(url)
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
@@ -186,7 +226,7 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
             timeout,
         } => {
             let mut sink = EmailSink::builder(host, from, to)
-                .name(format!("email-{index}"))
+                .name(name)
                 .security(match security {
                     EmailSecurity::Starttls => SmtpSecurity::StartTls,
                     EmailSecurity::Tls => SmtpSecurity::Tls,
@@ -218,6 +258,26 @@ fn sink(config: &SinkConfig, index: &str, plots: Plots<'_>) -> Result<Box<dyn Si
             Box::new(sink.build().map_err(Error::config)?)
         }
     })
+}
+
+/// The labels that the Alertmanager whose silences are heeded gets with each alert: those of the
+/// sink with one of its addresses, else of the first one.
+pub(crate) fn sent_labels(config: &Config) -> Result<Labels, Error> {
+    let silences = config.alerting.as_ref().and_then(|a| a.silences.as_ref());
+    let heeded = |urls: &[String]| {
+        let base = |url: &str| url.trim_end_matches('/').to_owned();
+        let heeded: Vec<String> = silences.iter().flat_map(|s| &s.urls).map(|u| base(u)).collect();
+        urls.iter().any(|url| heeded.contains(&base(url)))
+    };
+    let sinks = config.sinks.iter().filter_map(|sink| match sink {
+        SinkConfig::Alertmanager { urls, labels, .. } => Some((heeded(urls), labels)),
+        _ => None,
+    });
+    // Of equals the last is the greatest.
+    let best = sinks.rev().max_by_key(|&(heeded, _)| heeded);
+    let labels = best.into_iter().flat_map(|(_, labels)| labels);
+    let labels = labels.map(|(name, value)| (name.as_str(), value.as_str()));
+    Ok(Labels::from_pairs(labels)?)
 }
 
 /// The Alertmanager whose silences are heeded.

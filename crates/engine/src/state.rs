@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bongsu_alert::{Lifecycle, Page, Pending, PendingPages, Silence, SuppressorState};
-use bongsu_core::{Alert, Result as CoreResult, Snapshot, Timestamp, snapshot};
+use bongsu_alert::{Lifecycle, Pending, PendingPages, Silence, SuppressorState};
+use bongsu_core::{Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -18,13 +18,9 @@ pub(crate) struct EngineState {
     pub(crate) queries: Vec<QueryState>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) pending: Pending,
-    /// Alerts that no sink has been offered yet.
-    pub(crate) news: Vec<Alert>,
     /// What suppression remembers, where there is any.
     pub(crate) suppressor: Option<SuppressorState>,
     pub(crate) pages: PendingPages,
-    /// Messages that no sink has been offered yet.
-    pub(crate) waiting_pages: Vec<Page>,
     /// The silences that were made here.
     pub(crate) silences: Vec<Silence>,
     /// How far this state accounts for the journal.
@@ -59,7 +55,7 @@ impl QueryState {
 
 impl Snapshot for EngineState {
     const KIND: &'static str = "engine.state";
-    const VERSION: u16 = 5;
+    const VERSION: u16 = 6;
 
     fn validate(&self) -> CoreResult<()> {
         for query in &self.queries {

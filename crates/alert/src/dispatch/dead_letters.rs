@@ -1,22 +1,32 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bongsu_core::{Alert, Timestamp};
 use serde::Serialize;
 
 use crate::time::rfc3339;
-use crate::{Error, Page};
+use crate::Page;
 
 /// The size at which the file is set aside unless [`DeadLetters::limit`] says otherwise.
 const DEFAULT_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// A file of what a [`Dispatcher`](crate::Dispatcher) gave up: alerts that a receiver refused for
-/// their content, and those that a full queue pushed out.
+/// A file of what a [`Dispatcher`](crate::Dispatcher) gave up.
 ///
-/// Each line is a JSON object: `schema` (1), `at` (RFC 3339; `null` for what was pushed out), `sink`,
-/// `reason` (`refused` or `overflow`), `error` (what the receiver said, without addresses or
-/// credentials), and `alert` or `page` as they are saved. A letter may come twice after a crash, but
+/// Each line is a JSON object: `schema` (1), `at` (RFC 3339; `null` for what no answer led to), `sink`,
+/// `reason`, `error` (what the receiver said, without credentials), and `alert` or `page` as they are
+/// saved. The reasons:
+///
+/// | reason | the alert or message |
+/// |---|---|
+/// | `refused` | was refused for its content |
+/// | `partial` | was taken in part: some recipients, alerts or groups were refused, `error` says which |
+/// | `stuck` | failed again and again, while the receiver took others |
+/// | `overflow` | was pushed out of a full queue |
+/// | `abandoned` | was for a sink that is not there any more |
+///
+/// A letter may come twice after a crash, but
 /// none is lost: it is written before the state without it is saved.
 ///
 /// Parameters: the path; [`DeadLetters::limit`], in bytes, at least 1, by default 16 MiB. A file that
@@ -29,10 +39,12 @@ const DEFAULT_LIMIT: u64 = 16 * 1024 * 1024;
 /// let dispatcher = Dispatcher::new().dead_letters(letters);
 /// # let _ = dispatcher;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct DeadLetters {
     path: PathBuf,
     limit: u64,
+    /// Several dispatchers may write to it at the same time.
+    turn: Arc<Mutex<()>>,
 }
 
 impl DeadLetters {
@@ -42,6 +54,7 @@ impl DeadLetters {
         Self {
             path: path.into(),
             limit: DEFAULT_LIMIT,
+            turn: Arc::default(),
         }
     }
 
@@ -60,6 +73,7 @@ impl DeadLetters {
 
     /// Appends whole lines.
     pub(super) fn append(&self, lines: &str) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = self.open()?;
         let length = file.metadata()?.len();
         if length >= self.limit {
@@ -87,7 +101,7 @@ struct Letter<'a> {
     sink: &'a str,
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<&'a str>,
     #[serde(flatten)]
     content: Content<'a>,
 }
@@ -104,15 +118,23 @@ pub(super) enum Content<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reason<'a> {
     Overflow,
-    Refused(Timestamp, &'a Error),
+    Abandoned,
+    Refused(Timestamp, &'a str),
+    Partial(Timestamp, &'a str),
+    Stuck(Timestamp, &'a str),
 }
 
 /// The line of a letter.
 pub(super) fn line(sink: &str, reason: Reason<'_>, content: Content<'_>) -> String {
-    let (at, reason, error) = match reason {
-        Reason::Overflow => (None, "overflow", None),
-        Reason::Refused(at, error) => (Some(rfc3339(at)), "refused", Some(error.to_string())),
+    let (answer, reason) = match reason {
+        Reason::Overflow => (None, "overflow"),
+        Reason::Abandoned => (None, "abandoned"),
+        Reason::Refused(at, said) => (Some((at, said)), "refused"),
+        Reason::Partial(at, said) => (Some((at, said)), "partial"),
+        Reason::Stuck(at, said) => (Some((at, said)), "stuck"),
     };
+    let (at, error) = answer.unzip();
+    let at = at.map(rfc3339);
     let letter = Letter {
         schema: 1,
         at,

@@ -1,10 +1,11 @@
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use bongsu_core::{Alert, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use super::dead_letters::{Content, Reason, line};
+use super::queue::{Limits, Queue};
+use super::run::Load;
 use super::{Delivery, SinkStatus};
 use crate::{BoxFuture, Error, ErrorKind, Mode, Page, Retry, Sink};
 
@@ -12,10 +13,13 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Also where a receiver asks for none at all.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// The most dead letters that wait while their file cannot be written.
+/// The most dead letters that wait while their file cannot be written, and their bytes.
 const MAX_LETTERS: usize = 10_000;
+const MAX_LETTER_BYTES: usize = 16 * 1024 * 1024;
 /// No pause is longer, also none that a receiver asks for.
 const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
+/// After so many attempts in a row that failed the first entry itself may be at fault.
+const SUSPECT: u32 = 5;
 
 /// A sink with what it still has to hear.
 #[derive(Debug)]
@@ -23,24 +27,44 @@ pub(super) struct Lane {
     pub(super) sink: Box<dyn Sink>,
     /// The receiver of the routing tree that it serves: then it hears pages only.
     pub(super) receiver: Option<String>,
-    pub(super) queue: VecDeque<Alert>,
-    pub(super) pages: VecDeque<Page>,
-    pub(super) limit: usize,
+    pub(super) queue: Queue<Alert>,
+    pub(super) pages: Queue<Page>,
+    pub(super) limits: Limits,
     /// Dropped, and not reported yet.
     pub(super) lost: u64,
     /// So many at the front of the queue go one by one: together they were refused.
-    single: usize,
+    pub(super) single: usize,
     /// State mode: something changed since the last success.
     due: bool,
     last_sent: Option<Timestamp>,
     retry_at: Option<Timestamp>,
     /// Failures since the last success.
     failures: u32,
+    /// Attempts at the first entry to which the receiver said no, or nothing, without refusing it
+    /// for good.
+    pub(super) doubts: u32,
     pub(super) status: Totals,
     /// Whether what is given up becomes a dead letter.
     pub(super) keeps_letters: bool,
     /// Dead letters that are not written yet.
     pub(super) letters: Vec<String>,
+    pub(super) letter_bytes: usize,
+    /// Those that had no room among them.
+    pub(super) unkept: u64,
+}
+
+/// When a delivery began: data time, and what a watch shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    pub(super) now: Timestamp,
+    pub(super) watch: Instant,
+}
+
+impl Began {
+    /// The moment at which it is over.
+    pub(super) fn present(self) -> Timestamp {
+        self.now + self.watch.elapsed()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,36 +75,47 @@ pub(super) struct Totals {
 }
 
 impl Lane {
-    pub(super) fn new(sink: Box<dyn Sink>, receiver: Option<String>, limit: usize) -> Self {
+    pub(super) fn new(sink: Box<dyn Sink>, receiver: Option<String>, limits: Limits) -> Self {
         Self {
             sink,
             receiver,
-            queue: VecDeque::new(),
-            pages: VecDeque::new(),
-            limit,
+            queue: Queue::default(),
+            pages: Queue::default(),
+            limits,
             lost: 0,
             single: 0,
             due: false,
             last_sent: None,
             retry_at: None,
             failures: 0,
+            doubts: 0,
             status: Totals::default(),
             keeps_letters: false,
             letters: Vec::new(),
+            letter_bytes: 0,
+            unkept: 0,
         }
     }
 
     /// Takes note of a dead letter.
     pub(super) fn bury(&mut self, letter: impl FnOnce(&str) -> String) {
-        if self.keeps_letters && self.letters.len() < MAX_LETTERS {
-            let letter = letter(self.sink.name());
-            self.letters.push(letter);
+        if !self.keeps_letters {
+            return;
         }
+        let letter = letter(self.sink.name());
+        let bytes = self.letter_bytes.saturating_add(letter.len());
+        if self.letters.len() >= MAX_LETTERS || bytes > MAX_LETTER_BYTES {
+            self.unkept = self.unkept.saturating_add(1);
+            return;
+        }
+        self.letter_bytes = bytes;
+        self.letters.push(letter);
     }
 
     pub(super) fn status(&self) -> SinkStatus<'_> {
         SinkStatus {
             name: self.sink.name(),
+            receiver: self.receiver.as_deref(),
             queued: self.queued(),
             delivered: self.status.delivered,
             failed: self.status.failed,
@@ -118,22 +153,34 @@ impl Lane {
         self.trim();
     }
 
-    /// Drops the oldest beyond the limit, and counts them.
+    /// Drops the oldest beyond the limits, and counts them.
     pub(super) fn trim(&mut self) {
-        let excess = self.queue.len().saturating_sub(self.limit);
-        let pushed_out: Vec<Alert> = self.queue.drain(..excess).collect();
-        for alert in &pushed_out {
-            self.bury(|sink| line(sink, Reason::Overflow, Content::Alert(alert)));
+        let alerts = self.queue.excess(self.limits);
+        self.single = self.single.saturating_sub(alerts.len());
+        let pages = self.pages.excess(self.limits);
+        if !(alerts.is_empty() && pages.is_empty()) {
+            // Another one is the first now.
+            self.doubts = 0;
         }
-        self.single = self.single.saturating_sub(excess);
-        let pages = self.pages.len().saturating_sub(self.limit);
-        let pushed_out: Vec<Page> = self.pages.drain(..pages).collect();
-        for page in &pushed_out {
-            self.bury(|sink| line(sink, Reason::Overflow, Content::Page(page)));
+        self.give_up(&alerts, &pages, Reason::Overflow);
+    }
+
+    /// Gives up everything that waits: nobody will take it.
+    pub(super) fn abandon(&mut self) {
+        let alerts = self.queue.take(0, usize::MAX);
+        let pages = self.pages.take(0, usize::MAX);
+        self.give_up(&alerts, &pages, Reason::Abandoned);
+    }
+
+    fn give_up(&mut self, alerts: &[Alert], pages: &[Page], reason: Reason<'_>) {
+        let alerts = alerts.iter().map(Content::Alert);
+        let mut count = 0;
+        for content in alerts.chain(pages.iter().map(Content::Page)) {
+            self.bury(|sink| line(sink, reason, content));
+            count += 1;
         }
-        let excess = excess + pages;
-        self.lost = self.lost.saturating_add(excess as u64);
-        self.status.lost = self.status.lost.saturating_add(excess as u64);
+        self.lost = self.lost.saturating_add(count);
+        self.status.lost = self.status.lost.saturating_add(count);
     }
 
     /// Whether the sink wants the whole state now.
@@ -169,76 +216,30 @@ impl Lane {
             queued: 0,
             lost: 0,
         };
+        let watch = Instant::now();
+        let began = Began { now, watch };
         let tried = match self.sink.mode() {
-            _ if !self.pages.is_empty() => self.run_pages(now, &mut delivery).await,
-            Mode::Transitions => self.run_transitions(now, &mut delivery).await,
-            Mode::State { .. } => self.run_state(now, state, &mut delivery).await,
+            _ if !self.pages.is_empty() => self.run_queue(Load::Pages, began, &mut delivery).await,
+            Mode::Transitions => self.run_queue(Load::Alerts, began, &mut delivery).await,
+            Mode::State { .. } => self.run_state(began, state, &mut delivery).await,
         };
         let lost = std::mem::take(&mut self.lost);
         if lost > 0 {
             delivery.lost += lost;
-            delivery.warnings.push(Error::overflow(lost, self.limit));
+            delivery.warnings.push(Error::overflow(lost, self.limits.entries, self.limits.bytes));
         }
         delivery.queued = self.queued();
         self.status.delivered += delivery.delivered as u64;
         (tried || lost > 0).then_some(delivery)
     }
 
-    async fn run_transitions(&mut self, now: Timestamp, delivery: &mut Delivery) -> bool {
-        if self.queue.is_empty() || !self.may_try(now) {
-            return false;
-        }
-        let start = Instant::now();
-        let timeout = self.sink.timeout();
-        // Another batch starts only while it has a fair part of the time left.
-        while !self.queue.is_empty() && (start.elapsed() < timeout / 2 || delivery.delivered == 0) {
-            let most = self.sink.max_batch().max(1);
-            let size = if self.single > 0 { 1 } else { most };
-            let size = size.min(self.queue.len());
-            let batch = self.queue.make_contiguous();
-            let batch = batch.get(..size).unwrap_or_default();
-            let result = within(self.sink.as_ref(), start + timeout, |sink| {
-                sink.deliver(now, batch)
-            })
-            .await;
-            match self.judge(now, result, delivery) {
-                Verdict::Delivered => {
-                    self.queue.drain(..size);
-                    self.single = self.single.saturating_sub(size);
-                    delivery.delivered += size;
-                }
-                Verdict::Refused if size > 1 => {
-                    // One bad alert must not take the others with it.
-                    self.single = size;
-                    delivery.result = Ok(());
-                }
-                Verdict::Refused => {
-                    let refused: Vec<Alert> = self.queue.drain(..size).collect();
-                    if let Err(error) = &delivery.result {
-                        for alert in &refused {
-                            let reason = Reason::Refused(now, error);
-                            self.bury(|sink| line(sink, reason, Content::Alert(alert)));
-                        }
-                    }
-                    self.single = self.single.saturating_sub(size);
-                    delivery.lost += 1;
-                    self.status.lost += 1;
-                    if start.elapsed() >= timeout / 2 {
-                        break;
-                    }
-                }
-                Verdict::Later => break,
-            }
-        }
-        true
-    }
-
     async fn run_state(
         &mut self,
-        now: Timestamp,
+        began: Began,
         state: &[Alert],
         delivery: &mut Delivery,
     ) -> bool {
+        let now = began.now;
         if !self.wants_state(now) {
             return false;
         }
@@ -248,23 +249,24 @@ impl Lane {
             self.last_sent = Some(now);
             return false;
         }
-        let deadline = Instant::now() + self.sink.timeout();
+        let deadline = began.watch + self.sink.timeout();
         let result = within(self.sink.as_ref(), deadline, |sink| {
             sink.deliver(now, state)
         })
         .await;
-        match self.judge(now, result, delivery) {
-            Verdict::Delivered => {
+        match self.judge(began, result, delivery) {
+            // What one member of several did not take is sent again with the next state.
+            Verdict::Delivered | Verdict::Partly(_) => {
                 delivery.delivered = state.len();
                 self.due = false;
                 self.last_sent = Some(now);
             }
             // What was refused now is not better in a moment: it waits for the regular resend.
-            Verdict::Refused => {
+            Verdict::Refused(_) => {
                 self.due = false;
                 self.last_sent = Some(now);
             }
-            Verdict::Later => {}
+            Verdict::Later(_) => {}
         }
         true
     }
@@ -272,7 +274,7 @@ impl Lane {
     /// Notes in `delivery` what came of it, and when to try again.
     pub(super) fn judge(
         &mut self,
-        now: Timestamp,
+        began: Began,
         result: Result<(), Error>,
         delivery: &mut Delivery,
     ) -> Verdict {
@@ -283,8 +285,9 @@ impl Lane {
             }
             Err(error) if error.kind() == ErrorKind::Partial => {
                 self.succeeded();
+                let said = error.to_string();
                 delivery.warnings.push(error);
-                return Verdict::Delivered;
+                return Verdict::Partly(said);
             }
             Err(error) => error,
         };
@@ -298,25 +301,40 @@ impl Lane {
             Retry::After(after) => Some(after.clamp(LEAST_PAUSE, PAUSE_LIMIT)),
         };
         self.status.failed += 1;
+        if let ErrorKind::Server | ErrorKind::Timeout | ErrorKind::Misconfigured = error.kind() {
+            self.doubts = self.doubts.saturating_add(1);
+        }
+        let said = error.to_string();
         delivery.result = Err(error);
         let Some(pause) = pause else {
-            return Verdict::Refused;
+            return Verdict::Refused(said);
         };
         self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(now + pause);
-        Verdict::Later
+        self.retry_at = Some(began.present() + pause);
+        Verdict::Later(said)
     }
 
-    fn succeeded(&mut self) {
+    /// The receiver takes messages.
+    pub(super) fn succeeded(&mut self) {
         self.failures = 0;
         self.retry_at = None;
     }
+
+    /// Whether the first entry has failed so often that another one is to be tried in its place.
+    pub(super) fn doubts_first(&self) -> bool {
+        self.doubts >= SUSPECT
+    }
 }
 
+/// What came of an attempt.
 pub(super) enum Verdict {
     Delivered,
-    Refused,
-    Later,
+    /// Some of it was refused for good.
+    Partly(String),
+    /// All of it was refused for good.
+    Refused(String),
+    /// It is to be tried again.
+    Later(String),
 }
 
 /// Runs one delivery of `sink`, but not beyond `deadline`.

@@ -1,33 +1,44 @@
 mod dead_letters;
 mod lane;
-mod lane_pages;
 mod pending;
+mod queue;
+mod run;
 
 use bongsu_core::{Alert, AlertState, Timestamp};
 use futures_util::future::join_all;
 
 pub use self::dead_letters::DeadLetters;
+use self::dead_letters::{Content, Reason, line};
 use self::lane::Lane;
 pub use self::pending::{Pending, PendingPages};
+use self::queue::Limits;
 use crate::{Error, Lifecycle, Mode, Page, Sink};
 
 /// The undelivered transitions kept for a sink unless [`Dispatcher::queue_limit`] says otherwise.
 const DEFAULT_LIMIT: usize = 10_000;
+/// Their bytes unless [`Dispatcher::queue_bytes`] says otherwise.
+const DEFAULT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Delivers alerts to sinks: each one on its own, in order, at least once.
 ///
 /// - A sink that wants [transitions](crate::Mode::Transitions) has a queue. What fails stays at its
 ///   front and is tried again at a later tick: after 5 seconds, doubling up to 5 minutes; at once
-///   after 5 minutes where a setting is wrong; or when the receiver says. Only what a receiver
-///   refuses for its content is given up, one alert at a time, and reported.
+///   after 5 minutes where a setting is wrong; or when the receiver says. The pauses begin with the
+///   answer. What a receiver refuses for its content is given up, one alert at a time, and reported.
+///   So is what has failed five times in a row, and once more, while the receiver takes others that
+///   wait behind it: one bad entry does not keep all others back. Else nothing is given up.
 /// - A sink that wants the [state](crate::Mode::State) has none: it gets the whole state again.
 /// - A sink that serves a [receiver](Dispatcher::with_receiver) of a routing tree has a queue of
 ///   [pages](Page) instead: [`Dispatcher::enqueue_pages`] fills it, and each page is one delivery.
 ///   It hears of no transitions beside them.
 /// - A full queue loses its oldest entries; every loss is counted and reported, and kept as a
-///   [dead letter](Dispatcher::dead_letters) where there is a file for them.
-/// - Sinks run at the same time, and none holds a tick up longer than its
-///   [time-out](Sink::timeout).
+///   [dead letter](Dispatcher::dead_letters) where there is a file for them. So is what a receiver
+///   takes only in part.
+/// - Sinks run at the same time, and none holds a tick up longer than three times its
+///   [time-out](Sink::timeout). Where not even that is acceptable, [`Dispatcher::split`] gives each
+///   sink a dispatcher of its own.
+/// - Memory: at most 10,000 entries and 64 MiB a sink, whichever is reached first, beyond the newest
+///   entry; and 16 MiB of dead letters while their file cannot be written.
 ///
 /// Dropping the future of [`Dispatcher::dispatch`] loses nothing that was noted; it may be
 /// delivered twice. Needs a Tokio runtime with time enabled.
@@ -52,7 +63,7 @@ const DEFAULT_LIMIT: usize = 10_000;
 #[derive(Debug)]
 pub struct Dispatcher {
     lanes: Vec<Lane>,
-    limit: usize,
+    limits: Limits,
     dead_letters: Option<DeadLetters>,
 }
 
@@ -82,6 +93,8 @@ pub struct Delivery {
 pub struct SinkStatus<'a> {
     /// The sink's name.
     pub name: &'a str,
+    /// The receiver of the routing tree that it serves, if any.
+    pub receiver: Option<&'a str>,
     /// The number of transitions that wait.
     pub queued: usize,
     /// The number of alerts delivered, with repetitions.
@@ -106,7 +119,10 @@ impl Dispatcher {
     pub fn new() -> Self {
         Self {
             lanes: Vec::new(),
-            limit: DEFAULT_LIMIT,
+            limits: Limits {
+                entries: DEFAULT_LIMIT,
+                bytes: DEFAULT_BYTES,
+            },
             dead_letters: None,
         }
     }
@@ -114,12 +130,25 @@ impl Dispatcher {
     /// The most transitions that wait for one sink; at least 1. Default: 10,000.
     #[must_use]
     pub fn queue_limit(mut self, limit: usize) -> Self {
-        self.limit = limit.max(1);
+        self.limits.entries = limit.max(1);
+        self.limit_lanes();
+        self
+    }
+
+    /// The most memory, in bytes, that what waits for one sink takes; the newest entry stays even
+    /// when it takes more. Default: 64 MiB.
+    #[must_use]
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
+        self.limit_lanes();
+        self
+    }
+
+    fn limit_lanes(&mut self) {
         for lane in &mut self.lanes {
-            lane.limit = self.limit;
+            lane.limits = self.limits;
             lane.trim();
         }
-        self
     }
 
     /// Keeps what is given up in a file. Default: it is counted and forgotten.
@@ -146,7 +175,17 @@ impl Dispatcher {
             return;
         }
         match file.append(&lines) {
-            Ok(()) => self.lanes.iter_mut().for_each(|lane| lane.letters.clear()),
+            Ok(()) => {
+                for lane in &mut self.lanes {
+                    lane.letters.clear();
+                    lane.letter_bytes = 0;
+                    let unkept = std::mem::take(&mut lane.unkept);
+                    if unkept > 0 {
+                        let sink = lane.sink.name();
+                        tracing::error!(sink, unkept, "dead letters had no room and are lost");
+                    }
+                }
+            }
             Err(error) => {
                 let path = file.path().display();
                 tracing::error!(%path, %error, "dead letters cannot be written; they are kept");
@@ -200,10 +239,60 @@ impl Dispatcher {
                 "different from those of the other sinks",
             ));
         }
-        let mut lane = Lane::new(sink, receiver, self.limit);
+        let mut lane = Lane::new(sink, receiver, self.limits);
         lane.keeps_letters = self.dead_letters.is_some();
         self.lanes.push(lane);
         Ok(self)
+    }
+
+    /// A dispatcher for each sink, with what waits for it and the same file of dead letters: each
+    /// can deliver at its own pace.
+    #[must_use]
+    pub fn split(self) -> Vec<Self> {
+        let lanes = self.lanes.into_iter();
+        lanes
+            .map(|lane| Self {
+                lanes: vec![lane],
+                limits: self.limits,
+                dead_letters: self.dead_letters.clone(),
+            })
+            .collect()
+    }
+
+    /// Whether one of its sinks is to be handed the state at the moment `now`.
+    #[must_use]
+    pub fn wants_state(&self, now: Timestamp) -> bool {
+        self.lanes.iter().any(|lane| lane.wants_state(now))
+    }
+
+    /// Gives up everything that waits: it is counted, and kept as dead letters.
+    pub fn abandon(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::abandon);
+        self.bury();
+    }
+
+    /// Keeps, as dead letters, what [`Dispatcher::restore`] and [`Dispatcher::restore_pages`] gave
+    /// back because its sinks are not there any more.
+    pub fn keep_unclaimed(&self, alerts: &Pending, pages: &PendingPages) {
+        let Some(file) = &self.dead_letters else {
+            return;
+        };
+        let alerts = alerts.queues().flat_map(|(sink, alerts)| {
+            let contents = alerts.iter().map(Content::Alert);
+            contents.map(move |content| line(sink, Reason::Abandoned, content))
+        });
+        let pages = pages.queues().flat_map(|(sink, pages)| {
+            let contents = pages.iter().map(Content::Page);
+            contents.map(move |content| line(sink, Reason::Abandoned, content))
+        });
+        let lines: String = alerts.chain(pages).collect();
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(error) = file.append(&lines) {
+            let path = file.path().display();
+            tracing::error!(%path, %error, "dead letters cannot be written and are lost");
+        }
     }
 
     /// Queues `transitions` for the next [`Dispatcher::dispatch`] without delivering them, so that
@@ -255,7 +344,7 @@ impl Dispatcher {
         lifecycle: &Lifecycle,
     ) -> Vec<Delivery> {
         self.enqueue(transitions);
-        let state: Vec<Alert> = if self.lanes.iter().any(|lane| lane.wants_state(now)) {
+        let state: Vec<Alert> = if self.wants_state(now) {
             let resolved = lifecycle.recently_resolved();
             lifecycle.active().chain(resolved).cloned().collect()
         } else {

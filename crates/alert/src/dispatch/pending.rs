@@ -27,6 +27,32 @@ impl Pending {
         self.queues.is_empty()
     }
 
+    /// Adds what waits elsewhere: for a sink that waits in both, `other` is the newer part.
+    pub fn append(&mut self, other: Self) {
+        for (name, mut queue) in other.queues {
+            let own = self.queues.entry(name).or_default();
+            own.alerts.append(&mut queue.alerts);
+            own.lost = own.lost.saturating_add(queue.lost);
+        }
+    }
+
+    /// Adds alerts that wait for this sink, newer than all others.
+    pub fn push(&mut self, sink: &str, alerts: &[Alert]) {
+        if !alerts.is_empty() {
+            let queue = self.queues.entry(sink.to_owned()).or_default();
+            queue.alerts.extend_from_slice(alerts);
+        }
+    }
+
+    /// The same, waiting for a sink of another name.
+    #[must_use]
+    pub fn renamed(self, name: impl Fn(&str) -> String) -> Self {
+        let queues = self.queues.into_iter();
+        Self {
+            queues: queues.map(|(old, queue)| (name(&old), queue)).collect(),
+        }
+    }
+
     /// The sinks' names and the transitions that wait for each, oldest first.
     pub fn queues(&self) -> impl Iterator<Item = (&str, &[Alert])> {
         self.queues
@@ -64,6 +90,30 @@ impl PendingPages {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty()
+    }
+
+    /// Adds what waits elsewhere: for a sink that waits in both, `other` is the newer part.
+    pub fn append(&mut self, other: Self) {
+        for (name, mut pages) in other.queues {
+            self.queues.entry(name).or_default().append(&mut pages);
+        }
+    }
+
+    /// Adds pages that wait for this sink, newer than all others.
+    pub fn push(&mut self, sink: &str, pages: &[Page]) {
+        if !pages.is_empty() {
+            let queue = self.queues.entry(sink.to_owned()).or_default();
+            queue.extend_from_slice(pages);
+        }
+    }
+
+    /// The same, waiting for a sink of another name.
+    #[must_use]
+    pub fn renamed(self, name: impl Fn(&str) -> String) -> Self {
+        let queues = self.queues.into_iter();
+        Self {
+            queues: queues.map(|(old, pages)| (name(&old), pages)).collect(),
+        }
     }
 
     /// The sinks' names and the pages that wait for each, oldest first.

@@ -7,6 +7,7 @@ use bongsu_core::Labels;
 use regex::Regex;
 
 pub(crate) use self::parse::parse_all;
+pub(crate) use self::subject::ALERTNAME;
 pub use self::subject::Subject;
 use crate::Error;
 
@@ -123,7 +124,7 @@ impl Matcher {
         self.matches_value(alert.get(&self.name))
     }
 
-    fn matches_value(&self, value: &str) -> bool {
+    pub(crate) fn matches_value(&self, value: &str) -> bool {
         match (&self.regex, self.op) {
             (None, MatchOp::NotEqual) => value != self.value,
             (None, _) => value == self.value,

@@ -1,7 +1,7 @@
 use bongsu_core::{Alert, METRIC_NAME};
 
 /// The name of an alert whose labels have no `alertname`.
-const ALERTNAME: &str = "BongsuAnomaly";
+pub(crate) const ALERTNAME: &str = "BongsuAnomaly";
 
 /// An alert as matchers, `group_by` and `equal` see it: its labels, and
 ///

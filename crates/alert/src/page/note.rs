@@ -53,6 +53,8 @@ pub enum NoteKind {
         /// Since when.
         since: Timestamp,
     },
+    /// It still fires, but the receiver hears no more of it: the configuration has changed.
+    Moved,
 }
 
 impl std::fmt::Display for NoteKind {
@@ -76,6 +78,9 @@ impl std::fmt::Display for NoteKind {
                 number(from, 4)
             ),
             Self::Settled { .. } => f.write_str("settled at a new level"),
+            Self::Moved => {
+                f.write_str("still fires; told elsewhere since the configuration changed")
+            }
             Self::HeldBack { since } => write!(f, "held back since {}", rfc3339(since)),
         }
     }

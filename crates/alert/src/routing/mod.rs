@@ -8,4 +8,5 @@ pub use self::config::{
     InhibitRuleConfig, NamedIntervalConfig, Opaque, ReceiverConfig, RouteConfig, RoutingConfig,
 };
 pub(crate) use self::inhibit::InhibitRule;
+pub(crate) use self::tree::Route;
 pub use self::tree::{RoutingTree, Waits};

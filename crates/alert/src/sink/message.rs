@@ -9,8 +9,6 @@ use crate::number::{distinct_numbers, number};
 use crate::time::rfc3339;
 use crate::{Occasion, Page};
 
-/// The most contributing features that are named.
-const PARTS: usize = 5;
 /// The longest likely cause that is told, in characters.
 const MAX_CAUSE: usize = 1_000;
 
@@ -139,11 +137,11 @@ impl Item {
             ("Observed", observed),
             ("Expected", expected),
             ("Expected range", range),
-            ("Deviation", deviation(verdict.value, verdict.expected)),
+            ("Deviation", annotations.remove("deviation")),
             ("Score", verdict.score.map(|score| number(score, 3))),
             ("Since", Some(rfc3339(alert.starts_at))),
             ("Until", alert.resolved_at.map(rfc3339)),
-            ("Contributed most", parts(alert)),
+            ("Contributed most", annotations.remove("contributions")),
         ];
         let cause = annotations.remove("cause");
         let cause = cause.map(|cause| format!("Likely cause: {cause}"));
@@ -224,36 +222,6 @@ fn counts(firing: usize, ended: usize) -> String {
         (firing, 0) => format!("{firing} {fire}"),
         (firing, ended) => format!("{firing} {fire}, {ended} ended"),
     }
-}
-
-/// How far the value is from what was expected: `+0.72 (+343 %)`.
-fn deviation(value: Option<f64>, expected: Option<f64>) -> Option<String> {
-    let (value, expected) = (value?, expected?);
-    let distance = value - expected;
-    if !distance.is_finite() {
-        return None;
-    }
-    let signed = |x: f64, digits| {
-        let sign = if x > 0.0 { "+" } else { "" };
-        format!("{sign}{}", number(x, digits))
-    };
-    let relative = 100.0 * distance / expected.abs();
-    let percent = if relative.is_finite() && relative.abs() < 1e6 {
-        format!(" ({} %)", signed(relative, 3))
-    } else {
-        String::new()
-    };
-    Some(format!("{}{percent}", signed(distance, 4)))
-}
-
-fn parts(alert: &Alert) -> Option<String> {
-    let all = &alert.verdict.explanation.as_ref()?.contributions;
-    let named = all.iter().take(PARTS).map(|part| {
-        let percent = number((part.share * 100.0).round(), 3);
-        format!("{} ({percent} %)", part.feature)
-    });
-    let text = named.collect::<Vec<_>>().join(", ");
-    (!text.is_empty()).then_some(text)
 }
 
 /// A likely cause as messages tell it; `None` when there is nothing to tell.
@@ -366,16 +334,6 @@ mod tests {
         odd.labels = labels(&[("x", "a\r\nBcc: b@c\u{2028}d")]);
         let title = title(&[odd]);
         assert!(!title.contains(['\r', '\n', '\u{2028}']), "{title:?}");
-    }
-
-    #[test]
-    fn a_deviation_is_signed_and_finite() {
-        let text = |value, expected| deviation(Some(value), Some(expected));
-        assert_eq!(text(5.0, 10.0).as_deref(), Some("-5 (-50 %)"));
-        assert_eq!(text(5.0, 0.0).as_deref(), Some("+5"));
-        assert_eq!(text(5.0, -10.0).as_deref(), Some("+15 (+150 %)"));
-        assert_eq!(text(f64::INFINITY, 0.0), None);
-        assert_eq!(text(1e308, -1e308), None);
     }
 
     #[test]

@@ -13,10 +13,10 @@ use crate::{Digest, DigestGroup, Note, Occasion, Page};
 
 /// What one group contributes to a message.
 #[derive(Debug, Default)]
-struct Content {
+pub(super) struct Content {
     /// Each alert once.
-    alerts: BTreeMap<u64, Alert>,
-    notes: Vec<Note>,
+    pub(super) alerts: BTreeMap<u64, Alert>,
+    pub(super) notes: Vec<Note>,
 }
 
 impl Suppressor {
@@ -28,10 +28,8 @@ impl Suppressor {
         let now = self.state.now.map_or(now, |latest| latest.max(now));
         self.state.now = Some(now);
         let waiting: Vec<u64> = self.state.budgets.backlogs.keys().copied().collect();
-        let mut pages: Vec<Page> = waiting
-            .into_iter()
-            .filter_map(|key| self.digest(key, now))
-            .collect();
+        let mut pages = self.farewells();
+        pages.extend(waiting.into_iter().filter_map(|key| self.digest(key, now)));
         while let Some(&(due, id)) = self.schedule.first()
             && due <= now
         {
@@ -305,7 +303,7 @@ impl Suppressor {
 impl Content {
     /// The alerts that fire, then those that ended, each part by time and labels; the notes in the
     /// same order.
-    fn ordered(mut self) -> (Vec<Alert>, Vec<Note>) {
+    pub(super) fn ordered(mut self) -> (Vec<Alert>, Vec<Note>) {
         let told: BTreeSet<u64> = self.alerts.keys().copied().collect();
         self.notes.retain(|note| told.contains(&note.fingerprint));
         let mut alerts: Vec<(u64, Alert)> = self.alerts.into_iter().collect();

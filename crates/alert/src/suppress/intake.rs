@@ -95,6 +95,7 @@ impl Suppressor {
             .next();
         let mut known = Known {
             alert: alert.clone(),
+            own_severity: alert.severity,
             band: Band::of(&alert.verdict),
             settled: None,
             excused,
@@ -275,6 +276,7 @@ impl Suppressor {
             let id = GroupId::new(&route.path, &labels);
             let group = self.state.groups.entry(id).or_insert_with(|| Group {
                 path: route.path.clone(),
+                receiver: route.receiver.clone(),
                 labels,
                 members: BTreeMap::new(),
                 next: at.max(fired_at + route.waits.group_wait),

@@ -4,6 +4,7 @@ mod budget;
 mod config;
 mod escalation;
 mod explain;
+mod farewell;
 mod flapping;
 mod flush;
 mod inhibit;
@@ -30,7 +31,8 @@ pub use self::silence::Silence;
 use self::state::GroupId;
 pub use self::state::SuppressorState;
 pub(crate) use self::state::hash;
-use crate::matcher::Matcher;
+use crate::matcher::{ALERTNAME, Matcher};
+use crate::sink::alertmanager::labels::SentLabels;
 use crate::sink::message::cause_line;
 use crate::{Error, RoutingTree, Subject};
 
@@ -108,6 +110,8 @@ pub struct Suppressor {
     inhibitor: Inhibitor,
     /// Those of the silences in the state.
     silences: Vec<Vec<Matcher>>,
+    /// What Alertmanager is sent, with which the silences made there are compared.
+    sent: SentLabels,
     tidied: Option<Timestamp>,
 }
 
@@ -134,8 +138,9 @@ impl Suppressor {
         Self::restore(config, tree, SuppressorState::default())
     }
 
-    /// With what an earlier run knew. The configuration may be another one: groups of routes that
-    /// are gone are forgotten, and the alerts that fire are routed again.
+    /// With what an earlier run knew. The configuration may be another one: the alerts that fire are
+    /// routed again, and where a route is gone, has another receiver or groups by other labels, its
+    /// former receiver is told that it hears no more of them ([`Suppressor::farewells`]).
     ///
     /// # Errors
     /// When a setting is outside its domain, or the state contradicts itself.
@@ -153,12 +158,22 @@ impl Suppressor {
             schedule: BTreeSet::new(),
             inhibitor: Inhibitor::default(),
             silences: Vec::new(),
+            sent: SentLabels::default(),
             tidied: None,
         };
         let silences = std::mem::take(&mut suppressor.state.silences);
         suppressor.set_silences(silences)?;
         suppressor.rebuild();
         Ok(suppressor)
+    }
+
+    /// The labels that an [`AlertmanagerSink`](crate::AlertmanagerSink) adds to alerts
+    /// ([`labels`](crate::AlertmanagerBuilder::labels)): silences made in Alertmanager may name them.
+    /// Default: none.
+    #[must_use]
+    pub fn alertmanager_labels(mut self, labels: bongsu_core::Labels) -> Self {
+        self.sent = SentLabels::new(ALERTNAME, labels);
+        self
     }
 
     /// Takes over silences, in place of those known so far. Beyond the limit
@@ -203,7 +218,8 @@ impl Suppressor {
             let keys = budgets.backlogs.keys();
             keys.map(|&key| budgets.ready_at(budget, key, now)).min()
         });
-        look.into_iter().chain(tokens).min()
+        let farewell = self.state.farewells.first().map(|page| page.at);
+        look.into_iter().chain(tokens).chain(farewell).min()
     }
 
     /// What happened lately to the alert with this
@@ -240,21 +256,7 @@ impl Suppressor {
     /// Makes anew what follows from state and configuration.
     fn rebuild(&mut self) {
         self.state.trails.rebuild();
-        let gone: Vec<GroupId> = self
-            .state
-            .groups
-            .keys()
-            .filter(|id| !self.routes.contains_key(&id.route))
-            .copied()
-            .collect();
-        for id in gone {
-            if let Some(group) = self.state.groups.remove(&id) {
-                group
-                    .members
-                    .keys()
-                    .for_each(|&member| self.leave(member, id));
-            }
-        }
+        self.part_where(Self::is_obsolete);
         let known = &self.state.known;
         let held = |id: &GroupId| self.state.groups.contains_key(id);
         for backlog in self.state.budgets.backlogs.values_mut() {
@@ -262,17 +264,15 @@ impl Suppressor {
         }
         let groups = self.state.groups.iter();
         self.schedule = groups.map(|(&id, group)| (group.next, id)).collect();
-        let firing: Vec<u64> = known
-            .iter()
-            .filter(|(_, known)| known.fires())
-            .map(|(&fingerprint, _)| fingerprint)
-            .collect();
+        let firing = known.iter().filter(|(_, known)| known.fires());
+        for (&fingerprint, known) in firing {
+            let subject = Subject::new(&known.alert);
+            self.inhibitor.add(self.tree.rules(), fingerprint, subject);
+        }
+        let firing = known.iter().filter(|(_, known)| known.fires());
+        let firing: Vec<u64> = firing.map(|(&fingerprint, _)| fingerprint).collect();
         let now = self.state.now.unwrap_or(Timestamp::MIN);
         for fingerprint in firing {
-            if let Some(known) = self.state.known.get(&fingerprint) {
-                let subject = Subject::new(&known.alert);
-                self.inhibitor.add(self.tree.rules(), fingerprint, subject);
-            }
             self.join(fingerprint, now);
         }
     }

@@ -2,6 +2,7 @@
 
 use bongsu_core::{Severity, Timestamp};
 
+use super::silence::Silenced;
 use super::state::{Group, Known, Member};
 use super::{Stage, Suppressor};
 use crate::{NoteKind, Occasion, Subject};
@@ -141,7 +142,8 @@ impl Suppressor {
             return Some((Stage::Mute, format!("muted by `{}`", mute.name)));
         }
         let mut silences = self.state.silences.iter().zip(&self.silences);
-        if let Some((silence, _)) = silences.find(|(s, m)| s.holds(m, subject, now)) {
+        let silenced = Silenced::new(subject, known.own_severity, &self.sent);
+        if let Some((silence, _)) = silences.find(|(s, m)| s.holds(m, &silenced, now)) {
             let (id, author) = (silence.id(), silence.created_by());
             let reason = format!("silenced by {id} of {author}: {}", silence.comment());
             return Some((Stage::Silence, reason));

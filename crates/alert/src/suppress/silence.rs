@@ -1,13 +1,21 @@
 //! Silences, made in Alertmanager or here.
 
-use bongsu_core::{Labels, Timestamp};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use bongsu_core::{Labels, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::quiet::moment;
-use crate::matcher::{MatchOp, Matcher, all_match};
+use crate::matcher::{MatchOp, Matcher};
+use crate::sink::alertmanager::labels::SentLabels;
 use crate::{Error, Subject};
 
 /// A silence: alerts that meet its matchers are not told while it is active.
+///
+/// One that was [read from Alertmanager](Silence::parse_all) is compared with the labels that the
+/// [`AlertmanagerSink`](crate::AlertmanagerSink) sends of an alert, since its author saw those; one's
+/// [own](Silence::new) with what [`Subject`](crate::Subject) says.
 ///
 /// ```
 /// use bongsu_alert::Silence;
@@ -30,6 +38,8 @@ pub struct Silence {
     ends_at: Timestamp,
     /// As texts, so that they can be kept.
     matchers: Vec<String>,
+    /// Whether it was made in Alertmanager.
+    foreign: bool,
 }
 
 impl Silence {
@@ -89,6 +99,7 @@ impl Silence {
             starts_at,
             ends_at,
             matchers: read.iter().map(ToString::to_string).collect(),
+            foreign: false,
         })
     }
 
@@ -122,6 +133,12 @@ impl Silence {
         &self.matchers
     }
 
+    /// Whether it was made in Alertmanager.
+    #[must_use]
+    pub const fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
     /// Its matchers, ready for use.
     pub(super) fn compile(&self) -> Result<Vec<Matcher>, Error> {
         let parsed = self.matchers.iter().map(|text| Matcher::parse_all(text));
@@ -129,8 +146,39 @@ impl Silence {
     }
 
     /// Whether it holds for this alert at this moment; `matchers` are its own.
-    pub(super) fn holds(&self, matchers: &[Matcher], alert: Subject<'_>, at: Timestamp) -> bool {
-        self.starts_at <= at && at < self.ends_at && all_match(matchers, alert)
+    pub(super) fn holds(&self, matchers: &[Matcher], alert: &Silenced<'_>, at: Timestamp) -> bool {
+        let meets = |matcher: &Matcher| match self.foreign {
+            true => matcher.matches_value(alert.sent_as(matcher.name())),
+            false => matcher.matches_alert(alert.subject),
+        };
+        self.starts_at <= at && at < self.ends_at && matchers.iter().all(meets)
+    }
+}
+
+/// An alert as silences see it.
+pub(super) struct Silenced<'a> {
+    subject: Subject<'a>,
+    severity: Severity,
+    labels: &'a SentLabels,
+    /// What Alertmanager is sent; made when it is asked for.
+    sent: OnceCell<BTreeMap<String, String>>,
+}
+
+impl<'a> Silenced<'a> {
+    /// `severity` is the one that Alertmanager is sent.
+    pub(super) fn new(subject: Subject<'a>, severity: Severity, labels: &'a SentLabels) -> Self {
+        Self {
+            subject,
+            severity,
+            labels,
+            sent: OnceCell::new(),
+        }
+    }
+
+    fn sent_as(&self, name: &str) -> &str {
+        let labels = &self.subject.alert().labels;
+        let sent = self.sent.get_or_init(|| self.labels.of(labels, self.severity));
+        sent.get(name).map_or("", String::as_str)
     }
 }
 
@@ -194,6 +242,7 @@ impl Gettable {
             id: self.id,
             comment: self.comment,
             created_by: self.created_by,
+            foreign: true,
         })
     }
 }
@@ -226,11 +275,9 @@ mod tests {
         let matchers = silence.compile().unwrap();
         let alert = alert("a\"\\.b", 0);
         let holds = |second| {
-            silence.holds(
-                &matchers,
-                Subject::new(&alert),
-                Timestamp::from_secs(second),
-            )
+            let labels = SentLabels::default();
+            let alert = Silenced::new(Subject::new(&alert), alert.severity, &labels);
+            silence.holds(&matchers, &alert, Timestamp::from_secs(second))
         };
         assert_eq!([59, 60, 119, 120].map(holds), [false, true, true, false]);
     }
@@ -263,5 +310,49 @@ mod tests {
         let unread: Vec<String> = unread.iter().map(ToString::to_string).collect();
         assert!(unread[0].contains("silence when"), "{unread:?}");
         assert!(unread[1].contains("silence what"), "{unread:?}");
+    }
+
+    #[test]
+    fn one_of_alertmanager_sees_what_it_is_sent_and_an_own_one_what_we_see() {
+        let mut alert = alert("up", 0);
+        alert.labels = crate::testing::labels(&[
+            ("__name__", "up"),
+            ("disk.name", "sda"),
+            ("severity", "theirs"),
+            ("team", "db"),
+        ]);
+        alert.severity = Severity::Critical;
+        let extra = crate::testing::labels(&[("zone", "eu"), ("team", "other")]);
+        let labels = SentLabels::new("BongsuAnomaly", extra);
+        // Escalation is our own affair.
+        let subject = Silenced::new(Subject::new(&alert), Severity::Warning, &labels);
+        let at = Timestamp::from_secs(60);
+        let holds = |name: &str, value: &str| {
+            let json = format!(
+                r#"[{{"id":"a","startsAt":"1970-01-01T00:01:00Z","endsAt":"1970-01-01T00:02:00Z",
+                "matchers":[{{"name":"{name}","value":"{value}","isRegex":false}}],
+                "status":{{"state":"active"}}}}]"#
+            );
+            let theirs = Silence::parse_all(&json).unwrap().0.remove(0);
+            let matcher = Matcher::new(name, MatchOp::Equal, value).unwrap().to_string();
+            let (from, to) = theirs.span();
+            let own = Silence::new("b", &[matcher], from, to, "kim", "known").unwrap();
+            assert_eq!((theirs.is_foreign(), own.is_foreign()), (true, false));
+            [theirs, own].map(|one| one.holds(&one.compile().unwrap(), &subject, at))
+        };
+        for (name, value, expected) in [
+            ("metric", "up", [true, true]),
+            ("alertname", "BongsuAnomaly", [true, true]),
+            ("disk_name", "sda", [true, false]),
+            ("disk.name", "sda", [false, true]),
+            ("exported_severity", "theirs", [true, false]),
+            ("severity", "warning", [true, false]),
+            ("severity", "critical", [false, true]),
+            ("zone", "eu", [true, false]),
+            ("team", "db", [true, true]),
+            ("__name__", "up", [false, true]),
+        ] {
+            assert_eq!(holds(name, value), expected, "{name}={value}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::explain::{Step, Trails};
 use super::flapping::FlapTrack;
 use super::settle::{Band, Settled};
 use super::silence::Silence;
+use crate::Page;
 
 /// Everything that a [`Suppressor`](crate::Suppressor) has to remember across a restart.
 ///
@@ -32,6 +33,8 @@ pub struct SuppressorState {
     pub(super) budgets: Budgets,
     pub(super) silences: Vec<Silence>,
     pub(super) trails: Trails,
+    /// Messages to receivers that hear no more of what they were told.
+    pub(super) farewells: Vec<Page>,
     /// Alerts forgotten because there were too many.
     pub(super) dropped: u64,
 }
@@ -40,6 +43,8 @@ pub struct SuppressorState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Known {
     pub(super) alert: Alert,
+    /// Its severity before any escalation, which is what Alertmanager is sent.
+    pub(super) own_severity: Severity,
     pub(super) band: Band,
     pub(super) settled: Option<Settled>,
     /// The maintenance window after which it is not to be told.
@@ -60,6 +65,7 @@ pub(super) struct GroupId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Group {
     pub(super) path: String,
+    pub(super) receiver: String,
     pub(super) labels: Labels,
     pub(super) members: BTreeMap<u64, Member>,
     pub(super) next: Timestamp,
@@ -148,7 +154,7 @@ impl SuppressorState {
 
 impl Snapshot for SuppressorState {
     const KIND: &'static str = "alert.suppressor";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> bongsu_core::Result<()> {
         self.check().map_err(bongsu_core::Error::snapshot)

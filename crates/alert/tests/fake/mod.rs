@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Fail(ErrorKind),
     FailFor(Duration),
     Hang,
+    /// Fails with any page or batch with the alert of this name.
+    BreakOn(&'static str, ErrorKind),
     /// Refuses any batch with the alert of this name.
     RefuseName(&'static str),
 }
@@ -90,7 +92,7 @@ impl Sink for Fake {
                 let mut script = self.script.lock().unwrap();
                 script.calls += 1;
                 match script.answers.front().copied() {
-                    Some(Answer::RefuseName(_)) | None => script.answers.front().copied(),
+                    Some(Answer::RefuseName(_) | Answer::BreakOn(..)) | None => script.answers.front().copied(),
                     Some(_) => script.answers.pop_front(),
                 }
             };
@@ -108,6 +110,11 @@ impl Sink for Fake {
                         ErrorKind::Rejected,
                         format!("{name} is bad"),
                     ));
+                }
+                Some(Answer::BreakOn(name, kind))
+                    if alerts.iter().any(|a| a.labels.metric_name() == Some(name)) =>
+                {
+                    return Err(Error::delivery(kind, format!("{name} breaks it")));
                 }
                 _ => {}
             }

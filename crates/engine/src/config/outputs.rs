@@ -28,8 +28,8 @@ pub struct OutputConfig {
     pub anomalous_only: bool,
     /// An HTML report of the run, written at its end.
     pub report: Option<PathBuf>,
-    /// A file for what a sink gave up: alerts that a receiver refused for their content, or that a
-    /// full queue pushed out, as JSON lines. It has at most 16 MiB, and so has the one before,
+    /// A file for what a sink gave up, as JSON lines: what a receiver refused, all or in part, what
+    /// failed again and again while it took others, and what a full queue pushed out. It has at most 16 MiB, and so has the one before,
     /// which is kept with `.1` added.
     pub dead_letters: Option<PathBuf>,
     /// A server that gets scores and bands as series, to draw and to alert on in PromQL:

@@ -156,6 +156,47 @@ impl SinkConfig {
         }
     }
 
+    /// The word for its kind.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Log {} => "log",
+            Self::Webhook { .. } => "webhook",
+            Self::Alertmanager { .. } => "alertmanager",
+            Self::Slack { .. } => "slack",
+            Self::Teams { .. } => "teams",
+            Self::Discord { .. } => "discord",
+            Self::Pagerduty { .. } => "pagerduty",
+            Self::Email { .. } => "email",
+        }
+    }
+
+    /// Whether what `other` is told reaches the same people or the same program; credentials, texts
+    /// and patience may differ.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Log {}, Self::Log {}) => true,
+            (Self::Webhook { url: a, .. }, Self::Webhook { url: b, .. })
+            | (Self::Slack { url: a, .. }, Self::Slack { url: b, .. })
+            | (Self::Teams { url: a, .. }, Self::Teams { url: b, .. })
+            | (Self::Discord { url: a, .. }, Self::Discord { url: b, .. }) => a == b,
+            (Self::Alertmanager { urls: a, .. }, Self::Alertmanager { urls: b, .. }) => a == b,
+            (
+                Self::Pagerduty {
+                    routing_key: a,
+                    url: at,
+                    ..
+                },
+                Self::Pagerduty {
+                    routing_key: b,
+                    url: other_at,
+                    ..
+                },
+            ) => (a, at) == (b, other_at),
+            (Self::Email { to: a, .. }, Self::Email { to: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+
     /// Whether it shows plots.
     pub(crate) const fn shows_plots(&self) -> bool {
         match self {

@@ -276,7 +276,7 @@ impl Engine {
             }
             news.extend(transition.into_notification());
         }
-        self.courier.enqueue(news);
+        self.courier.enqueue(&news);
     }
 
     fn query_failed(&mut self, index: usize, error: &Error) {

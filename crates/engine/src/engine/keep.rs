@@ -66,8 +66,7 @@ impl Engine {
         }
         self.state.journal = self.journal.as_ref().and_then(Journal::mark);
         let undelivered = self.courier.undelivered();
-        (self.state.pending, self.state.news) = (undelivered.alerts, undelivered.news);
-        (self.state.pages, self.state.waiting_pages) = (undelivered.pages, undelivered.waiting);
+        (self.state.pending, self.state.pages) = (undelivered.alerts, undelivered.pages);
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
         let incidents = self.incidents.save();
         let saved = incidents.and_then(|()| store.save(&self.state));

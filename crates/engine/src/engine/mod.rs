@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ServerConfig};
-use crate::courier::{Courier, tell_unclaimed, tell_unclaimed_pages};
+use crate::courier::{Courier, tell_unclaimed};
 use crate::journal::{Journal, Rows};
 use crate::metrics::Metrics;
 use crate::observe::Watch;
@@ -197,8 +197,9 @@ impl Engine {
             sinks::build(&config, Recent::plotter(recent.as_ref()).as_ref())?
         };
         let unclaimed = dispatcher.restore(std::mem::take(&mut state.pending));
-        tell_unclaimed(&unclaimed);
-        tell_unclaimed_pages(&dispatcher.restore_pages(std::mem::take(&mut state.pages)));
+        let unclaimed_pages = dispatcher.restore_pages(std::mem::take(&mut state.pages));
+        tell_unclaimed(&unclaimed, &unclaimed_pages);
+        dispatcher.keep_unclaimed(&unclaimed, &unclaimed_pages);
         let mut queries = Query::all(&config)?;
         let directory = config.state.directory.as_deref().filter(keeps);
         let trainer = Trainer::new(
@@ -231,18 +232,15 @@ impl Engine {
             Server::start(server, served)
         };
         let server = config.server.as_ref().map(serve).transpose()?;
-        let mut news = std::mem::take(&mut state.news);
         let ended = adopt(&mut state, &queries);
-        news.extend(ended.iter().cloned());
         for (query, state) in queries.iter().zip(&mut state.queries) {
             if let Some(training) = &query.training {
                 training.resume(&mut state.training, source.now());
             }
         }
         let mut suppressor = told::suppressor(&config, &mut state)?;
+        let courier = Courier::new(dispatcher, &ended);
         told::end(&mut suppressor, ended);
-        let mut courier = Courier::new(dispatcher, news);
-        courier.enqueue_pages(std::mem::take(&mut state.waiting_pages));
         let mut engine = Self {
             queries,
             source: Arc::new(source),

@@ -1,6 +1,7 @@
 //! Exchanging the configuration of a running engine.
 
-use bongsu_alert::Dispatcher;
+use bongsu_alert::{Dispatcher, Suppressor};
+use bongsu_core::{Alert, AlertState, Timestamp};
 
 use super::jobs::check_span;
 use super::silences::Silences;
@@ -9,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::config::Config;
+use crate::courier::Change;
 use crate::incident::Analyst;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
@@ -47,6 +49,7 @@ impl Engine {
         let mut suppressor = told::suppressor(&config, &mut self.state)?;
         let silences = Silences::new(&config)?;
         let analyst = Analyst::new(&config)?;
+        let moved = sinks::moved(&self.config, &config)?;
         let write = config.output.remote_write.as_ref();
         let write = write.filter(|_| !self.options.dry_run);
         // What waits in a writer that stays the same must not be lost.
@@ -63,7 +66,20 @@ impl Engine {
             Some(source) => self.source = source.into(),
             None => self.source.watch(&config)?,
         }
-        self.courier.exchange(dispatcher);
+        let alert_time = self.alert_time();
+        let before = self.suppressor.as_ref();
+        let farewells = suppressor.as_mut().map(Suppressor::farewells);
+        self.courier.enqueue_pages(farewells.unwrap_or_default());
+        let known = suppressor.as_ref().or(before);
+        let firing: Vec<Alert> = self.state.lifecycle.active().cloned().collect();
+        let change = Change {
+            moved,
+            welcome: &|receiver| known.map_or_else(Vec::new, |s| s.welcome(receiver)),
+            parting: &|receiver| known.map_or_else(Vec::new, |s| s.parting(receiver)),
+            ended: firing.iter().map(|a| ended(a, alert_time)).collect(),
+            firing,
+        };
+        self.courier.exchange(dispatcher, &change);
         self.observer.recent = recent;
         if let Some(old) = std::mem::replace(&mut self.write_back, write_back) {
             tokio::spawn(async move { old.flush(super::PARTING_PATIENCE).await });
@@ -85,7 +101,7 @@ impl Engine {
                 .retain(|name, _| names.contains(&name.as_str()));
         });
         let ended = adopt(&mut self.state, &self.queries);
-        self.courier.enqueue(ended.clone());
+        self.courier.enqueue(&ended);
         told::end(&mut suppressor, ended);
         self.suppressor = suppressor;
         self.silences = silences;
@@ -134,4 +150,12 @@ impl Engine {
             ))),
         }
     }
+}
+
+/// The alert as it is over for a sink that goes.
+fn ended(alert: &Alert, now: Timestamp) -> Alert {
+    let mut alert = alert.clone();
+    alert.state = AlertState::Resolved;
+    alert.resolved_at = Some(now.max(alert.starts_at));
+    alert
 }

@@ -8,6 +8,7 @@ use bongsu_core::{Alert, Labels, Timestamp, Verdict};
 use super::Engine;
 use crate::Error;
 use crate::config::Config;
+use crate::sinks;
 use crate::source::wall_clock;
 use crate::state::EngineState;
 
@@ -22,7 +23,8 @@ pub(super) fn suppressor(
     let Some(alerting) = config.told() else {
         return Ok(None);
     };
-    let fresh = alerting.suppressor()?;
+    let sent = sinks::sent_labels(config)?;
+    let fresh = alerting.suppressor()?.alertmanager_labels(sent.clone());
     let Some(saved) = state.suppressor.take() else {
         let mut fresh = fresh;
         // They fire already, and nobody has been told.
@@ -35,8 +37,9 @@ pub(super) fn suppressor(
         return Ok(Some(fresh));
     };
     let wrong = |e| Error::state(format!("the state of suppression: {e}"));
-    let mut suppressor =
-        Suppressor::restore(&alerting.suppress, fresh.tree().clone(), saved).map_err(wrong)?;
+    let mut suppressor = Suppressor::restore(&alerting.suppress, fresh.tree().clone(), saved)
+        .map_err(wrong)?
+        .alertmanager_labels(sent);
     if alerting.silences.is_none() {
         // Nothing would tell of the end of any other.
         suppressor

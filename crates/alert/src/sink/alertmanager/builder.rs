@@ -3,6 +3,7 @@ use std::time::Duration;
 use bongsu_core::Labels;
 
 use super::AlertmanagerSink;
+use super::labels::SentLabels;
 use super::member::Member;
 use super::payload::Translation;
 use crate::Error;
@@ -151,8 +152,7 @@ impl AlertmanagerBuilder {
             timeout: self.timeout,
             resend: self.resend,
             translation: Translation {
-                alertname: self.alertname,
-                extra: self.labels,
+                labels: SentLabels::new(self.alertname, self.labels),
                 links: self.links,
                 generator_url,
                 lifetime: 4 * self.interval.max(self.resend).max(MINUTE),

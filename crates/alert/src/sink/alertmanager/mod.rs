@@ -1,4 +1,5 @@
 mod builder;
+pub(crate) mod labels;
 mod member;
 mod payload;
 mod silences;

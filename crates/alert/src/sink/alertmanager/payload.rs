@@ -1,17 +1,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bongsu_core::{Alert, AlertState, Labels, METRIC_NAME, Timestamp};
+use bongsu_core::{Alert, AlertState, Timestamp};
 use serde::Serialize;
 
+use super::labels::SentLabels;
 use crate::annotations::{Links, annotations, filled, is_web_address};
 use crate::time::rfc3339;
 
 /// What turns an alert into Alertmanager's terms.
 #[derive(Debug, Clone)]
 pub(super) struct Translation {
-    pub(super) alertname: String,
-    pub(super) extra: Labels,
+    pub(super) labels: SentLabels,
     pub(super) links: Links,
     pub(super) generator_url: Option<String>,
     /// How long a firing alert lives without being sent again.
@@ -39,7 +39,7 @@ impl Translation {
             (AlertState::Firing | AlertState::Pending, _) => now + self.lifetime,
         };
         PostableAlert {
-            labels: self.labels(alert),
+            labels: self.labels.of(&alert.labels, alert.severity),
             annotations: annotations(alert, &self.links),
             starts_at: rfc3339(alert.starts_at),
             ends_at: rfc3339(ends_at.max(alert.starts_at)),
@@ -51,48 +51,6 @@ impl Translation {
                 .filter(|address| is_web_address(address)),
         }
     }
-
-    /// Identity, alert name and severity: nothing that changes while the alert lasts.
-    fn labels(&self, alert: &Alert) -> BTreeMap<String, String> {
-        let alertname = alert.labels.get("alertname").unwrap_or(&self.alertname);
-        let mut labels = BTreeMap::from([
-            ("alertname".to_owned(), alertname.to_owned()),
-            ("severity".to_owned(), alert.severity.to_string()),
-        ]);
-        let identity = alert.labels.iter().filter(|(name, _)| *name != "alertname");
-        let (accepted, others): (Vec<_>, Vec<_>) =
-            identity.partition(|(name, _)| accepted_name(name) == *name);
-        // Names that may stay as they are come first, so that they keep their place.
-        for (name, value) in accepted.into_iter().chain(others) {
-            let mut name = accepted_name(name);
-            while labels.contains_key(&name) {
-                name.insert_str(0, "exported_");
-            }
-            labels.insert(name, value.to_owned());
-        }
-        for (name, value) in self.extra.iter() {
-            labels
-                .entry(accepted_name(name))
-                .or_insert_with(|| value.to_owned());
-        }
-        labels
-    }
-}
-
-/// The name as Alertmanager accepts it: letters, digits and underscores, no digit in front. The
-/// metric's name becomes the label `metric`.
-fn accepted_name(name: &str) -> String {
-    if name == METRIC_NAME {
-        return "metric".to_owned();
-    }
-    let mut accepted: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
-    if accepted.starts_with(|c: char| c.is_ascii_digit()) {
-        accepted.insert(0, '_');
-    }
-    accepted
 }
 
 #[cfg(test)]
@@ -102,63 +60,11 @@ mod tests {
 
     fn translation() -> Translation {
         Translation {
-            alertname: "BongsuAnomaly".to_owned(),
-            extra: Labels::empty(),
+            labels: SentLabels::default(),
             links: Links::default(),
             generator_url: None,
             lifetime: Duration::from_secs(240),
         }
-    }
-
-    fn label_texts(translation: &Translation, pairs: &[(&str, &str)]) -> Vec<String> {
-        let mut alert = alert("up", 0);
-        alert.labels = labels(pairs);
-        translation
-            .labels(&alert)
-            .into_iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect()
-    }
-
-    #[test]
-    fn names_are_made_acceptable_and_stay_apart() {
-        assert_eq!(
-            label_texts(
-                &translation(),
-                &[
-                    ("__name__", "up"),
-                    ("metric", "own"),
-                    ("severity", "theirs"),
-                    ("a.b", "1"),
-                    ("a_b", "2"),
-                    ("a-b", "3"),
-                    ("9lives", "4"),
-                    ("größe", "5"),
-                ]
-            ),
-            [
-                "_9lives=4",
-                "a_b=2",
-                "alertname=BongsuAnomaly",
-                "exported_a_b=3",
-                "exported_exported_a_b=1",
-                "exported_metric=up",
-                "exported_severity=theirs",
-                "gr__e=5",
-                "metric=own",
-                "severity=warning",
-            ]
-        );
-    }
-
-    #[test]
-    fn the_identity_wins_over_extra_labels_and_the_default_name() {
-        let mut translation = translation();
-        translation.extra = labels(&[("team", "infra"), ("zone", "eu")]);
-        assert_eq!(
-            label_texts(&translation, &[("alertname", "Slow"), ("team", "web")]),
-            ["alertname=Slow", "severity=warning", "team=web", "zone=eu"]
-        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bongsu_core::Secret;
 use lettre::address::Envelope;
@@ -150,6 +150,7 @@ impl EmailBuilder {
             timeout: self.timeout,
             links: self.links,
             plotter: own.plotter,
+            progress: Mutex::default(),
         })
     }
 }

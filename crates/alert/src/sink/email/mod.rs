@@ -4,7 +4,7 @@ mod body;
 mod builder;
 
 use std::error::Error as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bongsu_core::{Alert, Secret, Timestamp};
@@ -26,6 +26,8 @@ use crate::{Error, ErrorKind, Page};
 
 /// Mail programs show less; a header may not be longer than 998 bytes.
 const MAX_SUBJECT: usize = 200;
+/// So many times a mail is offered to those whom the server puts off while others have it.
+const ROUNDS: u32 = 5;
 /// The part of an answer that is told, in characters.
 const MAX_SAID: usize = 300;
 
@@ -57,7 +59,9 @@ pub enum SmtpSecurity {
 /// login (530, 534, 535, 538), a certificate that is not trusted or a server without encryption is
 /// [`Misconfigured`](ErrorKind::Misconfigured); other answers 5xx are
 /// [`Rejected`](ErrorKind::Rejected). When only some of the recipients are refused, the others get
-/// the mail, and the error is [`Partial`](ErrorKind::Partial).
+/// the mail, each once, and the error is [`Partial`](ErrorKind::Partial). A recipient that the server
+/// does not take for now, as a mailbox that is full, is tried again five times before it counts as
+/// refused, if others took the mail.
 ///
 /// Cost: one connection a mail.
 ///
@@ -82,6 +86,20 @@ pub struct EmailSink {
     timeout: Duration,
     links: Links,
     plotter: Option<Arc<dyn Plotter>>,
+    progress: Mutex<Progress>,
+}
+
+/// How far a mail has got whose recipients get it one by one.
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    mail: String,
+    /// Those that have it.
+    taken: Vec<Address>,
+    /// Those that were refused for good.
+    refused: Vec<Address>,
+    /// What was said of the last of them.
+    said: String,
+    rounds: u32,
 }
 
 impl EmailSink {
@@ -124,31 +142,74 @@ impl EmailSink {
     ) -> Result<(), Error> {
         draw(&mut message, alerts, self.plotter.as_ref()).await;
         let mail = self.compose(&message, id, thread)?;
-        let Err(error) = self.send_as(&self.envelope, &mail).await else {
-            return Ok(());
-        };
-        let all = self.envelope.to();
-        if error.kind() != ErrorKind::Rejected || all.len() < 2 {
-            return Err(error);
-        }
-        // One address that is refused must not keep the mail from the others.
-        let mut refused = 0;
-        for to in all {
-            match self.send_to(to, &mail).await {
-                Err(error) if error.kind() == ErrorKind::Rejected => refused += 1,
-                result => result?,
+        let begun = self.progress().mail == id;
+        if !begun {
+            let Err(error) = self.send_as(&self.envelope, &mail).await else {
+                return Ok(());
+            };
+            let answered = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Server);
+            if !answered || self.envelope.to().len() < 2 {
+                return Err(error);
             }
+            *self.progress() = Progress {
+                mail: id.to_owned(),
+                ..Progress::default()
+            };
         }
-        let kind = if refused < all.len() {
-            ErrorKind::Partial
-        } else {
-            ErrorKind::Rejected
+        self.send_one_by_one(&mail).await
+    }
+
+    /// One address that is refused must not keep the mail from the others, and nobody gets it twice
+    /// when the delivery breaks off.
+    async fn send_one_by_one(&self, mail: &[u8]) -> Result<(), Error> {
+        let mut progress = self.progress().clone();
+        let mut put_off = None;
+        let all = self.envelope.to();
+        for to in all {
+            if progress.taken.contains(to) || progress.refused.contains(to) {
+                continue;
+            }
+            match self.send_to(to, mail).await {
+                Ok(()) => progress.taken.push(to.clone()),
+                Err(error) if error.kind() == ErrorKind::Rejected => {
+                    progress.refused.push(to.clone());
+                    progress.said = error.to_string();
+                }
+                Err(error) if error.kind() == ErrorKind::Server => put_off = Some(error),
+                Err(error) => return Err(error),
+            }
+            *self.progress() = progress.clone();
+        }
+        progress.rounds += 1;
+        if let Some(error) = put_off {
+            if progress.taken.is_empty() || progress.rounds < ROUNDS {
+                *self.progress() = progress;
+                return Err(error);
+            }
+            progress.said = error.to_string();
+        }
+        *self.progress() = Progress::default();
+        let without: Vec<String> = all
+            .iter()
+            .filter(|to| !progress.taken.contains(to))
+            .map(ToString::to_string)
+            .collect();
+        if without.is_empty() {
+            return Ok(());
+        }
+        let kind = match progress.taken.is_empty() {
+            true => ErrorKind::Rejected,
+            false => ErrorKind::Partial,
         };
-        let message = format!(
-            "{refused} of {} recipients were refused: {error}",
-            all.len()
-        );
+        let (refused, all, who) = (without.len(), all.len(), without.join(", "));
+        let said = progress.said;
+        let message = format!("{refused} of {all} recipients were refused ({who}): {said}");
         Err(Error::delivery(kind, message))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        // It is only replaced as a whole, so a poisoned lock holds a good value too.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn send_to(&self, to: &Address, mail: &[u8]) -> Result<(), Error> {

@@ -64,6 +64,11 @@ impl Event {
         }
     }
 
+    /// The incident's `dedup_key`.
+    pub(super) fn incident(&self) -> &str {
+        &self.incident
+    }
+
     /// Opens the incident, or renews it, with `message`; closes it when nothing fires any more.
     pub(super) fn of_message(
         incident: String,

@@ -70,8 +70,8 @@ pub struct PagerDutySink {
 struct Progress {
     page: String,
     done: usize,
-    /// How many of those done PagerDuty refused, and what it said of the last.
-    refused: usize,
+    /// Those of which PagerDuty refused, and what it said of the last.
+    refused: Vec<String>,
     said: String,
 }
 
@@ -203,7 +203,7 @@ impl PagerDutySink {
             match self.send(event).await {
                 // One bad event must not take those of the other groups with it.
                 Err(error) if error.kind() == ErrorKind::Rejected => {
-                    progress.refused += 1;
+                    progress.refused.push(event.incident().to_owned());
                     progress.said = error.to_string();
                 }
                 result => result?,
@@ -212,7 +212,7 @@ impl PagerDutySink {
             *self.progress() = progress.clone();
         }
         *self.progress() = Progress::default();
-        let (refused, all) = (progress.refused, events.len());
+        let (refused, all) = (progress.refused.len(), events.len());
         if refused == 0 {
             return Ok(());
         }
@@ -220,7 +220,8 @@ impl PagerDutySink {
         if refused == all {
             return Err(Error::delivery(ErrorKind::Rejected, said));
         }
-        let message = format!("{refused} of {all} events were refused: {said}");
+        let which = progress.refused.join(", ");
+        let message = format!("{refused} of {all} events were refused ({which}): {said}");
         Err(Error::delivery(ErrorKind::Partial, message))
     }
 

@@ -20,11 +20,10 @@ const MAX_LINE: usize = 600;
 
 /// The body of the request, with uploaded plots by the fingerprints of their alerts.
 pub(super) fn body(message: &Message, files: &[(u64, String)]) -> Value {
-    let header = json!({"type": "plain_text", "text": cut(&message.title, MAX_HEADER)});
-    let mut blocks = vec![json!({"type": "header", "text": header})];
+    let header = json!({"type": "header", "text": plain(&message.title, MAX_HEADER)});
+    let mut blocks = vec![header];
     if !message.lead.is_empty() {
-        let text = escape(&message.lead.join("\n"), MAX_SECTION);
-        blocks.push(section(&text));
+        blocks.push(section(&plain(&message.lead.join("\n"), MAX_SECTION)));
     }
     let (detailed, brief) = message
         .items
@@ -41,7 +40,8 @@ pub(super) fn body(message: &Message, files: &[(u64, String)]) -> Value {
         }
     }
     lines(&mut blocks, message, brief);
-    json!({"text": escape(&fallback(message), MAX_SECTION), "blocks": blocks})
+    let text = escape(&fallback(message), MAX_SECTION);
+    json!({"text": text, "mrkdwn": false, "blocks": blocks})
 }
 
 /// What a notification shows.
@@ -54,30 +54,21 @@ fn fallback(message: &Message) -> String {
 
 /// All that is known of one alert: at most three blocks, and its plot.
 fn detail(blocks: &mut Vec<Value>, item: &Item, with_state: bool) {
-    let state = if with_state {
-        format!("*{}* ", item.state())
-    } else {
-        String::new()
+    let text = match with_state {
+        true => with_state_of(item, &item.summary),
+        false => item.summary.clone(),
     };
-    let room = MAX_SECTION - state.len();
-    let mut block = section(&format!("{state}{}", escape(&item.summary, room)));
-    let fields: Vec<Value> = item
-        .facts
-        .iter()
-        .take(MAX_FIELDS)
-        .map(|(name, value)| {
-            let text = format!("*{name}*\n");
-            let value = escape(value, MAX_FIELD - text.len());
-            json!({"type": "mrkdwn", "verbatim": true, "text": format!("{text}{value}")})
-        })
+    let mut block = section(&plain(&text, MAX_SECTION));
+    let facts = item.facts.iter().take(MAX_FIELDS);
+    let fields: Vec<Value> = facts
+        .map(|(name, value)| plain(&format!("{name}\n{value}"), MAX_FIELD))
         .collect();
     if let (Some(block), false) = (block.as_object_mut(), fields.is_empty()) {
         block.insert("fields".to_owned(), Value::from(fields));
     }
     blocks.push(block);
     if !item.notes.is_empty() {
-        let text = escape(&item.notes.join("\n"), MAX_FIELD);
-        let text = json!({"type": "mrkdwn", "verbatim": true, "text": text});
+        let text = plain(&item.notes.join("\n"), MAX_FIELD);
         blocks.push(json!({"type": "context", "elements": [text]}));
     }
     // A button that only opens an address would need an application that listens; a link does not.
@@ -89,7 +80,10 @@ fn detail(blocks: &mut Vec<Value>, item: &Item, with_state: bool) {
         .map(|(name, address)| format!("<{address}|{name}>"))
         .collect();
     if !links.is_empty() {
-        blocks.push(section(&links.join("   ")));
+        let text = links.join("   ");
+        blocks.push(section(
+            &json!({"type": "mrkdwn", "verbatim": true, "text": text}),
+        ));
     }
 }
 
@@ -99,14 +93,14 @@ fn lines(blocks: &mut Vec<Value>, message: &Message, brief: &[Item]) {
     let mut text = String::new();
     let mut room = MAX_SECTION;
     for item in brief {
-        let line = format!("*{}* {}\n", item.state(), escape(&item.summary, MAX_LINE));
-        let length = line.chars().count();
+        let line = with_state_of(item, &cut(&item.summary, MAX_LINE)) + "\n";
+        let length = line.encode_utf16().count();
         if length > room {
             // One block stays free for what follows.
             if blocks.len() + 2 >= MAX_BLOCKS {
                 break;
             }
-            blocks.push(section(&std::mem::take(&mut text)));
+            blocks.push(section(&plain(&std::mem::take(&mut text), MAX_SECTION)));
             room = MAX_SECTION;
         }
         room -= length;
@@ -114,15 +108,26 @@ fn lines(blocks: &mut Vec<Value>, message: &Message, brief: &[Item]) {
         shown += 1;
     }
     if !text.is_empty() {
-        blocks.push(section(&text));
+        blocks.push(section(&plain(&text, MAX_SECTION)));
     }
     if let Some(more) = message.beyond(shown) {
-        blocks.push(section(&more));
+        blocks.push(section(&plain(&more, MAX_SECTION)));
     }
 }
 
-fn section(text: &str) -> Value {
-    json!({"type": "section", "text": {"type": "mrkdwn", "verbatim": true, "text": text}})
+/// The text with the alert's state before it.
+fn with_state_of(item: &Item, text: &str) -> String {
+    format!("{}: {text}", item.state().to_uppercase())
+}
+
+fn section(text: &Value) -> Value {
+    json!({"type": "section", "text": text})
+}
+
+/// A text that Slack shows as it is: no emphasis, no emoji, no links and no mentions. Slack has no
+/// escapes for the characters of emphasis, so whatever holds data is such a text.
+fn plain(text: &str, limit: usize) -> Value {
+    json!({"type": "plain_text", "emoji": false, "text": cut(text, limit)})
 }
 
 /// The address without what would end Slack's link.
@@ -164,14 +169,40 @@ mod tests {
     }
 
     #[test]
-    fn no_label_can_mention_people() {
+    fn no_label_is_emphasis_a_link_or_a_mention() {
         let mut one = alert("up", 0);
-        one.labels = labels(&[("x", "<!channel> & <https://e|x>")]);
+        one.labels = labels(&[("x", "<!channel> & <https://e|x> *b* _i_ ~s~ `c` :tada:")]);
         one.summary = one.labels.selector();
-        let body = body(&Message::of_alerts(&[one], &Links::default()), &[]);
-        let text = body["blocks"][1]["text"]["text"].as_str().unwrap();
-        assert_eq!(text, r#"{x="&lt;!channel&gt; &amp; &lt;https://e|x&gt;"}"#);
-        assert!(!body["text"].as_str().unwrap().contains('<'));
+        one.cause = Some("*because* <@U1>".to_owned());
+        let links = Links::default().runbook("https://w.example/r").unwrap();
+        let many = vec![one.clone(); 20];
+        for alerts in [std::slice::from_ref(&one), &many] {
+            let body = body(&Message::of_alerts(alerts, &links), &[]);
+            let blocks = body["blocks"].as_array().unwrap();
+            let shown = blocks[1]["text"]["text"].as_str().unwrap();
+            assert!(shown.ends_with(&one.summary), "{shown}");
+            // Only the links of the configuration are more than plain texts.
+            let mut marked = 0;
+            for block in blocks {
+                let elements = block["elements"].as_array().into_iter().flatten();
+                let fields = block["fields"].as_array().into_iter().flatten();
+                let own = block.get("text");
+                for text in elements.chain(fields).chain(own) {
+                    match text["type"].as_str().unwrap() {
+                        "plain_text" => assert_eq!(text["emoji"], false),
+                        kind => {
+                            assert_eq!(kind, "mrkdwn");
+                            assert_eq!(text["text"], "<https://w.example/r|Runbook>");
+                            marked += 1;
+                        }
+                    }
+                }
+            }
+            assert_eq!(marked, alerts.len().min(DETAILED));
+            // What a notification shows has no Markdown either, and no mentions.
+            assert_eq!(body["mrkdwn"], false);
+            assert!(!body["text"].as_str().unwrap().contains('<'));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod blocks;
 mod upload;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bongsu_core::{Alert, Secret, Timestamp};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::upload::Uploader;
 use super::builder::SinkBuilder;
 use super::chat::{Chat, ChatMessage, Hook};
-use super::message::Message;
+use super::message::{Message, fires};
 use super::plot::{Plotter, draw};
 use super::{BoxFuture, Mode, Sink};
 use crate::{Error, ErrorKind, Page};
@@ -57,7 +57,15 @@ const API: &str = "https://slack.com/api";
 pub struct SlackSink {
     hook: Hook,
     plots: Option<(Uploader, Arc<dyn Plotter>)>,
+    /// What was uploaded for messages that Slack has not taken yet.
+    uploaded: Mutex<Vec<(Shown, String)>>,
 }
+
+/// What a plot shows: the alert, since when, and its worst moment.
+type Shown = (u64, Timestamp, Timestamp);
+
+/// So many uploads are remembered, the latest.
+const REMEMBERED: usize = 64;
 
 /// Builds a [`SlackSink`].
 pub type SlackBuilder = SinkBuilder<Slack>;
@@ -109,6 +117,7 @@ impl SlackBuilder {
         let plots = plots.transpose()?;
         Ok(SlackSink {
             hook: Hook::new::<Slack, _>(self, &own.url)?,
+            uploaded: Mutex::default(),
             plots,
         })
     }
@@ -128,14 +137,33 @@ impl SlackSink {
 
     async fn send(&self, mut message: Message, alerts: &[Alert]) -> Result<(), Error> {
         let files = self.upload(&mut message, alerts).await;
-        let result = self.hook.post(&blocks::body(&message, &files)).await;
-        match result {
-            Err(error) if error.kind() == ErrorKind::Rejected && !files.is_empty() => {
-                tracing::warn!(sink = %self.hook.name, %error, "Slack does not take the plots");
-                self.hook.post(&Slack::body(&ChatMessage(&message))).await
-            }
-            result => result,
+        let mut result = self.hook.post(&blocks::body(&message, &files)).await;
+        if let Err(error) = &result
+            && error.kind() == ErrorKind::Rejected
+            && !files.is_empty()
+        {
+            tracing::warn!(sink = %self.hook.name, %error, "Slack does not take the plots");
+            result = self.hook.post(&Slack::body(&ChatMessage(&message))).await;
         }
+        if result.is_ok() {
+            // The next message shows what is new.
+            let told = |(shown, _): &(Shown, String)| alerts.iter().any(|a| shown_of(a) == *shown);
+            self.uploaded().retain(|upload| !told(upload));
+        }
+        result
+    }
+
+    fn uploaded(&self) -> MutexGuard<'_, Vec<(Shown, String)>> {
+        // Nothing can fail while it is held, so a poisoned lock holds a good value too.
+        self.uploaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file that was uploaded for this alert when its message was tried before.
+    fn known_file(&self, alert: &Alert) -> Option<String> {
+        let shown = shown_of(alert);
+        let uploaded = self.uploaded();
+        let known = uploaded.iter().find(|(known, _)| *known == shown);
+        known.map(|(_, file)| file.clone())
     }
 
     /// The files with the plots of the alerts, by the alerts' fingerprints.
@@ -147,13 +175,27 @@ impl SlackSink {
         // The message itself must still go in time.
         let enough = self.hook.timeout;
         let uploads = async {
-            draw(message, alerts, Some(plotter)).await;
+            let known = alerts.iter().filter(|alert| fires(alert)).filter_map(|alert| {
+                Some((alert.labels.fingerprint(), self.known_file(alert)?))
+            });
+            files.extend(known);
+            if files.is_empty() {
+                draw(message, alerts, Some(plotter)).await;
+            }
             for item in &mut message.items {
                 let Some(png) = item.plot.take() else {
                     continue;
                 };
                 let name = format!("{:016x}.png", item.fingerprint);
-                files.push((item.fingerprint, uploader.upload(&name, png).await?));
+                let file = uploader.upload(&name, png).await?;
+                let of_item = |alert: &&Alert| alert.labels.fingerprint() == item.fingerprint;
+                if let Some(alert) = alerts.iter().find(of_item) {
+                    let mut uploaded = self.uploaded();
+                    let excess = (uploaded.len() + 1).saturating_sub(REMEMBERED);
+                    uploaded.drain(..excess);
+                    uploaded.push((shown_of(alert), file.clone()));
+                }
+                files.push((item.fingerprint, file));
             }
             Ok::<(), Error>(())
         };
@@ -165,6 +207,11 @@ impl SlackSink {
         }
         files
     }
+}
+
+fn shown_of(alert: &Alert) -> Shown {
+    let fingerprint = alert.labels.fingerprint();
+    (fingerprint, alert.starts_at, alert.verdict.timestamp)
 }
 
 /// The address is a secret.

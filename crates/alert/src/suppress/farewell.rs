@@ -1,0 +1,171 @@
+//! The last message to a receiver that hears no more of what it was told.
+
+use bongsu_core::{Alert, AlertState, Timestamp};
+
+use super::flush::Content;
+use super::state::{Group, GroupId, Known, Member};
+use super::{Outcome, Stage, Suppressor};
+use crate::routing::Route;
+use crate::{Note, NoteKind, Occasion, Page, Subject};
+
+impl Suppressor {
+    /// The last messages to receivers that hear no more of alerts that they know, because the
+    /// configuration has changed: each such alert is [resolved](AlertState::Resolved) for them, and
+    /// where it still fires a [note](NoteKind::Moved) says so. Its new receivers are told of it as of
+    /// a new one.
+    ///
+    /// [`Suppressor::tick`] gives them as well; call this where the former receivers can only be
+    /// reached until the new configuration is put to work. Neither the budget of messages nor a
+    /// time interval holds them.
+    pub fn farewells(&mut self) -> Vec<Page> {
+        std::mem::take(&mut self.state.farewells)
+    }
+
+    /// What `receiver` was told of and still fires, a message for each group: for a sink that begins
+    /// to serve it, and has heard of nothing yet.
+    #[must_use]
+    pub fn welcome(&self, receiver: &str) -> Vec<Page> {
+        let now = self.state.now.unwrap_or(Timestamp::MIN);
+        let groups = self.groups_of(receiver);
+        let pages = groups.filter_map(|group| {
+            let mut content = Content::default();
+            for (&fingerprint, member) in &group.members {
+                if let Some(known) = self.state.known.get(&fingerprint)
+                    && known.fires()
+                    && member.told.is_some()
+                {
+                    content.alerts.insert(fingerprint, known.alert.clone());
+                }
+            }
+            page(group, Occasion::Fired, content, now)
+        });
+        pages.collect()
+    }
+
+    /// The end of all that `receiver` was told of, a message for each group: for a sink that serves
+    /// it no longer. As [`Suppressor::farewells`] has it, but the receiver goes on with its other
+    /// sinks, so nothing changes here.
+    #[must_use]
+    pub fn parting(&self, receiver: &str) -> Vec<Page> {
+        let now = self.state.now.unwrap_or(Timestamp::MIN);
+        let groups = self.groups_of(receiver);
+        let pages = groups.filter_map(|group| {
+            page(group, Occasion::Resolved, self.last_words(group, now), now)
+        });
+        pages.collect()
+    }
+
+    fn groups_of(&self, receiver: &str) -> impl Iterator<Item = &Group> {
+        let groups = self.state.groups.values();
+        groups.filter(move |group| group.receiver == receiver)
+    }
+
+    /// Whether the tree has no place for the group any more.
+    pub(super) fn is_obsolete(&self, id: GroupId, group: &Group) -> bool {
+        let route = self.routes.get(&id.route).and_then(|&i| self.tree.route(i));
+        let Some(route) = route.filter(|route| route.receiver == group.receiver) else {
+            return true;
+        };
+        let mut members = group.members.keys();
+        let known = members.find_map(|fingerprint| self.state.known.get(fingerprint));
+        known.is_some_and(|known| !groups_alike(route, group, known))
+    }
+
+    /// Takes leave of the groups of which `gone` holds.
+    pub(super) fn part_where(&mut self, gone: impl Fn(&Self, GroupId, &Group) -> bool) {
+        let groups = self.state.groups.iter();
+        let ids: Vec<GroupId> = groups
+            .filter(|&(&id, group)| gone(self, id, group))
+            .map(|(&id, _)| id)
+            .collect();
+        let now = self.state.now.unwrap_or(Timestamp::MIN);
+        for id in ids {
+            let Some(group) = self.state.groups.remove(&id) else {
+                continue;
+            };
+            self.schedule.remove(&(group.next, id));
+            for backlog in self.state.budgets.backlogs.values_mut() {
+                backlog.groups.remove(&id);
+            }
+            let farewell = self.farewell(id, &group, now);
+            self.state.farewells.extend(farewell);
+        }
+    }
+
+    /// The last message about a group, when its receiver waits for one.
+    fn farewell(&mut self, id: GroupId, group: &Group, now: Timestamp) -> Option<Page> {
+        let content = self.last_words(group, now);
+        for &fingerprint in content.alerts.keys() {
+            let receiver = &group.receiver;
+            let reason = format!("the configuration changed: {receiver} is told the end");
+            self.note(fingerprint, now, Stage::Route, Outcome::Paged, reason);
+        }
+        for &fingerprint in group.members.keys() {
+            self.leave(fingerprint, id);
+        }
+        page(group, Occasion::Resolved, content, now)
+    }
+
+    /// The end of each alert whose end the receiver waits for.
+    fn last_words(&self, group: &Group, now: Timestamp) -> Content {
+        let mut content = Content::default();
+        for (&fingerprint, member) in &group.members {
+            if let Some(known) = self.state.known.get(&fingerprint)
+                && awaits(known, member)
+            {
+                if known.fires() {
+                    content.notes.push(Note {
+                        fingerprint,
+                        kind: NoteKind::Moved,
+                    });
+                }
+                content.alerts.insert(fingerprint, ended(known, now));
+            }
+        }
+        content
+    }
+}
+
+fn page(group: &Group, occasion: Occasion, content: Content, now: Timestamp) -> Option<Page> {
+    if content.alerts.is_empty() {
+        return None;
+    }
+    let (alerts, notes) = content.ordered();
+    Some(Page {
+        receiver: group.receiver.clone(),
+        route: group.path.clone(),
+        group: group.labels.clone(),
+        at: now,
+        sequence: group.sequence,
+        occasion,
+        alerts,
+        notes,
+        digest: None,
+    })
+}
+
+/// Whether the route still groups by the labels that the group has.
+fn groups_alike(route: &Route, group: &Group, known: &Known) -> bool {
+    let now = route.group_of(Subject::new(&known.alert));
+    // Values may differ: those that come from the severity change while an alert lasts.
+    let names = |labels: &bongsu_core::Labels| -> Vec<String> {
+        labels.iter().map(|(name, _)| name.to_owned()).collect()
+    };
+    names(&now) == names(&group.labels)
+}
+
+/// Whether the receiver waits to hear of the end.
+fn awaits(known: &Known, member: &Member) -> bool {
+    let aware = member.told.is_some() || member.flapping_told || member.calmed;
+    aware || (!known.fires() && (member.held.is_some() || member.brief))
+}
+
+/// The alert as it is over for the receiver.
+fn ended(known: &Known, now: Timestamp) -> Alert {
+    let mut alert = known.alert.clone();
+    if known.fires() {
+        alert.state = AlertState::Resolved;
+        alert.resolved_at = Some(now.max(alert.starts_at));
+    }
+    alert
+}

@@ -1,0 +1,223 @@
+//! A running service whose receivers change while an alert fires: nobody waits for its end for ever,
+//! and nobody waits for a slow receiver.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bongsu_engine::{Control, Engine, Options, config};
+use serde_json::Value;
+use support::{Memory, server};
+
+/// A web hook that keeps what it is told: status of the first alert, and its notes.
+#[derive(Clone)]
+struct Hook {
+    url: String,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Hook {
+    fn start(hangs: bool) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&told);
+        std::thread::spawn(move || {
+            let mut unanswered = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let body = body_of(&mut stream);
+                kept.lock().unwrap().push(spell(&body));
+                if hangs {
+                    unanswered.push(stream);
+                    continue;
+                }
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            }
+        });
+        Self { url, told }
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+
+    async fn hears(&self, expected: &[&str]) {
+        for _ in 0..200 {
+            if self.told() == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{:?}, but must be {expected:?}", self.told());
+    }
+}
+
+fn body_of(stream: &mut std::net::TcpStream) -> Value {
+    let (mut request, mut chunk) = (Vec::new(), [0; 4_096]);
+    loop {
+        let n = stream.read(&mut chunk).unwrap();
+        request.extend_from_slice(&chunk[..n]);
+        let text = String::from_utf8_lossy(&request);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let line = line.to_ascii_lowercase();
+                line.strip_prefix("content-length: ")?.parse().ok()
+            });
+            if body.len() >= length.unwrap_or(0_usize) {
+                return serde_json::from_str(body).unwrap();
+            }
+        }
+        assert!(n > 0);
+    }
+}
+
+fn spell(message: &Value) -> String {
+    let alert = &message["alerts"][0];
+    let status = alert["status"].as_str().unwrap_or("-");
+    let moved = alert["notes"].to_string().contains("told elsewhere");
+    let moved = if moved { " moved" } else { "" };
+    format!("{status}{moved}")
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_secs().cast_signed()
+}
+
+/// A metric that leaves its level at `from` and never settles.
+fn source(from: i64) -> String {
+    server(move |_, end| {
+        let points = (end - 60..=end).map(|t| {
+            let quiet = 10.0 + (t % 5) as f64 * 0.1;
+            let value = if t < from {
+                quiet
+            } else {
+                100.0 * 1.3_f64.powi((t - from).min(400) as i32)
+            };
+            format!("[{t},\"{value}\"]")
+        });
+        let points = points.collect::<Vec<_>>().join(",");
+        format!(
+            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"__name__":"load","host":"a"}},"values":[{points}]}}]}}}}"#
+        )
+    })
+}
+
+struct Service {
+    base: String,
+    control: Control,
+    stop: tokio::sync::oneshot::Sender<()>,
+    engine: tokio::task::JoinHandle<Engine>,
+}
+
+impl Service {
+    async fn start(told: &str) -> Self {
+        let source = source(now() + 3);
+        let base = format!(
+            "source: {{type: prometheus, url: '{source}'}}
+queries: [{{name: load, expr: load, step: 1s, window: 30s, detector: robust-z, parameters: {{window: 12}}}}]
+"
+        );
+        let config = config::parse(&format!("{base}{told}"), None).unwrap();
+        let memory = Box::new(Memory::default());
+        let engine = Engine::start(config, Options::default(), memory).await;
+        let mut engine = engine.unwrap();
+        let control = engine.control();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let engine = tokio::spawn(async move {
+            let _end = engine.run(async { drop(stopped.await) }).await.unwrap();
+            engine
+        });
+        Self {
+            base,
+            control,
+            stop,
+            engine,
+        }
+    }
+
+    async fn reload(&self, told: &str) {
+        let config = config::parse(&format!("{}{told}", self.base), None);
+        self.control.reload(config).await.unwrap();
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        self.engine.await.unwrap().close().await;
+    }
+}
+
+fn routed(receiver: &str, urls: &[&Hook]) -> String {
+    let sinks: Vec<String> = urls
+        .iter()
+        .map(|hook| format!("{{type: webhook, url: '{}'}}", hook.url))
+        .collect();
+    format!(
+        "alerting:
+  routing:
+    route: {{receiver: {receiver}, group_wait: 0s, group_interval: 1s}}
+    receivers: [{{name: {receiver}, sinks: [{}]}}]
+",
+        sinks.join(", ")
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_is_told_and_whoever_goes_hears_the_end() {
+    let [a, b, c, d] = [(); 4].map(|()| Hook::start(false));
+    let service = Service::start(&routed("team", &[&a])).await;
+    a.hears(&["firing"]).await;
+    // Another place for the only sink.
+    service.reload(&routed("team", &[&b])).await;
+    b.hears(&["firing"]).await;
+    a.hears(&["firing", "resolved moved"]).await;
+    // A second sink beside it, which hears nothing twice.
+    service.reload(&routed("team", &[&b, &c])).await;
+    c.hears(&["firing"]).await;
+    // The same as before: nobody hears anything.
+    service.reload(&routed("team", &[&b, &c])).await;
+    // Another receiver.
+    service.reload(&routed("others", &[&d])).await;
+    d.hears(&["firing"]).await;
+    b.hears(&["firing", "resolved moved"]).await;
+    c.hears(&["firing", "resolved moved"]).await;
+    // Nobody at all, but the log.
+    service.reload("").await;
+    d.hears(&["firing", "resolved moved"]).await;
+    // A sink that hears of each alert.
+    let e = Hook::start(false);
+    service
+        .reload(&format!("sinks: [{{type: webhook, url: '{}'}}]", e.url))
+        .await;
+    e.hears(&["firing"]).await;
+    service.reload("").await;
+    e.hears(&["firing", "resolved"]).await;
+    service.stop().await;
+    assert_eq!(a.told().len(), 2);
+    assert_eq!(b.told().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_hangs_holds_up_no_other() {
+    let (slow, quick) = (Hook::start(true), Hook::start(false));
+    let service = Service::start(&routed("team", &[&slow, &quick])).await;
+    slow.hears(&["firing"]).await;
+    quick.hears(&["firing"]).await;
+    let later = Hook::start(false);
+    // The slow one is on its way for 30 seconds.
+    service.reload(&routed("team", &[&slow, &quick, &later])).await;
+    later.hears(&["firing"]).await;
+    service.reload(&routed("others", &[&later])).await;
+    quick.hears(&["firing", "resolved moved"]).await;
+    service.stop().await;
+}
