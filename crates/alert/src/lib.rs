@@ -86,6 +86,7 @@ pub use sink::builder::SinkBuilder;
 pub use sink::chat::ChatSink;
 pub use sink::discord::DiscordSink;
 pub use sink::email::{EmailBuilder, EmailSink, SmtpSecurity};
+pub use sink::firing_only::FiringOnly;
 pub use sink::log::LogSink;
 pub use sink::pagerduty::{PagerDutyBuilder, PagerDutySink};
 pub use sink::plot::Plotter;
@@ -96,6 +97,7 @@ pub use sink::{BoxFuture, Mode, Sink};
 /// What single kinds of sinks have of their own, for [`SinkBuilder`] and [`ChatSink`]. There is
 /// seldom a need to name these.
 pub mod kind {
+    pub use crate::sink::alertmanager::Alertmanager;
     pub use crate::sink::chat::{Address, Chat, ChatMessage};
     pub use crate::sink::discord::Discord;
     pub use crate::sink::email::Email;

@@ -11,8 +11,10 @@ mod fake;
 use std::path::Path;
 use std::time::Duration;
 
-use bongsu_alert::{DeadLetters, Dispatcher, ErrorKind, Lifecycle, Mode, Occasion, Page};
-use bongsu_core::{Alert, Timestamp};
+use bongsu_alert::{
+    DeadLetters, Dispatcher, ErrorKind, FiringOnly, Lifecycle, Mode, Note, NoteKind, Occasion, Page,
+};
+use bongsu_core::{Alert, AlertState, Timestamp};
 use common::{fire, labels};
 use fake::{Answer, Fake};
 use serde_json::Value;
@@ -52,7 +54,11 @@ fn letters(path: &Path) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         let name = labels["__name__"].as_str().map(ToOwned::to_owned);
         let name = name.unwrap_or_else(|| labels.to_string());
-        format!("{} {} {name}", text(&letter["reason"]), text(&letter["error"]))
+        format!(
+            "{} {} {name}",
+            text(&letter["reason"]),
+            text(&letter["error"])
+        )
     });
     lines.collect()
 }
@@ -73,7 +79,11 @@ async fn run(dispatcher: &mut Dispatcher, ticks: usize) -> Vec<i64> {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_breaks_its_receiver_is_given_up_when_others_pass() {
-    for kind in [ErrorKind::Server, ErrorKind::Timeout, ErrorKind::Misconfigured] {
+    for kind in [
+        ErrorKind::Server,
+        ErrorKind::Timeout,
+        ErrorKind::Misconfigured,
+    ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("dead.jsonl");
         let fake = Fake::new("f", Mode::Transitions, [Answer::BreakOn("bad", kind)]);
@@ -95,13 +105,20 @@ async fn a_page_that_breaks_its_receiver_is_given_up_when_others_pass() {
         assert_eq!(fake.heard(), ["+z", "+y", "+x", "+w"], "{kind:?}");
         assert_eq!(letters(&path), ["stuck bad breaks it x"]);
         let status = dispatcher.sinks().next().unwrap();
-        assert_eq!((status.lost, status.delivered, status.retry_at), (1, 4, None));
+        assert_eq!(
+            (status.lost, status.delivered, status.retry_at),
+            (1, 4, None)
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_is_down_loses_nothing() {
-    for kind in [ErrorKind::Server, ErrorKind::Network, ErrorKind::Misconfigured] {
+    for kind in [
+        ErrorKind::Server,
+        ErrorKind::Network,
+        ErrorKind::Misconfigured,
+    ] {
         let answers = vec![Answer::Fail(kind); 30];
         let fake = Fake::new("f", Mode::Transitions, answers);
         let mut dispatcher = Dispatcher::new()
@@ -148,7 +165,11 @@ async fn what_is_taken_in_part_leaves_a_letter_and_is_not_sent_again() {
     assert!(dispatcher.enqueue_pages(vec![page("g", &["z"])]).is_empty());
     assert_eq!(run(&mut dispatcher, 9).await, [0]);
     assert_eq!(fakes.map(|fake| fake.calls()), [1, 1]);
-    let expected = ["partial scripted z", "partial scripted x", "partial scripted y"];
+    let expected = [
+        "partial scripted z",
+        "partial scripted x",
+        "partial scripted y",
+    ];
     assert_eq!(letters(&path), expected);
     assert!(dispatcher.sinks().all(|sink| sink.lost == 0));
 }
@@ -236,4 +257,44 @@ async fn what_nobody_takes_any_more_is_kept() {
     assert_eq!(letters(&path), ["abandoned - x", "abandoned - y"]);
     let told = dispatcher.dispatch(at(0), &[], &Lifecycle::new()).await;
     assert_eq!((told[0].lost, told[0].queued, fake.calls()), (2, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_need_not_hear_of_ends() {
+    let fakes = ["a", "b"].map(|name| Fake::new(name, Mode::Transitions, []));
+    let [a, b] = fakes
+        .clone()
+        .map(|fake| Box::new(FiringOnly::new(Box::new(fake))));
+    let mut dispatcher = Dispatcher::new()
+        .with_receiver("team", a)
+        .and_then(|dispatcher| dispatcher.with_boxed(b))
+        .unwrap();
+    let over = |mut alert: Alert| {
+        alert.state = AlertState::Resolved;
+        alert.resolved_at = Some(at(9));
+        alert
+    };
+    dispatcher.enqueue(&[alert("x"), over(alert("y"))]);
+    dispatcher.enqueue(&[over(alert("x"))]);
+    let mut ends = page("g", &["y"]);
+    ends.alerts = vec![over(alert("y"))];
+    let mut both = page("g", &["x"]);
+    both.alerts.push(over(alert("y")));
+    // One that flaps is told even when it does not fire at this moment.
+    let mut flaps = ends.clone();
+    flaps.alerts.push(over(alert("z")));
+    flaps.notes.push(Note {
+        fingerprint: flaps.alerts[0].labels.fingerprint(),
+        kind: NoteKind::Flapping { percent: 60.0 },
+    });
+    assert!(dispatcher.enqueue_pages(vec![both, ends, flaps]).is_empty());
+    assert_eq!(run(&mut dispatcher, 9).await, [0]);
+    assert_eq!(
+        fakes.each_ref().map(Fake::heard),
+        [
+            ["+x", "-y"].map(str::to_owned).to_vec(),
+            vec!["+x".to_owned()]
+        ]
+    );
+    assert_eq!(fakes.map(|fake| fake.calls()), [2, 1]);
 }

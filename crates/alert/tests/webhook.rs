@@ -143,6 +143,7 @@ async fn the_message_has_the_documented_shape() {
         "annotations": {
             "summary": summary,
             "value": "40", "expected": "1", "lower": "0", "upper": "10", "score": "4",
+            "deviation": "+39 (+3900 %)",
             "since": "2023-11-14T22:13:20.000Z",
             "runbook_url": "https://wiki.example/a",
         },

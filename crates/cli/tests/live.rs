@@ -56,39 +56,13 @@ fn an_anomaly_reaches_alertmanager_and_is_resolved_after_recovery() {
         ],
         &at("node.log"),
     );
-    fs::write(
-        at("prometheus.yml"),
-        format!(
-            "global: {{scrape_interval: 200ms}}\nscrape_configs:\n- job_name: node\n  static_configs: [{{targets: ['127.0.0.1:{node}']}}]\n"
-        ),
-    )
-    .unwrap();
-    let _prometheus = Server::start(
-        "prometheus",
-        "prometheus",
-        &[
-            format!("--config.file={}", at("prometheus.yml").display()),
-            format!("--storage.tsdb.path={}", at("tsdb").display()),
-            format!("--web.listen-address=127.0.0.1:{prometheus}"),
-        ],
-        &at("prometheus.log"),
+    let _prometheus = Server::prometheus(
+        dir.path(),
+        prometheus,
+        ("node", &format!("127.0.0.1:{node}")),
+        "200ms",
     );
-    fs::write(
-        at("alertmanager.yml"),
-        "route: {receiver: none}\nreceivers: [{name: none}]\n",
-    )
-    .unwrap();
-    let _alertmanager = Server::start(
-        "prometheus-alertmanager",
-        "prometheus-alertmanager",
-        &[
-            format!("--config.file={}", at("alertmanager.yml").display()),
-            format!("--storage.path={}", at("alertmanager").display()),
-            format!("--web.listen-address=127.0.0.1:{alertmanager}"),
-            "--cluster.listen-address=".to_owned(),
-        ],
-        &at("alertmanager.log"),
-    );
+    let _alertmanager = Server::alertmanager(dir.path(), alertmanager);
     let config = at("bongsu.yaml");
     // With the default patience the jump may be the new level, and over, before it is first told.
     fs::write(

@@ -72,37 +72,13 @@ fn a_configuration_of_older_keys_detects_and_alerts() {
         "ok".to_owned()
     });
     let (prometheus, alertmanager) = (free_port(), free_port());
-    fs::write(
-        at("prometheus.yml"),
-        format!("global: {{scrape_interval: 500ms}}\nscrape_configs: [{{job_name: queue, static_configs: [{{targets: ['{exporter}']}}]}}]\n"),
-    )
-    .unwrap();
-    let _prometheus = Server::start(
-        "prometheus",
-        "prometheus",
-        &[
-            format!("--config.file={}", at("prometheus.yml").display()),
-            format!("--storage.tsdb.path={}", at("tsdb").display()),
-            format!("--web.listen-address=127.0.0.1:{prometheus}"),
-        ],
-        &at("prometheus.log"),
+    let _prometheus = Server::prometheus(
+        folder.path(),
+        prometheus,
+        ("queue", &exporter),
+        "500ms",
     );
-    fs::write(
-        at("alertmanager.yml"),
-        "route: {receiver: none}\nreceivers: [{name: none}]\n",
-    )
-    .unwrap();
-    let _alertmanager = Server::start(
-        "prometheus-alertmanager",
-        "prometheus-alertmanager",
-        &[
-            format!("--config.file={}", at("alertmanager.yml").display()),
-            format!("--storage.path={}", at("alertmanager").display()),
-            format!("--web.listen-address=127.0.0.1:{alertmanager}"),
-            "--cluster.listen-address=".to_owned(),
-        ],
-        &at("alertmanager.log"),
-    );
+    let _alertmanager = Server::alertmanager(folder.path(), alertmanager);
     // All eleven, as they stand.
     fs::write(
         at("config.yaml"),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bongsu_alert::{
-    AlertmanagerSink, Auth, DeadLetters, DiscordSink, Dispatcher, EmailSink, Links, LogSink,
-    PagerDutySink, Plotter, Policy, Sink, SlackSink, SmtpSecurity, TeamsSink, Template,
+    AlertmanagerSink, Auth, DeadLetters, DiscordSink, Dispatcher, EmailSink, FiringOnly, Links,
+    LogSink, PagerDutySink, Plotter, Policy, Sink, SlackSink, SmtpSecurity, TeamsSink, Template,
     WebhookSink,
 };
 use bongsu_core::{Alert, Labels};
@@ -44,7 +44,10 @@ pub(crate) fn build(config: &Config, plots: Plots<'_>) -> Result<Dispatcher, Err
     for placed in all {
         let wrong =
             |e: &dyn std::fmt::Display| Error::config(format!("{}: {e}", placed.written_at));
-        let sink = sink(&placed.config, placed.name, plots).map_err(|e| wrong(&e))?;
+        let mut sink = sink(&placed.config, placed.name, plots).map_err(|e| wrong(&e))?;
+        if !placed.config.sends_resolved() {
+            sink = Box::new(FiringOnly::new(sink));
+        }
         dispatcher = match &placed.receiver {
             Some(receiver) => dispatcher.with_receiver(receiver, sink),
             None => dispatcher.with_boxed(sink),
@@ -126,6 +129,7 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
             template,
             links,
             timeout,
+            send_resolved: _,
         } => {
             let auth = token
                 .as_ref()
@@ -166,6 +170,7 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
             api_url,
             links,
             timeout,
+            send_resolved: _,
         } => {
             let mut sink = SlackSink::builder(url.secret().clone())
                 .name(name)
@@ -181,6 +186,7 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
             url,
             links,
             timeout,
+            send_resolved: _,
         } => {
             let sink = TeamsSink::builder(url.secret().clone())
                 .name(name)
@@ -192,6 +198,7 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
             url,
             links,
             timeout,
+            send_resolved: _,
         } => {
             let sink = DiscordSink::builder(url.secret().clone())
                 .name(name)
@@ -204,6 +211,7 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
             url,
             links,
             timeout,
+            send_resolved: _,
         } => {
             let sink = PagerDutySink::builder(routing_key.secret().clone())
                 .name(name)
@@ -224,6 +232,7 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
             plots: wanted,
             links,
             timeout,
+            send_resolved: _,
         } => {
             let mut sink = EmailSink::builder(host, from, to)
                 .name(name)
@@ -266,7 +275,11 @@ pub(crate) fn sent_labels(config: &Config) -> Result<Labels, Error> {
     let silences = config.alerting.as_ref().and_then(|a| a.silences.as_ref());
     let heeded = |urls: &[String]| {
         let base = |url: &str| url.trim_end_matches('/').to_owned();
-        let heeded: Vec<String> = silences.iter().flat_map(|s| &s.urls).map(|u| base(u)).collect();
+        let heeded: Vec<String> = silences
+            .iter()
+            .flat_map(|s| &s.urls)
+            .map(|u| base(u))
+            .collect();
         urls.iter().any(|url| heeded.contains(&base(url)))
     };
     let sinks = config.sinks.iter().filter_map(|sink| match sink {

@@ -41,7 +41,10 @@ impl Hook {
                     unanswered.push(stream);
                     continue;
                 }
-                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
             }
         });
         Self { url, told }
@@ -215,7 +218,9 @@ async fn a_receiver_that_hangs_holds_up_no_other() {
     quick.hears(&["firing"]).await;
     let later = Hook::start(false);
     // The slow one is on its way for 30 seconds.
-    service.reload(&routed("team", &[&slow, &quick, &later])).await;
+    service
+        .reload(&routed("team", &[&slow, &quick, &later]))
+        .await;
     later.hears(&["firing"]).await;
     service.reload(&routed("others", &[&later])).await;
     quick.hears(&["firing", "resolved moved"]).await;

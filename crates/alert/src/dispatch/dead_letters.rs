@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bongsu_core::{Alert, Timestamp};
 use serde::Serialize;
 
-use crate::time::rfc3339;
 use crate::Page;
+use crate::time::rfc3339;
 
 /// The size at which the file is set aside unless [`DeadLetters::limit`] says otherwise.
 const DEFAULT_LIMIT: u64 = 16 * 1024 * 1024;

@@ -226,19 +226,18 @@ impl Lane {
         let lost = std::mem::take(&mut self.lost);
         if lost > 0 {
             delivery.lost += lost;
-            delivery.warnings.push(Error::overflow(lost, self.limits.entries, self.limits.bytes));
+            delivery.warnings.push(Error::overflow(
+                lost,
+                self.limits.entries,
+                self.limits.bytes,
+            ));
         }
         delivery.queued = self.queued();
         self.status.delivered += delivery.delivered as u64;
         (tried || lost > 0).then_some(delivery)
     }
 
-    async fn run_state(
-        &mut self,
-        began: Began,
-        state: &[Alert],
-        delivery: &mut Delivery,
-    ) -> bool {
+    async fn run_state(&mut self, began: Began, state: &[Alert], delivery: &mut Delivery) -> bool {
         let now = began.now;
         if !self.wants_state(now) {
             return false;

@@ -61,7 +61,9 @@ impl Lane {
         while self.waiting(load) > 0 && (!tried || began.watch.elapsed() < timeout / 2) {
             tried = true;
             let size = self.next_size(load);
-            let result = self.offer(load, 0..size, began, began.watch + timeout).await;
+            let result = self
+                .offer(load, 0..size, began, began.watch + timeout)
+                .await;
             match self.judge(began, result, delivery) {
                 Verdict::Refused(_) if size > 1 => {
                     // One bad alert must not take the others with it.

@@ -4,6 +4,7 @@ pub(crate) mod builder;
 pub(crate) mod chat;
 pub(crate) mod discord;
 pub(crate) mod email;
+pub(crate) mod firing_only;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod message;

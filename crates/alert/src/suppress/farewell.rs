@@ -49,9 +49,8 @@ impl Suppressor {
     pub fn parting(&self, receiver: &str) -> Vec<Page> {
         let now = self.state.now.unwrap_or(Timestamp::MIN);
         let groups = self.groups_of(receiver);
-        let pages = groups.filter_map(|group| {
-            page(group, Occasion::Resolved, self.last_words(group, now), now)
-        });
+        let pages = groups
+            .filter_map(|group| page(group, Occasion::Resolved, self.last_words(group, now), now));
         pages.collect()
     }
 

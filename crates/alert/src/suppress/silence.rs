@@ -177,7 +177,9 @@ impl<'a> Silenced<'a> {
 
     fn sent_as(&self, name: &str) -> &str {
         let labels = &self.subject.alert().labels;
-        let sent = self.sent.get_or_init(|| self.labels.of(labels, self.severity));
+        let sent = self
+            .sent
+            .get_or_init(|| self.labels.of(labels, self.severity));
         sent.get(name).map_or("", String::as_str)
     }
 }
@@ -334,7 +336,9 @@ mod tests {
                 "status":{{"state":"active"}}}}]"#
             );
             let theirs = Silence::parse_all(&json).unwrap().0.remove(0);
-            let matcher = Matcher::new(name, MatchOp::Equal, value).unwrap().to_string();
+            let matcher = Matcher::new(name, MatchOp::Equal, value)
+                .unwrap()
+                .to_string();
             let (from, to) = theirs.span();
             let own = Silence::new("b", &[matcher], from, to, "kim", "known").unwrap();
             assert_eq!((theirs.is_foreign(), own.is_foreign()), (true, false));

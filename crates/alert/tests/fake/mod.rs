@@ -92,7 +92,9 @@ impl Sink for Fake {
                 let mut script = self.script.lock().unwrap();
                 script.calls += 1;
                 match script.answers.front().copied() {
-                    Some(Answer::RefuseName(_) | Answer::BreakOn(..)) | None => script.answers.front().copied(),
+                    Some(Answer::RefuseName(_) | Answer::BreakOn(..)) | None => {
+                        script.answers.front().copied()
+                    }
                     Some(_) => script.answers.pop_front(),
                 }
             };

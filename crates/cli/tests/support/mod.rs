@@ -27,6 +27,47 @@ impl Server {
 }
 
 impl Server {
+    /// A Prometheus on `port` that scrapes `target` each `interval`, as the job `job`. Its files are
+    /// in `folder`.
+    pub(crate) fn prometheus(
+        folder: &Path,
+        port: u16,
+        (job, target): (&str, &str),
+        interval: &str,
+    ) -> Self {
+        let at = |name: &str| folder.join(name);
+        let config = format!(
+            "global: {{scrape_interval: {interval}}}
+scrape_configs: [{{job_name: {job}, static_configs: [{{targets: ['{target}']}}]}}]
+"
+        );
+        std::fs::write(at("prometheus.yml"), config).expect("a configuration");
+        let arguments = [
+            format!("--config.file={}", at("prometheus.yml").display()),
+            format!("--storage.tsdb.path={}", at("tsdb").display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+        ];
+        let log = at("prometheus.log");
+        Self::start("prometheus", "prometheus", &arguments, &log)
+    }
+
+    /// An Alertmanager on `port` that tells nobody. Its files are in `folder`.
+    pub(crate) fn alertmanager(folder: &Path, port: u16) -> Self {
+        let at = |name: &str| folder.join(name);
+        let config = "route: {receiver: none}\nreceivers: [{name: none}]\n";
+        std::fs::write(at("alertmanager.yml"), config).expect("a configuration");
+        let arguments = [
+            format!("--config.file={}", at("alertmanager.yml").display()),
+            format!("--storage.path={}", at("alertmanager").display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            "--cluster.listen-address=".to_owned(),
+        ];
+        let (program, log) = ("prometheus-alertmanager", at("alertmanager.log"));
+        Self::start(program, program, &arguments, &log)
+    }
+}
+
+impl Server {
     /// Asks the process to end, and says how it did.
     #[allow(dead_code, reason = "some tests stop their servers by dropping them")]
     pub(crate) fn terminated(&mut self) -> std::process::ExitStatus {

@@ -5,8 +5,9 @@ use bongsu_alert::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::carried_over::carried_over;
 use super::{AuthConfig, Config, SinkConfig, Span};
 use crate::{Error, sinks};
 
@@ -16,7 +17,10 @@ use crate::{Error, sinks};
 pub struct AlertingConfig {
     /// Routes, receivers, inhibition and time intervals in the shape of Alertmanager's
     /// configuration file. A receiver lists its sinks under `sinks`, as the top level does;
-    /// `webhook_configs`, `slack_configs` and `pagerduty_configs` of Alertmanager are understood, too.
+    /// `webhook_configs`, `slack_configs` and `pagerduty_configs` of Alertmanager are understood, too:
+    /// their addresses and keys, `send_resolved`, `timeout`, and of `http_config` a bearer token of a
+    /// web hook. Other keys of `http_config` are errors; what only concerns Alertmanager's own texts
+    /// is left out.
     pub routing: RoutingConfig,
     /// Flapping, mutes, maintenance, budget of messages, escalation and limits.
     #[serde(default)]
@@ -134,20 +138,7 @@ fn sinks_of(receiver: &ReceiverConfig, at: &str) -> Result<Vec<SinkConfig>, Erro
             let at = format!("{at}[{i}]");
             let sink = match key.as_str() {
                 "sinks" => entry.clone(),
-                "webhook_configs" => carried_over(entry, &at, "webhook", &[("url", "url")])?,
-                "slack_configs" => carried_over(entry, &at, "slack", &[("api_url", "url")])?,
-                "pagerduty_configs" => {
-                    let keys = [
-                        ("routing_key", "routing_key"),
-                        ("service_key", "routing_key"),
-                    ];
-                    carried_over(entry, &at, "pagerduty", &keys)?
-                }
-                _ => {
-                    return Err(Error::config(format!(
-                        "{at}: cannot be carried over from Alertmanager; list what is told under `sinks`"
-                    )));
-                }
+                key => carried_over(key, entry, &at)?,
             };
             // The value may be a secret, so it is not shown.
             let sink = serde_path_to_error::deserialize(sink).map_err(|e| {
@@ -158,26 +149,6 @@ fn sinks_of(receiver: &ReceiverConfig, at: &str) -> Result<Vec<SinkConfig>, Erro
         }
     }
     Ok(sinks)
-}
-
-/// The sink of the kind `kind` that an entry of Alertmanager's configuration describes; what only
-/// concerns its own texts is left out.
-fn carried_over(
-    entry: &Value,
-    at: &str,
-    kind: &str,
-    keys: &[(&str, &str)],
-) -> Result<Value, Error> {
-    let found = keys
-        .iter()
-        .find_map(|(theirs, ours)| Some((ours, entry.get(theirs)?)));
-    let Some((key, value)) = found else {
-        return Err(Error::config(format!(
-            "{at}.{}: is missing",
-            keys.first().map_or("", |k| k.0)
-        )));
-    };
-    Ok(json!({"type": kind, *key: value}))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod alerting;
 mod budget;
+mod carried_over;
 mod gaps;
 mod group;
 mod load;

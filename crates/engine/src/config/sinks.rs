@@ -28,6 +28,9 @@ pub enum SinkConfig {
         /// Links added to every alert.
         #[serde(default)]
         links: LinksConfig,
+        /// Whether it is told that alerts have ended.
+        #[serde(default = "yes")]
+        send_resolved: bool,
         /// The longest that one delivery may take.
         #[serde(default = "default_timeout")]
         timeout: Span,
@@ -66,6 +69,9 @@ pub enum SinkConfig {
         /// Links added to every alert.
         #[serde(default)]
         links: LinksConfig,
+        /// Whether it is told that alerts have ended.
+        #[serde(default = "yes")]
+        send_resolved: bool,
         /// The longest that one delivery may take.
         #[serde(default = "default_timeout")]
         timeout: Span,
@@ -77,6 +83,9 @@ pub enum SinkConfig {
         /// Links added to every alert.
         #[serde(default)]
         links: LinksConfig,
+        /// Whether it is told that alerts have ended.
+        #[serde(default = "yes")]
+        send_resolved: bool,
         /// The longest that one delivery may take.
         #[serde(default = "default_timeout")]
         timeout: Span,
@@ -88,6 +97,9 @@ pub enum SinkConfig {
         /// Links added to every alert.
         #[serde(default)]
         links: LinksConfig,
+        /// Whether it is told that alerts have ended.
+        #[serde(default = "yes")]
+        send_resolved: bool,
         /// The longest that one delivery may take.
         #[serde(default = "default_timeout")]
         timeout: Span,
@@ -102,6 +114,9 @@ pub enum SinkConfig {
         /// Links added to every incident.
         #[serde(default)]
         links: LinksConfig,
+        /// Whether it is told that alerts have ended.
+        #[serde(default = "yes")]
+        send_resolved: bool,
         /// The longest that one delivery may take.
         #[serde(default = "default_timeout")]
         timeout: Span,
@@ -135,6 +150,9 @@ pub enum SinkConfig {
         /// Links added to every alert.
         #[serde(default)]
         links: LinksConfig,
+        /// Whether it is told that alerts have ended.
+        #[serde(default = "yes")]
+        send_resolved: bool,
         /// The longest that one delivery may take.
         #[serde(default = "default_timeout")]
         timeout: Span,
@@ -167,6 +185,19 @@ impl SinkConfig {
             Self::Discord { .. } => "discord",
             Self::Pagerduty { .. } => "pagerduty",
             Self::Email { .. } => "email",
+        }
+    }
+
+    /// Whether it is told that alerts have ended.
+    pub(crate) const fn sends_resolved(&self) -> bool {
+        match self {
+            Self::Log {} | Self::Alertmanager { .. } => true,
+            Self::Webhook { send_resolved, .. }
+            | Self::Slack { send_resolved, .. }
+            | Self::Teams { send_resolved, .. }
+            | Self::Discord { send_resolved, .. }
+            | Self::Pagerduty { send_resolved, .. }
+            | Self::Email { send_resolved, .. } => *send_resolved,
         }
     }
 

@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn the_identity_wins_over_extra_labels_and_the_default_name() {
-        let sent = SentLabels::new("BongsuAnomaly", labels(&[("team", "infra"), ("zone", "eu")]));
+        let sent = SentLabels::new(
+            "BongsuAnomaly",
+            labels(&[("team", "infra"), ("zone", "eu")]),
+        );
         assert_eq!(
             label_texts(&sent, &[("alertname", "Slow"), ("team", "web")]),
             ["alertname=Slow", "severity=warning", "team=web", "zone=eu"]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bongsu_core::{Alert, Timestamp};
 use futures_util::future::join_all;
 
-pub use self::builder::AlertmanagerBuilder;
+pub use self::builder::{Alertmanager, AlertmanagerBuilder};
 use self::member::Member;
 use self::payload::Translation;
 use super::http::HttpClient;
@@ -60,7 +60,7 @@ pub struct AlertmanagerSink {
 impl AlertmanagerSink {
     /// Starts with the base addresses of all members of the cluster, such as `http://host:9093`.
     pub fn builder<T: Into<String>>(members: impl IntoIterator<Item = T>) -> AlertmanagerBuilder {
-        AlertmanagerBuilder::new(members.into_iter().map(Into::into).collect())
+        Alertmanager::builder(members.into_iter().map(Into::into).collect())
     }
 
     /// Posts every batch to one member. A refused batch does not keep the next ones back.

@@ -175,9 +175,10 @@ impl SlackSink {
         // The message itself must still go in time.
         let enough = self.hook.timeout;
         let uploads = async {
-            let known = alerts.iter().filter(|alert| fires(alert)).filter_map(|alert| {
-                Some((alert.labels.fingerprint(), self.known_file(alert)?))
-            });
+            let known = alerts
+                .iter()
+                .filter(|alert| fires(alert))
+                .filter_map(|alert| Some((alert.labels.fingerprint(), self.known_file(alert)?)));
             files.extend(known);
             if files.is_empty() {
                 draw(message, alerts, Some(plotter)).await;
