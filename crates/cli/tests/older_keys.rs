@@ -72,12 +72,7 @@ fn a_configuration_of_older_keys_detects_and_alerts() {
         "ok".to_owned()
     });
     let (prometheus, alertmanager) = (free_port(), free_port());
-    let _prometheus = Server::prometheus(
-        folder.path(),
-        prometheus,
-        ("queue", &exporter),
-        "500ms",
-    );
+    let _prometheus = Server::prometheus(folder.path(), prometheus, ("queue", &exporter), "500ms");
     let _alertmanager = Server::alertmanager(folder.path(), alertmanager);
     // All eleven, as they stand.
     fs::write(
