@@ -425,3 +425,29 @@ fn failures_that_go_from_service_to_service_are_a_cascade() {
     assert_eq!(report.timeline[0].service, "store");
     assert_eq!(report.cause().unwrap().service, "store");
 }
+
+#[test]
+fn an_onset_that_an_alarm_tells_keeps_what_follows_it_out_of_normal_times() {
+    // cart moves at the onset, everything else far more a minute later: the likeliest joint onset.
+    let mut metrics = vec![Metric::new("cart", "latency")];
+    let step = |s: usize, from: usize, rise: f64| -> Vec<f64> {
+        let value = |i| 10.0 + noise(i, s) + if i >= from { rise } else { 0.0 };
+        (0..ROWS).map(value).collect()
+    };
+    let mut columns = vec![step(0, ONSET, 20.0)];
+    for s in 1..9 {
+        metrics.push(Metric::new(format!("s{s}"), "latency"));
+        columns.push(step(s, ONSET + 4, 500.0));
+    }
+    let data = Observations::new(times(ROWS), metrics, columns).unwrap();
+    let deviation = |onset_is_latest: bool| {
+        let mut options = Options::default();
+        options.onset_is_latest = onset_is_latest;
+        let report =
+            analyse_observations(&data, None, Some(onset()), &Graph::new(), &options).unwrap();
+        let cart = report.metrics.iter().find(|m| m.service == "cart");
+        cart.unwrap().deviation
+    };
+    let (either_way, latest) = (deviation(false), deviation(true));
+    assert!(latest > 2.0 * either_way, "{latest} {either_way}");
+}

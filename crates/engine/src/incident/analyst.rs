@@ -297,7 +297,8 @@ fn without(
     let times = observations.times();
     let before = observations.row_at(onset);
     let last = past.iter().map(|(_, end)| *end).max();
-    let rested = last.filter(|end| observations.row_at(*end) + LEAST_STRETCH <= before);
+    let first_after = |end: &Timestamp| observations.row_at(end.add_millis(1));
+    let rested = last.filter(|end| first_after(end) + LEAST_STRETCH <= before);
     let normal = |at: &Timestamp| match rested {
         _ if *at >= onset => true,
         Some(end) => *at > end,
@@ -383,4 +384,41 @@ fn graph(rca: &RcaConfig) -> Result<Graph, Error> {
         ("services".to_owned(), GraphSpec { services })
     };
     Graph::from_spec(&spec, &[]).map_err(|e| Error::config(format!("rca.{key}: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_rca::Metric;
+
+    use super::*;
+
+    /// A metric of a hundred minutes; the incident begins in the eightieth.
+    fn kept(past: &[(i64, i64)]) -> Vec<i64> {
+        let minute = |i: i64| Timestamp::from_secs(60 * i);
+        let times: Vec<Timestamp> = (0..100).map(minute).collect();
+        let values = vec![(0..100).map(f64::from).collect()];
+        let metric = Metric::new("shop", "load");
+        let observations = Observations::new(times, vec![metric], values).unwrap();
+        let past: Vec<_> = past.iter().map(|(a, b)| (minute(*a), minute(*b))).collect();
+        let left = without(observations, &past, minute(80)).unwrap();
+        let times = left.times().iter();
+        let minutes: Vec<i64> = times.map(|at| at.as_millis() / 60_000).collect();
+        let values: Vec<i64> = left.columns()[0].iter().map(|x| *x as i64).collect();
+        assert_eq!(values, minutes, "values stay with their moments");
+        minutes
+    }
+
+    #[test]
+    fn times_of_other_incidents_are_not_normal_where_enough_remains() {
+        let all: Vec<i64> = (0..100).collect();
+        assert_eq!(kept(&[]), all);
+        // Rested for 29 moments: both stretches around the other incident count.
+        let around: Vec<i64> = (0..40).chain(51..100).collect();
+        assert_eq!(kept(&[(40, 50)]), around);
+        // Rested for longer: only what follows it.
+        assert_eq!(kept(&[(10, 40)]), (41..100).collect::<Vec<_>>());
+        // Hardly anything remains: then all counts.
+        assert_eq!(kept(&[(15, 79)]), all);
+        assert_eq!(kept(&[(0, i64::MAX / 60_000)]), all);
+    }
 }
