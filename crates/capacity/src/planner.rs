@@ -1,0 +1,369 @@
+//! From the past of a resource to what is to come.
+
+use bongsu_core::{Error, Result, SeriesView, Timestamp};
+use bongsu_stats::calendar::Clock;
+use bongsu_stats::robust::quantile;
+use serde::{Deserialize, Serialize};
+
+use crate::Resource;
+use crate::candidate::{Candidate, Known, Shared};
+use crate::crossing::Outlook;
+use crate::error_model::ErrorModel;
+use crate::features::Calendar;
+use crate::growth::Growth;
+use crate::history::{DAY, History};
+use crate::paths::{Fast, Paths, simulate};
+use crate::report::{ResourcePlan, Trend, Validation};
+use crate::scene::{self, Scene};
+use crate::validate::{Origins, Trial, choose, validate};
+use crate::what_if::{ChangedOutlook, WhatIf};
+
+/// The least and most values of a history, and paths of a simulation.
+const MIN_POINTS: usize = 8;
+const PATHS: (usize, usize) = (200, 100_000);
+
+/// Days ahead that the trend looks at.
+const TREND_DAYS: f64 = 90.0;
+
+/// How resources are planned; see the crate's documentation for the method.
+///
+/// Cost: a fit of each candidate at up to 12 origins, on all threads of the rayon pool, and some 8
+/// bytes a path and step of the horizon. A history of any length is first gathered to at most 2200
+/// steps. Random numbers come from PCG64; results do not depend on the number of threads.
+///
+/// ```
+/// use bongsu_core::{Labels, SeriesView, Timestamp};
+/// use bongsu_capacity::{Planner, Resource, Status};
+/// // A disk that fills by 1 % a day, at 70 % after thirty days.
+/// let times: Vec<_> = (1..=720).map(|hour| Timestamp::from_secs(3_600 * hour)).collect();
+/// let used: Vec<f64> = (1..=720).map(|hour| 40.0 + f64::from(hour) / 24.0).collect();
+/// let labels = Labels::empty();
+/// let series = SeriesView::new(&labels, &times, &used)?;
+/// let disk = Resource::named("disk")?;
+/// let plan = Planner::new().plan(&series, &disk, &[])?.report;
+/// assert_eq!(plan.outlook.status, Status::Exhausts);
+/// assert!((plan.outlook.days_left.unwrap() - 20.0).abs() < 0.5, "{plan:?}");
+/// # Ok::<(), bongsu_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Planner {
+    horizon: i64,
+    level: f64,
+    timezone: String,
+    candidates: Vec<Candidate>,
+    min_points: usize,
+    paths: usize,
+    seed: u64,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self {
+            horizon: 30 * DAY,
+            level: 0.8,
+            timezone: "UTC".to_owned(),
+            candidates: Candidate::ALL.to_vec(),
+            min_points: 20,
+            paths: 2_000,
+            seed: 0,
+        }
+    }
+}
+
+/// What a plan found, with what it can be drawn from.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The report.
+    pub report: ResourcePlan,
+    /// The past and the future as curves.
+    pub projection: Projection,
+}
+
+/// The past and the simulated future of a resource, in its unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    /// The ends of the steps of the past.
+    pub past_times: Vec<Timestamp>,
+    /// The mean of each of them, NaN where there is none.
+    pub past: Vec<f64>,
+    /// The ends of the steps to come.
+    pub times: Vec<Timestamp>,
+    /// The expected means.
+    pub mean: Vec<f64>,
+    /// The lower bounds at the plan's level.
+    pub lower: Vec<f64>,
+    /// The upper bounds at the plan's level.
+    pub upper: Vec<f64>,
+}
+
+impl Planner {
+    /// The defaults: 30 days ahead, intervals of 80 %, UTC, every candidate, at least 20 points,
+    /// 2000 paths, seed 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How far to look ahead in milliseconds. Domain: [60000, 3650 days]. Default: 30 days.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn horizon(mut self, millis: i64) -> Result<Self> {
+        self.horizon = millis;
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// The probability that an interval holds what comes. Domain: [0.5, 0.99]. Default: 0.8.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn level(mut self, level: f64) -> Result<Self> {
+        self.level = level;
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// The zone of the clock and the calendar, by its name in the IANA database. Default: UTC.
+    ///
+    /// # Errors
+    /// When there is no such zone.
+    pub fn timezone(mut self, name: &str) -> Result<Self> {
+        name.clone_into(&mut self.timezone);
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// The models to choose among, at least one. Default: all.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn candidates(mut self, candidates: &[Candidate]) -> Result<Self> {
+        self.candidates = candidates.to_vec();
+        self.candidates.sort_unstable();
+        self.candidates.dedup();
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// The least number of values of a history. Domain: at least 8. Default: 20.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn min_points(mut self, points: usize) -> Result<Self> {
+        self.min_points = points;
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// The number of simulated futures. Domain: [200, 100000]. Default: 2000.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn paths(mut self, paths: usize) -> Result<Self> {
+        self.paths = paths;
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// The seed of the random numbers. Default: 0.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How far it looks ahead, in days.
+    #[must_use]
+    pub fn horizon_days(&self) -> f64 {
+        self.horizon as f64 / DAY as f64
+    }
+
+    /// The probability that an interval holds what comes.
+    #[must_use]
+    pub const fn interval_level(&self) -> f64 {
+        self.level
+    }
+
+    /// Checks every parameter, for configurations that were read from a file.
+    ///
+    /// # Errors
+    /// When a parameter is outside its domain.
+    pub fn validate(&self) -> Result<()> {
+        if !(60_000..=3_650 * DAY).contains(&self.horizon) {
+            let found = format!("{} ms", self.horizon);
+            return Err(Error::parameter(
+                "horizon",
+                found,
+                "from 1 minute to 3650 days",
+            ));
+        }
+        if !(0.5..=0.99).contains(&self.level) {
+            return Err(Error::parameter("level", self.level, "in [0.5, 0.99]"));
+        }
+        if self.candidates.is_empty() {
+            return Err(Error::parameter("candidates", "[]", "at least one model"));
+        }
+        if self.min_points < MIN_POINTS {
+            let domain = format!("at least {MIN_POINTS}");
+            return Err(Error::parameter("min_points", self.min_points, domain));
+        }
+        if !(PATHS.0..=PATHS.1).contains(&self.paths) {
+            let domain = format!("in [{}, {}]", PATHS.0, PATHS.1);
+            return Err(Error::parameter("paths", self.paths, domain));
+        }
+        Clock::new(&self.timezone).map(drop)
+    }
+
+    /// Plans `resource` from its past, NaN where a value is missing, and asks for the effect of
+    /// `changes`.
+    ///
+    /// # Errors
+    /// When a parameter is outside its domain, a value is infinite, there are fewer values than wanted,
+    /// or no candidate can be fitted.
+    pub fn plan(
+        &self,
+        series: &SeriesView<'_>,
+        resource: &Resource,
+        changes: &[WhatIf],
+    ) -> Result<Planned> {
+        self.validate()?;
+        let history = History::of(series, self.horizon, self.min_points)?;
+        let clock = Clock::new(&self.timezone)?;
+        let ahead = history.ahead(self.horizon);
+        let times: Vec<Timestamp> = (0..history.len()).map(|i| history.time_of(i)).collect();
+        let coming: Vec<Timestamp> = (1..=ahead as i64).map(|i| history.time(i)).collect();
+        let calendar: Vec<Calendar> = times
+            .iter()
+            .chain(&coming)
+            .map(|&at| Calendar::of(&clock, at))
+            .collect::<Result<_>>()?;
+        let all = Shared {
+            times: &times,
+            values: &history.means,
+            calendar: &calendar,
+            clock: &clock,
+            step: history.step,
+            block: history.block(),
+            timezone: &self.timezone,
+            seed: self.seed,
+        };
+        let origins = Origins::plan(history.len(), all.block, ahead);
+        let (mut trials, mut notes) = validate(&all, &origins, &self.candidates, self.level)?;
+        let known = Known::until(&all, history.len())?;
+        let (trial, mean) = best(&trials, &known, ahead, &mut notes)?;
+        let errors: Vec<&[f64]> = trial.errors.iter().map(Vec::as_slice).collect();
+        let model = ErrorModel::fit(&errors, all.block, origins.span(), self.level);
+        let fast = Fast::of(&known.adjusted, known.values, &history.peaks, all.block);
+        let paths = simulate(&mean, &model, &fast, self.paths, self.seed);
+        let chosen = trial.candidate;
+        let scene = Scene {
+            history: &history,
+            known: &known,
+            paths: &paths,
+            level: self.level,
+        };
+        let outlooks = scene.outlooks(resource.threshold() / history.scale);
+        let growth = scene.growth(&mean, resource)?;
+        notes.extend(scene::notes(&history, &origins, ahead, &fast));
+        let unit = |value: f64| value * history.scale;
+        for score in trials.iter_mut().map(|trial| &mut trial.score) {
+            score.mae = unit(score.mae);
+            score.pinball = score.pinball.map(unit);
+        }
+        let mut candidates: Vec<_> = trials.into_iter().map(|trial| trial.score).collect();
+        candidates.sort_by(|a, b| a.mae.total_cmp(&b.mae));
+        let level = unit(scene.level_now());
+        let current = series.values().iter().rev().find(|value| !value.is_nan());
+        let (lower, upper) = band(&paths, self.level);
+        let scaled = |values: Vec<f64>| values.into_iter().map(unit).collect();
+        let report = ResourcePlan {
+            resource: resource.name().to_owned(),
+            outlook: outlooks.step,
+            threshold: resource.threshold(),
+            current: current.copied().unwrap_or(level),
+            level,
+            headroom: resource.threshold() - level,
+            model: chosen,
+            trend: trend(&outlooks.step, &growth),
+            growth,
+            peak: outlooks.peak,
+            sustained: outlooks.sustained,
+            what_if: changes
+                .iter()
+                .map(|change| ChangedOutlook {
+                    change: change.text().to_owned(),
+                    factor: change.factor(),
+                    outlook: scene
+                        .outlooks(resource.threshold() / history.scale / change.factor())
+                        .step,
+                })
+                .collect(),
+            validation: Validation {
+                horizon_days: origins.ahead as f64 * history.step as f64 / DAY as f64,
+                origins: origins.known.len(),
+                candidates,
+                error_growth: model.growth,
+            },
+            at: history.now,
+            step_seconds: history.step as f64 / 1e3,
+            points: history.present,
+            notes,
+        };
+        let past = scaled(history.means.clone());
+        let projection = Projection {
+            past_times: times,
+            past,
+            times: coming,
+            mean: scaled(mean),
+            lower: scaled(lower),
+            upper: scaled(upper),
+        };
+        Ok(Planned { report, projection })
+    }
+}
+
+/// The chosen trial and its forecast; where that cannot be made, the next best.
+fn best<'a>(
+    trials: &'a [Trial],
+    known: &Known<'_>,
+    ahead: usize,
+    notes: &mut Vec<String>,
+) -> Result<(&'a Trial, Vec<f64>)> {
+    let mut order: Vec<&Trial> = trials.iter().collect();
+    order.sort_by(|a, b| a.score.mae.total_cmp(&b.score.mae));
+    for trial in choose(trials).into_iter().chain(order) {
+        match trial.candidate.forecast(known, ahead) {
+            Ok(mean) => return Ok((trial, mean)),
+            Err(error) => notes.push(format!("{} was left out: {error}", trial.candidate.name())),
+        }
+    }
+    Err(Error::input(format!(
+        "no model could be fitted: {}",
+        notes.join("; ")
+    )))
+}
+
+fn trend(outlook: &Outlook, growth: &Growth) -> Trend {
+    let soon = |days: Option<f64>| days.is_some_and(|days| days < TREND_DAYS);
+    match outlook.status {
+        crate::Status::Shrinking => Trend::Decreasing,
+        crate::Status::Exceeded if growth.per_day < 0.0 => Trend::Decreasing,
+        _ if soon(outlook.days_left) || soon(growth.days_at_this_rate) => Trend::Increasing,
+        _ => Trend::Stable,
+    }
+}
+
+/// The quantiles of the paths at each step.
+fn band(paths: &Paths, level: f64) -> (Vec<f64>, Vec<f64>) {
+    let steps = paths.values.first().map_or(0, Vec::len);
+    let tail = (1.0 - level) / 2.0;
+    (0..steps)
+        .map(|step| {
+            let column = paths.values.iter().filter_map(|path| path.get(step));
+            let column: Vec<f64> = column.copied().collect();
+            (quantile(&column, tail), quantile(&column, 1.0 - tail))
+        })
+        .unzip()
+}
