@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Resource;
 use crate::candidate::{Candidate, Known, Shared};
-use crate::crossing::Outlook;
+use crate::crossing::{Outlook, Status};
 use crate::error_model::ErrorModel;
 use crate::features::Calendar;
 use crate::growth::Growth;
@@ -21,6 +21,9 @@ use crate::what_if::{ChangedOutlook, WhatIf};
 /// The least and most values of a history, and paths of a simulation.
 const MIN_POINTS: usize = 8;
 const PATHS: (usize, usize) = (200, 100_000);
+
+/// The share of the variance from which on a trend is visible.
+const VISIBLE: f64 = 0.3;
 
 /// Days ahead that the trend looks at.
 const TREND_DAYS: f64 = 90.0;
@@ -347,9 +350,13 @@ fn best<'a>(
 
 fn trend(outlook: &Outlook, growth: &Growth) -> Trend {
     let soon = |days: Option<f64>| days.is_some_and(|days| days < TREND_DAYS);
+    // What is passed already tends to where it visibly goes.
+    let visible = growth.trend_share > VISIBLE;
     match outlook.status {
-        crate::Status::Shrinking => Trend::Decreasing,
-        crate::Status::Exceeded if growth.per_day < 0.0 => Trend::Decreasing,
+        Status::Shrinking => Trend::Decreasing,
+        Status::Exceeded if visible && growth.per_day < 0.0 => Trend::Decreasing,
+        Status::Exceeded if visible && growth.per_day > 0.0 => Trend::Increasing,
+        Status::Exceeded => Trend::Stable,
         _ if soon(outlook.days_left) || soon(growth.days_at_this_rate) => Trend::Increasing,
         _ => Trend::Stable,
     }

@@ -1,3 +1,4 @@
+mod capacity;
 mod config;
 mod dashboard;
 mod rca;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use capacity::CapacityArgs;
 pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use rca::RcaArgs;
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     Drift(DriftArgs),
     /// Find the service and the metric that an incident in a CSV file began with.
     Rca(RcaArgs),
+    /// Find out when resources run out: days left with an interval, for each column of a CSV file or
+    /// for the resources of a configuration.
+    Capacity(CapacityArgs),
     /// Continue a channel of a CSV file, with intervals.
     Forecast(ForecastArgs),
     /// Compare forecast models by their errors at past moments of a series.

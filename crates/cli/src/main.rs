@@ -5,6 +5,7 @@
 
 mod args;
 mod backtest;
+mod capacity;
 mod config;
 mod dashboard;
 mod demo;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         Command::Stream(args) => stream::stream(&args),
         Command::Drift(args) => drift::drift(&args, arguments.quiet),
         Command::Forecast(args) => forecast::forecast(&args, arguments.quiet),
+        Command::Capacity(args) => capacity::capacity(&args, arguments.quiet),
         Command::Rca(args) => rca::rca(&args, arguments.quiet),
         Command::Backtest(args) => backtest::backtest(&args, arguments.quiet),
         Command::Dashboard { command } => dashboard::dashboard(&command, arguments.quiet),

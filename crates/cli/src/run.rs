@@ -15,6 +15,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     // Before it is read, so that no change after it is missed.
     let text = reload::read(&args.config);
     let config = load(&args.config, args.profile.as_deref())?;
+    if config.queries.is_empty() {
+        let message = "there are no queries to judge; `bongsu capacity --config` plans resources";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let options = Options {
         dry_run: args.dry_run,
     };

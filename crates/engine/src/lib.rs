@@ -24,6 +24,7 @@
 
 mod asked;
 mod backtest;
+mod capacity;
 mod collect;
 pub mod config;
 mod connection;
@@ -69,6 +70,10 @@ mod training;
 mod write_back;
 
 pub use backtest::{BacktestTask, Length, ModelBacktest, Scores, TableBacktest, backtest};
+pub use capacity::{
+    CapacityOutcome, CapacityRequest, capacity_page, capacity_plot, parse_recommendations,
+    plan_capacity, plan_configured,
+};
 pub use collect::{Collector, Point, Track};
 pub use detect::{DetectRequest, DetectedRow, are_limits_wrong, detect, tell_outside_limits};
 pub use drift::{DriftRequest, find_drift};

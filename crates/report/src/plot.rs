@@ -27,16 +27,18 @@ pub enum SpanKind {
     Benign,
     /// An alert that was raised.
     Alert,
+    /// When a limit is likely to be crossed.
+    Crossing,
 }
 
 impl SpanKind {
-    pub(crate) const ALL: [Self; 3] = [Self::Fault, Self::Benign, Self::Alert];
+    pub(crate) const ALL: [Self; 4] = [Self::Fault, Self::Benign, Self::Alert, Self::Crossing];
 
     pub(crate) const fn class(self) -> &'static str {
         match self {
             Self::Fault => "b-fault",
             Self::Benign => "b-benign",
-            Self::Alert => "b-alert",
+            Self::Alert | Self::Crossing => "b-alert",
         }
     }
 
@@ -45,6 +47,7 @@ impl SpanKind {
             Self::Fault => "fault",
             Self::Benign => "benign change",
             Self::Alert => "alert",
+            Self::Crossing => "limit crossed",
         }
     }
 }
@@ -127,6 +130,8 @@ pub struct TimeSeriesPlot {
     pub(crate) prospect: Option<Prospect>,
     pub(crate) marks: Vec<Mark>,
     pub(crate) spans: Vec<Span>,
+    /// A name and a value.
+    pub(crate) limit: Option<(String, f64)>,
     pub(crate) range: Option<(Timestamp, Timestamp)>,
     /// Whether it shows one turn of what comes back, on a time axis of its own.
     pub(crate) turn: bool,
@@ -174,6 +179,7 @@ impl TimeSeriesPlot {
             prospect: None,
             marks: Vec::new(),
             spans: Vec::new(),
+            limit: None,
             range: None,
             turn: false,
             share: 1.0,
@@ -332,6 +338,23 @@ impl TimeSeriesPlot {
     #[must_use]
     pub fn spans(mut self, spans: impl IntoIterator<Item = Span>) -> Self {
         self.spans.extend(spans);
+        self
+    }
+
+    /// A bound that the values should not pass, drawn as a line across the plot (default: none). One that
+    /// is not finite is not drawn.
+    ///
+    /// ```
+    /// use bongsu_core::Timestamp;
+    /// use bongsu_report::TimeSeriesPlot;
+    /// let times: Vec<_> = (0..9).map(Timestamp::from_secs).collect();
+    /// let plot = TimeSeriesPlot::new("Disk", times, vec![70.0; 9])?.limit("threshold", 90.0);
+    /// assert!(plot.to_svg().contains("threshold"));
+    /// # Ok::<(), bongsu_report::Error>(())
+    /// ```
+    #[must_use]
+    pub fn limit(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.limit = value.is_finite().then(|| (name.into(), value));
         self
     }
 

@@ -5,6 +5,7 @@
 
 mod alerting;
 mod budget;
+mod capacity;
 mod carried_over;
 mod gaps;
 mod group;
@@ -25,6 +26,7 @@ mod validate;
 pub(crate) use alerting::EVERYBODY;
 pub use alerting::{AlertingConfig, SilencesConfig};
 pub use budget::BudgetConfig;
+pub use capacity::{CapacityConfig, CapacityResource};
 pub use gaps::{FillConfig, GapsConfig};
 pub use group::{ChannelsConfig, GroupConfig, NewChannels};
 pub use load::{load, parse};

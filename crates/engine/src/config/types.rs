@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertingConfig, BudgetConfig, GapsConfig, GroupConfig, MaintenanceConfig, OutputConfig,
-    RcaConfig, SecretText, ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig,
+    AlertingConfig, BudgetConfig, CapacityConfig, GapsConfig, GroupConfig, MaintenanceConfig,
+    OutputConfig, RcaConfig, SecretText, ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig,
     TrainingConfig,
 };
 use crate::Error;
@@ -18,7 +18,8 @@ use crate::Error;
 pub struct Config {
     /// Where the data come from.
     pub source: SourceConfig,
-    /// What is judged; at least one.
+    /// What is judged; at least one, unless only capacity is planned.
+    #[serde(default)]
     pub queries: Vec<QueryConfig>,
     /// Who is told. Without any, alerts go to the log.
     #[serde(default)]
@@ -49,6 +50,9 @@ pub struct Config {
     /// alerts are grouped by time and labels, and no cause is looked for.
     #[serde(default)]
     pub rca: Option<RcaConfig>,
+    /// When resources run out; planned by `bongsu capacity --config`.
+    #[serde(default)]
+    pub capacity: Option<CapacityConfig>,
 }
 
 /// Where the data come from.

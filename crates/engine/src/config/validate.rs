@@ -17,7 +17,10 @@ impl Config {
         if let Some(shard) = &self.shard {
             shard.validate()?;
         }
-        if self.queries.is_empty() {
+        if let Some(capacity) = &self.capacity {
+            capacity.validate()?;
+        }
+        if self.queries.is_empty() && self.capacity.is_none() {
             return Err(Error::config("queries: there must be at least one"));
         }
         for (i, query) in self.queries.iter().enumerate() {

@@ -148,7 +148,7 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|e| Error::config(format!("{}: {e}", path.display())))
 }
 
-fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, Error> {
+pub(crate) fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, Error> {
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options)
         .map_err(|e| Error::config(format!("{what}: {e}")))

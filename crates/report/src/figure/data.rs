@@ -47,6 +47,9 @@ pub(super) fn value_range(
         }
         finder.values(prospect.mean.iter().copied().filter(|_| coming));
     }
+    if let Some((_, limit)) = &plot.limit {
+        finder.values([*limit].into_iter());
+    }
     finder.range()
 }
 
@@ -93,6 +96,14 @@ pub(super) fn draw(
             "stroke-width=\"1.6\" stroke-dasharray=\"6 5\"",
             &pieces,
         );
+    }
+    if let Some((_, limit)) = &plot.limit {
+        svg.put(format_args!(
+            "<path class=\"b-anom\" d=\"M{} {}h{}\" stroke-width=\"2\" stroke-dasharray=\"12 6\"/>",
+            Px(area.left),
+            Px(area.y(axis, *limit)),
+            Px(area.width)
+        ));
     }
     svg.put(format_args!("</g>"));
     marks::anomalies(svg, plot, time, axis, area);

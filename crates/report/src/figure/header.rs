@@ -18,6 +18,7 @@ enum Swatch {
     /// So many intervals lie above one another there.
     Interval(usize),
     Anomaly,
+    Limit,
     Span(SpanKind),
 }
 
@@ -105,6 +106,10 @@ fn legend(figure: &Figure<'_>) -> Vec<Item> {
     if marks {
         items.push((Swatch::Anomaly, "anomaly".into()));
     }
+    let limits = figure.panels.iter().filter_map(|plot| plot.limit.as_ref());
+    if let Some((name, _)) = limits.into_iter().next() {
+        items.push((Swatch::Limit, Cow::Owned(name.clone())));
+    }
     for kind in SpanKind::ALL {
         if spans(kind) {
             items.push((Swatch::Span(kind), kind.name().into()));
@@ -177,6 +182,7 @@ fn swatch(svg: &mut Svg, swatch: Swatch, (x, y): (f64, f64), size: f64, look: Lo
                 svg.rect("b-int", x, y - look.font * 0.4, size, look.font * 0.8);
             }
         }
+        Swatch::Limit => stroke(svg, "b-anom", 2.0, " stroke-dasharray=\"8 4\""),
         Swatch::Band => svg.rect("b-band", x, y - look.font * 0.4, size, look.font * 0.8),
         Swatch::Anomaly => svg.put(format_args!(
             "<path class=\"b-anom\" d=\"M{} {}h0\" stroke-width=\"{}\" stroke-linecap=\"round\"/>",

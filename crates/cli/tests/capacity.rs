@@ -1,0 +1,175 @@
+//! `bongsu capacity` from the outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn capacity(args: &[&str]) -> Output {
+    let bongsu = Command::new(env!("CARGO_BIN_EXE_bongsu"))
+        .arg("capacity")
+        .args(args)
+        .output();
+    bongsu.expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn found(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Twenty days of hours: a disk that fills by 1 a day to 80, and CPU that does not grow.
+fn input(folder: &Path) -> PathBuf {
+    let mut csv = String::from("timestamp,disk,cpu\n");
+    for hour in 0..480_i64 {
+        let noise = (hour * 7_919 % 997) as f64 / 997.0 - 0.5;
+        let disk = 60.0 + hour as f64 / 24.0 + noise;
+        let cpu = 40.0 + 5.0 * (hour as f64 / 24.0 * std::f64::consts::TAU).sin() + noise;
+        writeln!(csv, "{},{disk},{cpu}", 1_700_000_000 + 3_600 * hour).unwrap();
+    }
+    let path = folder.join("use.csv");
+    std::fs::write(&path, csv).unwrap();
+    path
+}
+
+/// Quick models only.
+const QUICK: [&str; 2] = ["--model", "theil-sen,linear"];
+
+#[test]
+fn the_most_urgent_resource_is_at_the_top() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = input(folder.path());
+    let page = folder.path().join("capacity.html");
+    let args = [
+        "--input",
+        path.to_str().unwrap(),
+        "--json",
+        "--html",
+        page.to_str().unwrap(),
+        "--what-if",
+        "size=+50%",
+        QUICK[0],
+        QUICK[1],
+    ];
+    let report = found(&capacity(&args));
+    assert_eq!(report["schema"], 1);
+    assert_eq!(report["status"], "exhausts");
+    assert_eq!(
+        (&report["threshold"], &report["resource"]),
+        (&90.0.into(), &"disk".into())
+    );
+    // 80 now, 1 a day, and the noise's half on top.
+    let left = report["days_left"].as_f64().unwrap();
+    assert!((left - 9.6).abs() < 0.8, "{report:#}");
+    assert!(report["days_left_lower"].as_f64().unwrap() <= left);
+    assert!(report["days_left_upper"].as_f64().unwrap() >= left);
+    assert!(["theil-sen", "linear"].contains(&report["model"].as_str().unwrap()));
+    assert_eq!(report["resources"][1]["status"], "never");
+    assert_eq!(report["resources"][0]["what_if"][0]["status"], "never");
+    assert!(!report["recommendations"].as_array().unwrap().is_empty());
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("disk runs out in") && page.contains("threshold"));
+    assert!(!page.contains("http://") || page.contains("www.w3.org"));
+}
+
+#[test]
+fn csv_has_a_line_a_resource() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = input(folder.path());
+    let args = [
+        "--input",
+        path.to_str().unwrap(),
+        "--csv",
+        "--threshold",
+        "cpu=30",
+        QUICK[0],
+        QUICK[1],
+    ];
+    let output = capacity(&args);
+    let lines = text(&output.stdout);
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", text(&output.stderr));
+    assert!(lines[0].starts_with("resource,status,threshold,current,"));
+    assert!(lines[1].starts_with("cpu,exceeded,30,"), "{}", lines[1]);
+    assert!(lines[2].starts_with("disk,exhausts,90,"), "{}", lines[2]);
+}
+
+#[test]
+fn a_configuration_names_the_resources() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = input(folder.path());
+    let config = folder.path().join("capacity.yaml");
+    let yaml = format!(
+        "source: {{type: csv, path: {}}}\ncapacity:\n  horizon: 15d\n  models: [linear, theil-sen]\n  resources:\n    - {{name: data, expr: disk, threshold: 95}}\n    - {{name: cpu, expr: cpu}}\n",
+        path.display()
+    );
+    std::fs::write(&config, yaml).unwrap();
+    let report = found(&capacity(&["--config", config.to_str().unwrap()]));
+    assert_eq!(
+        (&report["resource"], &report["horizon_days"]),
+        (&"data".into(), &15.0.into())
+    );
+    let left = report["days_left"].as_f64().unwrap();
+    assert!((left - 14.6).abs() < 1.2, "{report:#}");
+}
+
+#[test]
+fn what_cannot_be_planned_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = input(folder.path());
+    let path = path.to_str().unwrap();
+    for (args, status, says) in [
+        (
+            vec!["--input", path, "--threshold", "x"],
+            2,
+            "finite number",
+        ),
+        (
+            vec!["--input", path, "--threshold", "gpu=3"],
+            2,
+            "no column `gpu`",
+        ),
+        (vec!["--input", path, "--level", "100"], 2, "level"),
+        (vec!["--input", path, "--horizon", "0s"], 2, "horizon"),
+        (vec!["--input", path, "--timezone", "Mars"], 2, "timezone"),
+        (
+            vec!["--input", path, "--what-if", "traffic=lots"],
+            2,
+            "what-if",
+        ),
+        (vec!["--input", path, "--model", "oracle"], 2, "theil-sen"),
+        (vec!["--input", path, "--plot", "x.gif"], 2, ".png"),
+    ] {
+        let output = capacity(&args);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {stderr}");
+        assert!(stderr.contains(says), "{args:?}: {stderr}");
+    }
+    for (csv, status, says) in [
+        ("timestamp,load\n1,2\n2,3\n", 2, "threshold"),
+        ("timestamp,cpu\n", 1, "20"),
+        ("timestamp,cpu\n1,50\n", 1, "20"),
+        ("timestamp,cpu\n1,NaN\n2,\n", 1, "20"),
+    ] {
+        let file = folder.path().join("odd.csv");
+        std::fs::write(&file, csv).unwrap();
+        let output = capacity(&["--input", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(status), "{csv}");
+        assert!(
+            text(&output.stderr).contains(says),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+}
