@@ -14,8 +14,9 @@ use crate::validate::Origins;
 /// Fewer values than this are worth a warning.
 const FEW: usize = 100;
 
-/// The probability from which on use is said to fall.
+/// The probability from which on use is said to fall, and by which share of it at least.
 const SURE: f64 = 0.8;
+const CLEAR: f64 = 0.01;
 
 /// What outlooks are made of.
 pub(crate) struct Scene<'a> {
@@ -102,7 +103,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Whether the level is surely lower at the horizon than now.
+    /// Whether the level is surely and clearly lower at the horizon than now.
     fn shrinks(&self) -> bool {
         let now = self.level_now();
         let season: f64 = {
@@ -117,7 +118,7 @@ impl Scene<'_> {
                 .get(path.len().saturating_sub(block)..)
                 .unwrap_or_default();
             let level = end.iter().sum::<f64>() / end.len().max(1) as f64 - season;
-            level < now - 1e-6 * now.abs()
+            level < now - CLEAR * now.abs()
         };
         let fallen = self.paths.values.iter().filter(falls).count();
         fallen as f64 > SURE * self.paths.values.len() as f64
