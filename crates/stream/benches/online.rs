@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bongsu_core::StreamDetector;
 use bongsu_stats::Ewma;
-use bongsu_stream::{HoltWinters, OnlineMad};
+use bongsu_stream::{AutoStream, HoltWinters, OnlineMad};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A season of 288 points with noise.
@@ -25,7 +25,11 @@ fn score_then_learn(c: &mut Criterion) {
     let mut group = c.benchmark_group("score_then_learn");
     group.throughput(Throughput::Elements(points.len() as u64));
     let season = HoltWinters::new().period(288);
-    let built: [(&str, bongsu_core::Result<Box<dyn StreamDetector>>); 3] = [
+    let built: [(&str, bongsu_core::Result<Box<dyn StreamDetector>>); 4] = [
+        (
+            "automatic",
+            AutoStream::new().build().map(|s| Box::new(s) as _),
+        ),
         ("ewma", Ewma::new().build().map(|s| Box::new(s) as _)),
         (
             "online MAD",

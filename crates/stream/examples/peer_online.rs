@@ -10,7 +10,7 @@ use std::error::Error;
 
 use bongsu_core::{StreamDetector, Timestamp};
 use bongsu_stats::{Ewma, RobustZ, Spot, ZScore};
-use bongsu_stream::{HoltWinters, OnlineMad, SeasonalProfile};
+use bongsu_stream::{AutoStream, HoltWinters, OnlineMad, SeasonalProfile};
 
 /// The score of each value before it is learned, NaN during the warm-up. Missing values are passed
 /// over. Where there are times, in seconds, the detector is told them.
@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let times: Vec<f64> = job.inputs.iter().skip(1).flatten().copied().collect();
     job.run(|| match job.method.as_str() {
         "ewma" => scores(Ewma::new().build()?, &values, &times),
+        "auto-stream" => scores(AutoStream::new().build()?, &values, &times),
         "online-mad" => scores(OnlineMad::new().build()?, &values, &times),
         "holt-winters" => {
             let season = job.parameter("period")?;

@@ -36,6 +36,15 @@ pub(crate) fn non_negative(name: &str, value: f64) -> Result<f64> {
     }
 }
 
+/// A finite number of at least 1.
+pub(crate) fn at_least_one(name: &str, value: f64) -> Result<f64> {
+    if value.is_finite() && value >= 1.0 {
+        Ok(value)
+    } else {
+        Err(Error::parameter(name, value, "finite and at least 1"))
+    }
+}
+
 /// A number in (0, 1).
 pub(crate) fn open_unit(name: &str, value: f64) -> Result<f64> {
     if value > 0.0 && value < 1.0 {

@@ -7,6 +7,7 @@
 //!
 //! | method | what it does | for |
 //! |---|---|---|
+//! | [`AutoStream`] | tells how rare a value is in several ways at once | one metric of any kind |
 //! | [`Ewma`] | follows level, slope and scale | one metric; the default for live metrics |
 //! | [`Spot`] | keeps the bound of a stated risk | one metric with rare extremes |
 //! | [`HalfSpaceTrees`] | counts points in random parts of the space | several features, very cheaply |
@@ -26,6 +27,7 @@
 //! | [`Fleet`] | keeps a detector a series, judges batches | up to millions of series |
 //! | [`DriftMonitor`] | adds hysteresis to any of these | alarms that must not flap |
 
+pub mod auto_stream;
 mod check;
 mod decay;
 pub mod drift;
@@ -43,6 +45,7 @@ pub mod sketch;
 pub mod thresholded;
 
 /// Online detectors of `bongsu-stats`, for fleets of them.
+pub use auto_stream::{AutoStream, AutoStreamState};
 pub use bongsu_stats::{Ewma, EwmaStream, Spot, SpotStream};
 pub use drift::{
     Adwin, AdwinDetector, Ddm, DdmDetector, DriftMethod, DriftMonitor, DriftState, Eddm,

@@ -1,5 +1,5 @@
 use bongsu_stats::calendar::Bins;
-use bongsu_stream::{HoltWinters, OnlineMad, SeasonalProfile};
+use bongsu_stream::{AutoStream, HoltWinters, OnlineMad, SeasonalProfile};
 
 use super::parameter::{ParameterSpec, parameter};
 use super::{DetectorSpec, Input, Method, StreamState};
@@ -43,6 +43,54 @@ const BINS: [(&str, Bins); 3] = [
 /// Detectors of single metrics that follow a level and do not learn from anomalous points at full
 /// weight.
 pub(super) const ADAPTIVE: &[DetectorSpec] = &[
+    DetectorSpec {
+        name: "auto-stream",
+        summary: "Automatic: how rare a value is among those seen, by level, hours, range, rhythm and steps at once.",
+        parameters: &[
+            parameter(
+                "threshold",
+                "3",
+                "finite, above 0",
+                "how rare a value at the bound is, in powers of ten",
+            ),
+            parameter(
+                "memory",
+                "1000",
+                "finite, at least 1",
+                "points after which a value's weight in the level has halved",
+            ),
+            parameter(
+                "rest",
+                "500",
+                "finite, at least 1",
+                "points after which half of what an alarm takes off later scores is left",
+            ),
+            parameter(
+                "warmup",
+                "30",
+                "2 to 10000",
+                "points learned before the first score",
+            ),
+            parameter(
+                "timezone",
+                "UTC",
+                "an IANA time zone",
+                "where the hours are those of the people behind the metric",
+            ),
+        ],
+        classic: &[],
+        input: Input::Column,
+        inner: None,
+        method: Method::Stream(|p| {
+            let config = AutoStream::new()
+                .threshold(p.number("threshold")?)?
+                .memory(p.number("memory")?)?
+                .rest(p.number("rest")?)?
+                .warmup(p.parse("warmup")?)?
+                .timezone(p.text("timezone"))?;
+            Ok(StreamState::AutoStream(Box::new(config.build()?)))
+        }),
+    },
     DetectorSpec {
         name: "online-mad",
         summary: "Online median absolute deviation: distance from a median that follows the metric, in constant memory.",

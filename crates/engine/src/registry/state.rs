@@ -4,8 +4,8 @@ use bongsu_stats::{
     SpotStream, TwoWindowStream, ZScoreStream,
 };
 use bongsu_stream::{
-    HalfSpaceTrees, HoltWintersStream, Loda, MicroClusters, OnlineMadStream, RandomCutForest,
-    SeasonalProfileStream,
+    AutoStreamState, HalfSpaceTrees, HoltWintersStream, Loda, MicroClusters, OnlineMadStream,
+    RandomCutForest, SeasonalProfileStream,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,8 @@ pub enum StreamState {
     Forecaster(Box<ForecasterStream>),
     /// Any network.
     Trained(Box<Trained>),
+    /// `auto-stream`
+    AutoStream(Box<AutoStreamState>),
 }
 
 macro_rules! each {
@@ -77,6 +79,7 @@ macro_rules! each {
             StreamState::HoltWinters($detector) => $call,
             StreamState::Forecaster($detector) => $call,
             StreamState::Trained($detector) => $call,
+            StreamState::AutoStream($detector) => $call,
         }
     };
 }
