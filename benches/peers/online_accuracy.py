@@ -33,6 +33,7 @@ import peer
 
 # Detector: its threshold.
 OURS = {
+    "auto-stream": 3.0,
     "ewma": 4.0,
     "online-mad": 4.0,
     "holt-winters": 4.0,

@@ -7,6 +7,8 @@
 //!
 //! | method | what it does | for |
 //! |---|---|---|
+//! | [`Auto`] | chooses methods for shapes by what a series looks like, and combines them | a series that is known as a whole |
+//! | [`AutoMultivariate`] | robust distance from what the channels do together | the metrics of a server, some of them dead |
 //! | [`Cblof`] | distance to the nearest large cluster of k-means | groups of rows, and rows in none |
 //! | [`Copod`] | tails of each column, the longer one first | many features, nothing to tune |
 //! | [`Ecod`] | the rarer tail of each column | many features, nothing to tune |
@@ -32,6 +34,8 @@ mod random;
 mod tails;
 mod tree;
 
+pub mod auto;
+pub mod auto_multivariate;
 pub mod cblof;
 pub mod copod;
 pub mod ecod;
@@ -53,6 +57,8 @@ pub mod scaler;
 pub mod subsequence;
 mod vector;
 
+pub use auto::{Auto, FittedAuto};
+pub use auto_multivariate::{AutoMultivariate, FittedAutoMultivariate};
 pub use cblof::{Cblof, FittedCblof};
 pub use copod::{Copod, FittedCopod};
 pub use ecod::{Ecod, FittedEcod};

@@ -2,7 +2,10 @@ use bongsu_core::ndarray::ArrayView2;
 use bongsu_core::{
     Detector, FitDetector, FitDetectorDyn, FittedWithScores, Result as CoreResult, Rows,
 };
-use bongsu_ml::{IsolationForest, KMeans, Knn, MatrixProfile, Poly, Subsequences, WindowScaling};
+use bongsu_ml::{
+    Auto, AutoMultivariate, IsolationForest, KMeans, Knn, MatrixProfile, Poly, Subsequences,
+    WindowScaling,
+};
 
 use super::parameter::{ParameterSpec, Parameters, SEED, parameter};
 use super::{DetectorSpec, Input, Method};
@@ -51,6 +54,42 @@ const fn scaling(default: &'static str) -> ParameterSpec {
 
 /// Detectors of the shape of a series.
 pub(super) const SEQUENCES: &[DetectorSpec] = &[
+    DetectorSpec {
+        name: "auto",
+        summary: "Automatic: methods for shapes, chosen by whether and how a series repeats itself, and combined.",
+        parameters: &[CONTAMINATION, SEED],
+        classic: &[],
+        input: Input::Series,
+        inner: None,
+        method: Method::Batch(|p| {
+            let config = Auto::new().contamination(p.number("contamination")?)?;
+            Ok(Box::new(config.seed(p.parse("seed")?)))
+        }),
+    },
+    DetectorSpec {
+        name: "auto-multivariate",
+        summary: "Automatic: distance from what the channels do together, robust against wild and dead ones.",
+        parameters: &[
+            parameter(
+                "average",
+                "5",
+                "1 to 1024",
+                "rows around each over which scores are averaged",
+            ),
+            CAUSAL,
+            CONTAMINATION,
+        ],
+        classic: &[],
+        input: Input::TableSeries,
+        inner: None,
+        method: Method::Batch(|p| {
+            let config = AutoMultivariate::new()
+                .average(p.integer("average")?)?
+                .causal(p.flag("causal")?)
+                .contamination(p.number("contamination")?)?;
+            Ok(Box::new(config))
+        }),
+    },
     DetectorSpec {
         name: "sub-pca",
         summary: "Principal components of subsequences: stretches of an unusual shape.",

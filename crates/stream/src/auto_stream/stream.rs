@@ -9,16 +9,17 @@ use super::local::Local;
 use super::tail::Tail;
 use crate::check;
 
-/// The half-lives of the mean residuals and of the mean steps, in points.
-const SHORT: f64 = 10.0;
-const LONGER: f64 = 20.0;
-const STEPS: f64 = 30.0;
-const USUAL_STEPS: f64 = 2_000.0;
+/// The weights of a new value in means with these half-lives in points: 10 and 20 of residuals, 30 and
+/// 2,000 of steps.
+const SHORT: f64 = 0.066_967_008_463_192_58;
+const LONGER: f64 = 0.034_063_671_075_154_45;
+const STEPS: f64 = 0.022_840_031_565_754_045;
+const USUAL_STEPS: f64 = 0.000_346_513_540_590_645_4;
 
-/// The half-lives of the tails, of the range and of the losses of expectations, in points.
-const TAILS: f64 = 5_000.0;
-const RANGE: f64 = 100_000.0;
-const LOSSES: f64 = 500.0;
+/// The same of the tails (5,000 points), of the range (100,000) and of the losses of expectations (500).
+const TAILS: f64 = 0.000_138_619_827_495_728_17;
+const RANGE: f64 = 0.000_006_931_447_783_004_26;
+const LOSSES: f64 = 0.001_385_333_898_971_076;
 
 /// From how many points on residuals, and then errors of the autoregression, are counted.
 const FIRST_RESIDUALS: u64 = 5;
@@ -144,9 +145,9 @@ impl AutoStreamState {
         (self.config.warmup as u64).saturating_sub(self.seen)
     }
 
-    /// The weight of the next value in a mean with this half-life that starts from nothing.
-    fn share(&self, half_life: f64) -> f64 {
-        weight_of(half_life).max(1.0 / (self.seen as f64 + 1.0))
+    /// The weight of the next value in a mean that starts from nothing and comes to this weight.
+    fn share(&self, weight: f64) -> f64 {
+        weight.max(1.0 / (self.seen as f64 + 1.0))
     }
 
     fn expected(&self) -> f64 {
@@ -259,7 +260,7 @@ impl AutoStreamState {
             self.errors.learn(look.error, weight);
             self.steps.learn(look.unsteadiness, weight);
         }
-        self.weight /= 1.0 - weight_of(TAILS);
+        self.weight /= 1.0 - TAILS;
         if self.weight > HEAVY {
             let factor = (1.0 / self.weight) as f32;
             for tail in self.tails_mut() {
@@ -272,6 +273,19 @@ impl AutoStreamState {
     /// Level, hours and range follow the value.
     fn follow(&mut self, x: f64) {
         let d = x - self.level;
+        if self.now.is_some() {
+            self.learn_hour(d);
+        }
+        let share = self.share(weight_of(self.config.memory));
+        self.level += share * d;
+        self.variance = (1.0 - share) * (self.variance + share * d * d);
+                let (low, high) = (self.low.min(x), self.high.max(x));
+        self.low = low + RANGE * (self.level - low).max(0.0);
+        self.high = high - RANGE * (high - self.level).max(0.0);
+    }
+
+    /// The hour learns a deviation from the level.
+    fn learn_hour(&mut self, d: f64) {
         let worst = if self.remaining() == 0 {
             3.0 * self.residuals.quantile(0.1)
         } else {
@@ -279,13 +293,6 @@ impl AutoStreamState {
         };
         let share = self.share(LOSSES);
         self.calendar.learn(self.now.map(Hour::of), d, share, worst);
-        let share = self.share(self.config.memory);
-        self.level += share * d;
-        self.variance = (1.0 - share) * (self.variance + share * d * d);
-        let leak = weight_of(RANGE);
-        let (low, high) = (self.low.min(x), self.high.max(x));
-        self.low = low + leak * (self.level - low).max(0.0);
-        self.high = high - leak * (high - self.level).max(0.0);
     }
 
     const fn tails_mut(&mut self) -> [&mut Tail; 6] {
