@@ -279,7 +279,7 @@ impl AutoStreamState {
         let share = self.share(weight_of(self.config.memory));
         self.level += share * d;
         self.variance = (1.0 - share) * (self.variance + share * d * d);
-                let (low, high) = (self.low.min(x), self.high.max(x));
+        let (low, high) = (self.low.min(x), self.high.max(x));
         self.low = low + RANGE * (self.level - low).max(0.0);
         self.high = high - RANGE * (high - self.level).max(0.0);
     }
