@@ -14,6 +14,7 @@ mod docs;
 mod examples;
 mod features;
 mod fuzz;
+mod lab;
 mod layers;
 mod links;
 mod lint;
@@ -44,6 +45,7 @@ usage: cargo xtask <task> [arguments]
   deploy    the files of examples/deploy against helm, Kubernetes' schemas and other programs (fetches them)
   airflow   a real Airflow runs the DAG of examples/deploy (fetches it: a gigabyte, some minutes)
   fuzz      every fuzz target for a while: `fuzz [SECONDS] [TARGET...]` (needs nightly and cargo-fuzz)
+  lab       lints, tests and a short run of examples/lab (needs prometheus)
   record    record real metrics with injected faults for `bongsu demo` (--help for options)";
 
 fn main() -> ExitCode {
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         "deny" => deny::run(),
         "fuzz" => fuzz::run(&rest),
         "deploy" => deploy::run(),
+        "lab" => lab::run(),
         "record" => record::run(&rest),
         // The recorder starts these itself.
         "record-service" => record::service(&rest),

@@ -30,6 +30,25 @@ impl Case {
     }
 }
 
+/// The incidents of the lab, and its windows without a fault.
+pub(crate) fn lab() -> (Vec<Case>, Vec<Case>) {
+    let cases = super::lab::cases().into_iter();
+    let (faults, quiet): (Vec<_>, Vec<_>) = cases.partition(|case| case.fault);
+    let case = |case: super::lab::LabCase| Case {
+        set: "lab",
+        kind: case.kind,
+        root: case.service,
+        data: case.data,
+        apart: None,
+        onset: case.onset,
+        graph: case.graph,
+    };
+    (
+        faults.into_iter().map(case).collect(),
+        quiet.into_iter().map(case).collect(),
+    )
+}
+
 /// What lies before a moment, and the rest.
 fn halves(data: &Observations, at: Timestamp) -> (Observations, Observations) {
     let row = data.row_at(at);

@@ -10,7 +10,7 @@ const LEAST_RELATIVE_SPREAD: f64 = 0.01;
 /// seen, but how unlikely it is cannot be measured.
 const FROM_CONSTANT: f64 = 100.0;
 
-/// The deviation of a metric that was always there and then has no values.
+/// The deviation of a metric that was always there and then has no values for a block.
 const GONE: f64 = 10.0;
 
 /// The interquartile range of a normal distribution in standard deviations.
@@ -97,12 +97,12 @@ pub(crate) fn deviation(
         level: center,
         ..Deviation::NONE
     };
+    // The more reliably it was there, the more its absence says.
+    let share_known = known as f64 / normal.len().max(1) as f64;
     let mut start = 0;
-    let mut present = 0;
     while let Some(rows) = after.get(start..start + block) {
         fill(scratch, rows);
         if 2 * scratch.len() >= block {
-            present += 1;
             let count = scratch.len();
             let level = quantile(scratch, 0.5, 0, count);
             let (movement, spread) = if level >= center {
@@ -119,24 +119,28 @@ pub(crate) fn deviation(
                     ..best
                 };
             }
+        } else if scratch.is_empty() && GONE * share_known > best.size {
+            best = Deviation {
+                size: GONE * share_known,
+                movement: Movement::Absent,
+                level: f64::NAN,
+                ..best
+            };
         }
         start += stride;
     }
-    let share_known = known as f64 / normal.len().max(1) as f64;
-    if present == 0 && !after.is_empty() {
-        // The more reliably it was there, the more its absence says.
-        return Deviation {
-            size: GONE * share_known,
-            movement: Movement::Absent,
-            level: f64::NAN,
-            moved_at: Some(0),
-            outside: 1.0,
-            ..best
-        };
-    }
     best.moved_at = first_half_way(after, &best);
-    best.outside = outside(after, best.movement, low, high);
+    best.outside = match best.movement {
+        Movement::Absent => (missing(after) - (1.0 - share_known)).max(0.0),
+        Movement::Up | Movement::Down => outside(after, best.movement, low, high),
+    };
     best
+}
+
+/// The share of the values that are not there.
+fn missing(values: &[f64]) -> f64 {
+    let count = values.iter().filter(|x| x.is_nan()).count();
+    count as f64 / values.len().max(1) as f64
 }
 
 fn distance(level: f64, center: f64, spread: f64) -> f64 {
@@ -156,7 +160,7 @@ fn first_half_way(after: &[f64], best: &Deviation) -> Option<usize> {
         _ if best.size <= 0.0 => None,
         Movement::Up => after.iter().position(|x| *x >= middle),
         Movement::Down => after.iter().position(|x| *x <= middle),
-        Movement::Absent => Some(0),
+        Movement::Absent => after.iter().position(|x| x.is_nan()),
     }
 }
 
@@ -167,8 +171,7 @@ fn outside(after: &[f64], movement: Movement, low: f64, high: f64) -> f64 {
         all += 1.0;
         let is_beyond = match movement {
             Movement::Up => *x > high,
-            Movement::Down => *x < low,
-            Movement::Absent => true,
+            Movement::Down | Movement::Absent => *x < low,
         };
         beyond += f64::from(u8::from(is_beyond));
     }
@@ -286,6 +289,28 @@ mod tests {
     fn what_is_gone_is_absent() {
         let found = of(&[1.0; 20], &[f64::NAN; 20]);
         assert_eq!(found.movement, Movement::Absent);
+        assert_eq!(
+            (found.size, found.moved_at, found.outside),
+            (GONE, Some(0), 1.0)
+        );
         assert_eq!(of(&[f64::NAN; 20], &[f64::NAN; 20]).size, 0.0);
+    }
+
+    #[test]
+    fn what_goes_and_comes_back_was_absent() {
+        let mut after = [1.0; 20];
+        after[4..14].fill(f64::NAN);
+        let found = of(&[1.0; 20], &after);
+        assert_eq!(found.movement, Movement::Absent);
+        assert_eq!(
+            (found.size, found.moved_at, found.outside),
+            (GONE, Some(4), 0.5)
+        );
+        // Gaps that it always had say nothing.
+        let gaps: Vec<f64> = (0..48)
+            .map(|i| if i / 6 % 2 == 0 { 1.0 } else { f64::NAN })
+            .collect();
+        let sparse = of(&gaps, &gaps);
+        assert_eq!((sparse.movement, sparse.outside), (Movement::Absent, 0.0));
     }
 }

@@ -10,6 +10,10 @@ const LEAST_PEERS: usize = 8;
 /// chain of calls reaches many services, but load reaches all.
 const COMMON: f64 = 0.25;
 
+/// A deviation beyond this counts as this one: where a metric was all but constant, how many times its
+/// spread it moved says how constant it was, not how much it speaks for a fault.
+const MOST: f64 = 1_000.0;
+
 /// The services of some metrics, and which metrics measure the same of different services.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -66,8 +70,8 @@ impl Layout {
 #[derive(Debug)]
 pub(crate) struct Evidence {
     pub(crate) deviations: Vec<Deviation>,
-    /// `ln(1 + deviation)` times the share of the incident in which the metric is outside its normal
-    /// range, beyond what the same measure shows of services in general.
+    /// `ln(1 + deviation)`, of at most [`MOST`] deviations, times the share of the incident in which the
+    /// metric is outside its normal range, beyond what the same measure shows of services in general.
     pub(crate) weights: Vec<f64>,
     /// The sum of the weights of each service's metrics, each further one counting for half.
     pub(crate) services: Vec<f64>,
@@ -81,7 +85,7 @@ impl Evidence {
         let deviations: Vec<Deviation> = parts
             .map(|(normal, after)| deviation(normal, after, share, &mut keys))
             .collect();
-        let weight = |d: &Deviation| d.size.ln_1p() * d.outside;
+        let weight = |d: &Deviation| d.size.min(MOST).ln_1p() * d.outside;
         let mut weights: Vec<f64> = deviations.iter().map(weight).collect();
         for peers in &layout.peers {
             subtract_common(&mut weights, peers, &mut scratch);
