@@ -82,9 +82,12 @@ pub fn analyse_observations(
         None => find_onset(observations, normal)?,
     };
     let uncertainty = i64::try_from(options.onset_uncertainty.as_millis()).unwrap_or(i64::MAX);
-    let latest = options.onset_is_latest;
-    let split = Split::new(observations, normal, onset.time, uncertainty, latest)?;
     let layout = Layout::new(observations.metrics());
+    let weigh = |normal: &[&[f64]], after: &[&[f64]]| {
+        Evidence::new(&layout, normal, after, options.block_share).weights
+    };
+    let latest = options.onset_is_latest;
+    let split = Split::new(observations, normal, onset.time, uncertainty, latest, weigh)?;
     let mut ranking = rank::rank(observations, normal, &split, &layout, graph, options)?;
     let evidence = ranking.evidence.take().unwrap_or_else(|| {
         Evidence::new(&layout, &split.normal, &split.after, options.block_share)

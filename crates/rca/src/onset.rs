@@ -110,11 +110,12 @@ pub fn find_onset(observations: &Observations, normal: Option<&Observations>) ->
 
 /// The row before which nothing had begun yet, with a probability of 95 %, when the onset is known to
 /// within `uncertainty` milliseconds of `time`: from the joint change of the metrics around it, as
-/// [`find_onset`] weighs it.
+/// [`find_onset`] weighs it, each counting by its share of the largest of `weights`.
 pub(crate) fn earliest_onset(
     observations: &Observations,
     time: Timestamp,
     uncertainty: i64,
+    weights: &[f64],
 ) -> usize {
     let row = |millis: i64| observations.row_at(time.add_millis(millis));
     let (from, to) = (row(-uncertainty), row(uncertainty.saturating_add(1)));
@@ -130,13 +131,18 @@ pub(crate) fn earliest_onset(
     }
     let mut total = vec![0.0; (end - start).div_ceil(every)];
     let mut moving = 0.0;
-    for column in observations.columns() {
+    let most = weights.iter().copied().fold(0.0, f64::max);
+    for (column, weight) in observations.columns().iter().zip(weights) {
+        let weight = if most > 0.0 { weight / most } else { 1.0 };
+        if weight <= 0.0 {
+            continue;
+        }
         let window = column.get(start..end).unwrap_or_default();
         let thinned: Vec<f64> = window.iter().copied().step_by(every).collect();
         if let Some(gains) = gains(&thinned, LEAST) {
-            moving += 1.0;
+            moving += weight;
             for (sum, gain) in total.iter_mut().zip(gains) {
-                *sum += gain;
+                *sum += weight * gain;
             }
         }
     }

@@ -75,8 +75,8 @@ pub struct Options {
     pub ranker: Ranker,
     /// How far the given onset may be from the true one (default: 2 minutes).
     pub onset_uncertainty: Duration,
-    /// Whether the given onset is that of an alarm, so that the true one is not later
-    /// (default: `false`, it may be either way).
+    /// Whether normal times end at the given onset at the latest, as that of an alarm, which follows
+    /// its cause (default: `true`; else the true onset may be later).
     pub onset_is_latest: bool,
     /// A fault is looked for in blocks of this share of the incident, in (0, 1] (default: 0.1).
     pub block_share: f64,
@@ -96,7 +96,7 @@ impl Default for Options {
         Self {
             ranker: Ranker::Default,
             onset_uncertainty: Duration::from_secs(120),
-            onset_is_latest: false,
+            onset_is_latest: true,
             block_share: 0.1,
             not_proven_from: 50.0,
             service_label: "service".to_owned(),

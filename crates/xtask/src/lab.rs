@@ -13,7 +13,15 @@ pub(crate) fn run() -> Result {
         &[
             ("format", &|| in_lab(&["fmt", "--check"])),
             ("clippy", &|| {
-                in_lab(&["clippy", "--locked", "--quiet", "--all-targets", "--", "-D", "warnings"])
+                in_lab(&[
+                    "clippy",
+                    "--locked",
+                    "--quiet",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ])
             }),
             ("tests", &|| in_lab(&["test", "--locked", "--quiet"])),
             ("smoke run", &smoke),
@@ -46,9 +54,19 @@ fn record(out: &Path) -> Result {
         command.args(["run", "--locked", "--quiet", "--release", "--", task]);
         command
     };
-    cargo::run(lab("record").args(["--plan", "smoke.json", "--out"]).arg(out))?;
+    cargo::run(
+        lab("record")
+            .args(["--plan", "smoke.json", "--out"])
+            .arg(out),
+    )?;
     let cases = out.join("cases");
-    cargo::run(lab("cases").arg("--recording").arg(out).arg("--out").arg(cases))
+    cargo::run(
+        lab("cases")
+            .arg("--recording")
+            .arg(out)
+            .arg("--out")
+            .arg(cases),
+    )
 }
 
 fn check(out: &Path) -> Result {
@@ -59,7 +77,9 @@ fn check(out: &Path) -> Result {
     let case = std::fs::read_to_string(out.join("cases/1-down-cache.csv"))?;
     let mut lines = case.lines().map(|line| line.split(','));
     let mut header = lines.next().ok_or("an empty case")?;
-    let place = header.position(|name| name == "cache:up").ok_or("no column cache:up")?;
+    let place = header
+        .position(|name| name == "cache:up")
+        .ok_or("no column cache:up")?;
     let last = lines.next_back().and_then(|mut cells| cells.nth(place));
     if last == Some("0") {
         Ok(())

@@ -101,5 +101,8 @@ pub(super) fn at_onset<'a>(
     apart: Option<&'a Observations>,
     split: &Split<'a>,
 ) -> Split<'a> {
-    Split::new(observations, apart, split.onset, 0, false).unwrap_or_else(|_| split.clone())
+    Split::new(observations, apart, split.onset, 0, false, |_, _| {
+        Vec::new()
+    })
+    .unwrap_or_else(|_| split.clone())
 }

@@ -21,15 +21,17 @@ pub(crate) struct Split<'a> {
 
 impl<'a> Split<'a> {
     /// The true onset is within `uncertainty` milliseconds of the given one. Normal times end where it
-    /// is 95 % sure that nothing had begun, but keep at least half of what lies before the given onset;
-    /// the incident begins where normal times end. With `apart`, normal times come from there, and none
-    /// of `observations`. With `latest` the true onset is not later than the given one.
+    /// is 95 % sure that nothing had begun, with `latest` not after the given onset, but keep at least
+    /// half of what lies before it; the incident begins where normal times end. For that a metric
+    /// counts as much as `weigh` gives it of normal values and those since: what drifts with the load
+    /// says nothing. With `apart`, normal times come from there, and none of `observations`.
     pub(crate) fn new(
         observations: &'a Observations,
         apart: Option<&'a Observations>,
         onset: Timestamp,
         uncertainty: i64,
         latest: bool,
+        weigh: impl FnOnce(&[&[f64]], &[&[f64]]) -> Vec<f64>,
     ) -> Result<Self> {
         let times = observations.times();
         let rows = times.len();
@@ -51,7 +53,12 @@ impl<'a> Split<'a> {
             }
             let least = before.min((before / 2).max(2 * MIN_NORMAL));
             let cut = if uncertainty > 0 {
-                earliest_onset(observations, onset, uncertainty).max(least)
+                // What speaks for a fault when normal times end as early as they may.
+                let early = certain.clamp(least, before);
+                let halves = columns.iter().map(|column| column.split_at(early));
+                let (normal, after): (Vec<_>, Vec<_>) = halves.unzip();
+                let weights = weigh(&normal, &after);
+                earliest_onset(observations, onset, uncertainty, &weights).max(least)
             } else {
                 before
             };
