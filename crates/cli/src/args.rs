@@ -1,6 +1,7 @@
 mod capacity;
 mod config;
 mod dashboard;
+mod evaluate;
 mod rca;
 mod service;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use capacity::CapacityArgs;
 pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
+pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use rca::RcaArgs;
 pub(crate) use service::{AlertsCommand, StateCommand};
 
@@ -86,6 +88,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DashboardCommand,
     },
+    /// Compare scores with labels: every measure as JSON.
+    Evaluate(EvaluateArgs),
     /// Check and describe configurations.
     Config {
         #[command(subcommand)]

@@ -11,6 +11,7 @@ mod dashboard;
 mod demo;
 mod detect;
 mod drift;
+mod evaluate;
 mod forecast;
 mod limiter;
 mod models;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         Command::Rca(args) => rca::rca(&args, arguments.quiet),
         Command::Backtest(args) => backtest::backtest(&args, arguments.quiet),
         Command::Dashboard { command } => dashboard::dashboard(&command, arguments.quiet),
+        Command::Evaluate(args) => evaluate::evaluate(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),
     };

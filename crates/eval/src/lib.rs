@@ -19,10 +19,18 @@
 //! | point-adjusted F1, only to compare with papers | [`point_adjusted`] | rows; read its warning |
 //! | AC@k, Avg@k | [`accuracy_at`], [`average_at`] | root-cause rankings |
 //! | confidence intervals | [`Bootstrap`] | any of them |
+//! | all of one series, as JSON | [`Evaluate`] | scores and labels of one series |
 //! | average ranks, Friedman, Nemenyi | [`compare_ranks`] | methods over many data sets |
 
+mod datasets;
+mod evaluate;
 mod metrics;
 
+pub use datasets::{
+    AnomalyKind, BaseSignal, Collection, LabelledSeries, M4Series, Opener, SeriesKind, Synthetic,
+    m4, open_plain,
+};
+pub use evaluate::{Evaluate, Evaluation, LabelledScores, Measure, ThresholdSource};
 pub use metrics::{
     Affiliation, BestF1, Bootstrap, Cardinality, ClassMeasures, ClassificationReport, Confusion,
     EventCounts, Interval, NabCorpus, NabProfile, NabScore, POINT_ADJUST_WARNING, PositionalBias,
