@@ -1,4 +1,5 @@
 mod capacity;
+mod bench;
 mod config;
 mod dashboard;
 mod evaluate;
@@ -11,6 +12,7 @@ use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use capacity::CapacityArgs;
+pub(crate) use bench::BenchArgs;
 pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use evaluate::EvaluateArgs;
@@ -88,6 +90,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DashboardCommand,
     },
+    /// Measure detectors on labelled data sets: accuracy and cost, and which one to take.
+    Bench(BenchArgs),
     /// Compare scores with labels: every measure as JSON.
     Evaluate(EvaluateArgs),
     /// Check and describe configurations.

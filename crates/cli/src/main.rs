@@ -6,6 +6,7 @@
 mod args;
 mod backtest;
 mod capacity;
+mod bench;
 mod config;
 mod dashboard;
 mod demo;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         Command::Rca(args) => rca::rca(&args, arguments.quiet),
         Command::Backtest(args) => backtest::backtest(&args, arguments.quiet),
         Command::Dashboard { command } => dashboard::dashboard(&command, arguments.quiet),
+        Command::Bench(args) => bench::bench(&args, arguments.quiet),
         Command::Evaluate(args) => evaluate::evaluate(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),

@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(found.evaluation.value("f1"), Some(1.0));
         assert!(!found.sorted);
         let shuffled = "timestamp,score\n240,0.3\n60,0.1\n120,2.0\n";
-        let found = super::tests::found(shuffled, labels).unwrap();
+        let found = tests::found(shuffled, labels).unwrap();
         assert!(found.sorted);
         assert_eq!(found.evaluation.value("roc_auc"), Some(1.0));
     }

@@ -25,6 +25,7 @@
 mod asked;
 mod backtest;
 mod capacity;
+mod bench;
 mod collect;
 pub mod config;
 mod connection;
@@ -75,6 +76,7 @@ pub use capacity::{
     CapacityOutcome, CapacityRequest, capacity_page, capacity_plot, parse_recommendations,
     plan_capacity, plan_configured,
 };
+pub use bench::{BenchOutcome, BenchProgress, BenchRequest, bench, read_collection};
 pub use collect::{Collector, Point, Track};
 pub use detect::{DetectRequest, DetectedRow, are_limits_wrong, detect, tell_outside_limits};
 pub use drift::{DriftRequest, find_drift};

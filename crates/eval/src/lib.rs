@@ -24,6 +24,7 @@
 
 mod datasets;
 mod evaluate;
+mod leaderboard;
 mod metrics;
 
 pub use datasets::{
@@ -31,6 +32,10 @@ pub use datasets::{
     m4, open_plain,
 };
 pub use evaluate::{Evaluate, Evaluation, LabelledScores, Measure, ThresholdSource};
+pub use leaderboard::{
+    DetectorScore, Leaderboard, Recommendation, RunResult, RunStatus, SetRanks, SetScore,
+    SetSummary,
+};
 pub use metrics::{
     Affiliation, BestF1, Bootstrap, Cardinality, ClassMeasures, ClassificationReport, Confusion,
     EventCounts, Interval, NabCorpus, NabProfile, NabScore, POINT_ADJUST_WARNING, PositionalBias,

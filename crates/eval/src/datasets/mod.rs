@@ -115,7 +115,7 @@ impl Collection {
     /// | `train/` and `test/`, labels as a column or in `test_label/` | servers, as SMD and ASD |
     /// | `..._UCR_Anomaly_NAME_TRAINEND_START_END.txt` | the UCR archive |
     /// | `..._tr_N_1st_M.csv` with a column `Label` | TSB-AD |
-    /// | a CSV with a column `label`, `is_anomaly`, `anomaly` or `is_anomalous`; `;` as separator too | SKAB, GutenTAG, Merlion, ADBench, or your own |
+    /// | a CSV with a column `label`, `is_anomaly`, `anomaly` or `is_anomalous`; `;` as separator too | SKAB, `GutenTAG`, Merlion, `ADBench`, or your own |
     /// | `NAME.csv` beside `NAME.labels.csv` (`timestamp,label`) | your own |
     ///
     /// A set is named after the folder below `folder` that it lies in. Without a column of time the

@@ -29,14 +29,12 @@ pub(super) fn read(
 fn series(folder: &Path, path: &Path, set: &str, open: Opener<'_>) -> Result<LabelledSeries> {
     let file_name = path.file_name().unwrap_or_default();
     let test = table(&text_of(path, open)?)?;
-    let labels = match test.labels {
-        Some(labels) => labels,
-        None => {
-            let text = text_of(&folder.join("test_label").join(file_name), open)?;
-            let labels: Option<Vec<bool>> =
-                text.lines().map(|line| parse_label(line.trim())).collect();
-            labels.ok_or_else(|| Error::input("a label is neither 0 nor 1"))?
-        }
+    let labels = if let Some(labels) = test.labels {
+        labels
+    } else {
+        let text = text_of(&folder.join("test_label").join(file_name), open)?;
+        let labels: Option<Vec<bool>> = text.lines().map(|line| parse_label(line.trim())).collect();
+        labels.ok_or_else(|| Error::input("a label is neither 0 nor 1"))?
     };
     if labels.len() != test.values.nrows() {
         return Err(Error::shape(

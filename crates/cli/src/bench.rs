@@ -1,0 +1,88 @@
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use bongsu::engine::{BenchRequest, bench as run, read_collection};
+use bongsu::eval::{LabelledSeries, Synthetic};
+
+use crate::args::BenchArgs;
+use crate::{Failure, output, terminal};
+
+pub(crate) fn bench(args: &BenchArgs, quiet: bool) -> Result<(), Failure> {
+    let limit = Duration::try_from_secs_f64(args.limit)
+        .map_err(|_| Failure::Usage(format!("--limit is {}, but must be a time", args.limit)))?;
+    let request = BenchRequest {
+        detectors: args.detectors.clone(),
+        limit,
+        threads: args.threads,
+        folder: Some(args.report.join("runs")),
+    };
+    request.chosen()?;
+    let series = series(args)?;
+    let progress = terminal::bar(0, quiet);
+    let found = run(&series, &request, &|done, total, what| {
+        progress.set_length(total as u64);
+        progress.set_position(done as u64);
+        progress.set_message(what.to_owned());
+    })?;
+    progress.finish_and_clear();
+    tracing::info!(
+        runs = found.runs.len(),
+        kept_from_before = found.resumed,
+        report = %args.report.display(),
+        "done"
+    );
+    let board = &found.leaderboard;
+    let document = serde_json::to_value(board).map_err(std::io::Error::from)?;
+    let markdown = board.to_markdown();
+    write(
+        &args.report.join("leaderboard.json"),
+        &format!("{document:#}\n"),
+    )?;
+    write(&args.report.join("leaderboard.md"), &markdown)?;
+    write(&args.report.join("leaderboard.html"), &board.to_html())?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(markdown.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+fn series(args: &BenchArgs) -> Result<Vec<LabelledSeries>, Failure> {
+    let mut series = Vec::new();
+    if let Some(data) = &args.data {
+        let found = read_collection(data)?;
+        for (path, why) in &found.skipped {
+            tracing::debug!(file = %path.display(), why, "not a labelled series");
+        }
+        tracing::info!(
+            series = found.series.len(),
+            other_files = found.skipped.len(),
+            "read"
+        );
+        series.extend(found.series);
+    }
+    if args.synthetic {
+        let made = Synthetic::default().rows(args.synthetic_rows);
+        let made = made.map_err(|e| Failure::Usage(e.to_string()))?;
+        series.extend(made.seed(args.seed).generate());
+    }
+    if !args.sets.is_empty() {
+        for set in &args.sets {
+            if series.iter().all(|one| one.set != *set) {
+                return Err(Failure::Usage(format!("there is no set `{set}`")));
+            }
+        }
+        series.retain(|one| args.sets.contains(&one.set));
+    }
+    Ok(series)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut out = output::open(path)?;
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
