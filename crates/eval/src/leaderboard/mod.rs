@@ -132,6 +132,18 @@ pub struct SetSummary {
     pub series: usize,
 }
 
+impl SetSummary {
+    /// The name of the main measure for people.
+    #[must_use]
+    pub fn shown(&self) -> &'static str {
+        if self.measure == "pr_auc" {
+            "PR-AUC"
+        } else {
+            "VUS-PR"
+        }
+    }
+}
+
 impl Leaderboard {
     /// Sums up runs.
     ///
@@ -281,8 +293,9 @@ fn set_score(
         }
     }
     let count = |status: RunStatus| mine.iter().filter(|run| run.status == status).count();
-    let done = mine.iter().filter(|run| run.status == RunStatus::Done);
-    let (seconds, cells) = done.fold((0.0, 0.0), |(seconds, cells), run| {
+    // A refusal costs time too.
+    let ran = mine.iter().filter(|run| run.status != RunStatus::Skipped);
+    let (seconds, cells) = ran.fold((0.0, 0.0), |(seconds, cells), run| {
         (
             seconds + run.seconds,
             cells + (run.rows * run.channels) as f64,
@@ -355,6 +368,8 @@ fn recommend(set: &str, detectors: &[DetectorScore], ranks: &[SetRanks]) -> Opti
     let mut all: Vec<(&str, &SetScore)> = detectors
         .iter()
         .filter_map(|one| Some((one.name.as_str(), one.sets.get(set)?)))
+        // A mean over some of the series is not one over all.
+        .filter(|(_, score)| score.skipped == 0)
         .collect();
     all.sort_by(|a, b| b.1.accuracy.estimate.total_cmp(&a.1.accuracy.estimate));
     let (best_name, best) = *all.first()?;
@@ -386,18 +401,26 @@ fn recommend(set: &str, detectors: &[DetectorScore], ranks: &[SetRanks]) -> Opti
         .min_by(|a, b| cost(a.0).total_cmp(&cost(b.0)));
     let (name, rank) = cheapest.copied().or_else(|| near.first().copied())?;
     let found = score(name)?;
+    let alike = near.iter().filter(|(name, _)| worth(name)).count();
+    let (mean, cost) = (found.accuracy.estimate, found.microseconds_per_value);
+    let difference = ranks.comparison.critical_difference;
+    let reason = if alike < 2 {
+        format!(
+            "mean {mean:.3}, mean rank {rank:.1}, {cost:.2} microseconds a value: no other of the detectors \
+             whose rank is within the critical difference ({difference:.1}) of the best ({first:.1}) reaches \
+             90 % of the highest mean"
+        )
+    } else {
+        format!(
+            "mean {mean:.3} (the highest is {best_name} with {:.3}), mean rank {rank:.1}, {cost:.2} \
+             microseconds a value: the cheapest of {alike} detectors that reach 90 % of the highest mean and \
+             whose rank is within the critical difference ({difference:.1}) of the best ({first:.1})",
+            best.accuracy.estimate
+        )
+    };
     Some(Recommendation {
         set: set.to_owned(),
         detector: name.to_owned(),
-        reason: format!(
-            "mean {:.3} (the highest is {best_name} with {:.3}) and mean rank {rank:.1}, within the critical \
-             difference of {:.1} of the best rank {first:.1}; {:.3} microseconds a value, the cheapest of \
-             the {} detectors that are not told apart and reach 90 % of the highest mean",
-            found.accuracy.estimate,
-            best.accuracy.estimate,
-            ranks.comparison.critical_difference,
-            found.microseconds_per_value,
-            near.iter().filter(|(name, _)| worth(name)).count(),
-        ),
+        reason,
     })
 }

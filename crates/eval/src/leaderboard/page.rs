@@ -17,7 +17,7 @@ table{border-collapse:collapse;font-size:.87rem;font-variant-numeric:tabular-num
 th,td{padding:.25rem .6rem;border-bottom:1px solid var(--grid);text-align:right}
 th:first-child,td:first-child{text-align:left}
 .why td{white-space:normal;text-align:left;vertical-align:top}.why th{text-align:left}
-svg{width:100%;height:auto;max-width:60rem;display:block}
+svg{width:100%;height:auto;min-width:40rem;max-width:60rem;display:block}
 svg text{fill:var(--text);font:12px system-ui,sans-serif}svg .m{fill:var(--muted)}
 svg .g{stroke:var(--grid);fill:none}svg .a{stroke:var(--muted);fill:none}
 svg .l{stroke:var(--line);stroke-width:2;fill:none}svg .d{fill:var(--line)}svg .r{fill:var(--mark)}svg .rl{stroke:var(--mark);stroke-width:2;fill:none}
@@ -38,7 +38,7 @@ impl Leaderboard {
         let series: usize = self.sets.values().map(|set| set.series).sum();
         let _ = writeln!(
             out,
-            "<p>{} detectors on {} sets with {series} labelled series. Accuracy is VUS-PR, for tables PR-AUC; higher is better.</p>\n<nav>",
+            "<p>Detectors: {}. Sets: {}, with {series} labelled series. Accuracy is VUS-PR, for tables PR-AUC; higher is better.</p>\n<nav>",
             self.detectors.len(),
             self.sets.len()
         );
@@ -80,7 +80,11 @@ impl Leaderboard {
         );
         let recommended = self.recommendations.iter().find(|one| one.set == set);
         let recommended = recommended.map_or("", |one| one.detector.as_str());
-        out.push_str(&scatter(&self.of_set(set), recommended));
+        let _ = writeln!(
+            out,
+            "<div class=\"frame\">{}</div>",
+            scatter(&self.of_set(set), recommended)
+        );
         out.push_str("<div class=\"frame\"><table><thead><tr>");
         for column in self.columns(set) {
             let _ = write!(out, "<th>{column}</th>");
@@ -100,7 +104,7 @@ impl Leaderboard {
                 "<p>Mean ranks over the series. Detectors joined by a bar with the best one are not told apart (Nemenyi, 5 %; Friedman p = {:.1e}).</p>",
                 of.comparison.p_value
             );
-            out.push_str(&ranks(of));
+            let _ = writeln!(out, "<div class=\"frame\">{}</div>", ranks(of));
         }
         out.push_str("</section>\n");
     }

@@ -80,7 +80,10 @@ pub(super) fn scatter(scores: &[(&DetectorScore, &SetScore)], recommended: &str)
         HEIGHT - 12.0
     );
     let mut taken: Vec<(f64, f64)> = Vec::new();
-    for (detector, score) in scores {
+    for (detector, score) in scores
+        .iter()
+        .filter(|(_, score)| score.microseconds_per_value > 0.0)
+    {
         let (px, py) = (x(score.microseconds_per_value), y(score.accuracy.estimate));
         let (dot, line) = if detector.name == recommended {
             ("r", "rl")

@@ -18,7 +18,9 @@ impl Leaderboard {
             let _ = writeln!(
                 out,
                 "\n## {set}\n\n{} series with anomalies, {}. Accuracy is {}, with the 95 % interval over the series.\n",
-                summary.series, summary.kind, summary.measure
+                summary.series,
+                summary.kind,
+                summary.shown()
             );
             let columns = self.columns(set);
             let _ = writeln!(
