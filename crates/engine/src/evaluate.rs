@@ -71,9 +71,10 @@ pub fn evaluate(scores: &Table, labels: &Table, how: &Evaluate) -> Result<Evalua
         });
     }
     if rows.is_empty() {
-        return Err(Error::input(match scores.timestamps.is_empty() {
-            true => "there are no scores".to_owned(),
-            false => no_common_time(scores, labels),
+        return Err(Error::input(if scores.timestamps.is_empty() {
+            "there are no scores".to_owned()
+        } else {
+            no_common_time(scores, labels)
         }));
     }
     let sorted = rows.is_sorted_by_key(|row| row.time);

@@ -4,8 +4,8 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// A folder of labelled data sets: NAB, TSB-AD, the UCR archive, SMD, ADBench, or CSV files with a
-    /// column `label`, each set in a folder of its own.
+    /// A folder of labelled data sets: NAB, TSB-AD, the UCR archive, SMD, or CSV files with a column
+    /// `label`, each set in a folder of its own.
     #[arg(long, value_name = "DIR", required_unless_present = "synthetic")]
     pub(crate) data: Option<PathBuf>,
     /// Add series that are made up: six signals with seven kinds of anomalies each.
