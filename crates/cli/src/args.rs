@@ -1,5 +1,5 @@
-mod capacity;
 mod bench;
+mod capacity;
 mod config;
 mod dashboard;
 mod evaluate;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use capacity::CapacityArgs;
 pub(crate) use bench::BenchArgs;
+pub(crate) use capacity::CapacityArgs;
 pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use evaluate::EvaluateArgs;

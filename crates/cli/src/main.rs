@@ -5,8 +5,8 @@
 
 mod args;
 mod backtest;
-mod capacity;
 mod bench;
+mod capacity;
 mod config;
 mod dashboard;
 mod demo;

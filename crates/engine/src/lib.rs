@@ -24,8 +24,8 @@
 
 mod asked;
 mod backtest;
-mod capacity;
 mod bench;
+mod capacity;
 mod collect;
 pub mod config;
 mod connection;
@@ -72,11 +72,11 @@ mod training;
 mod write_back;
 
 pub use backtest::{BacktestTask, Length, ModelBacktest, Scores, TableBacktest, backtest};
+pub use bench::{BenchOutcome, BenchProgress, BenchRequest, bench, read_collection};
 pub use capacity::{
     CapacityOutcome, CapacityRequest, capacity_page, capacity_plot, parse_recommendations,
     plan_capacity, plan_configured,
 };
-pub use bench::{BenchOutcome, BenchProgress, BenchRequest, bench, read_collection};
 pub use collect::{Collector, Point, Track};
 pub use detect::{DetectRequest, DetectedRow, are_limits_wrong, detect, tell_outside_limits};
 pub use drift::{DriftRequest, find_drift};
