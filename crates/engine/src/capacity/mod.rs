@@ -163,7 +163,8 @@ impl CapacityOutcome {
 pub fn plan_capacity(table: &Table, request: &CapacityRequest) -> Result<CapacityOutcome, Error> {
     let series = table.to_series()?.into_iter().zip(&table.channels);
     let wanted = series.map(|(series, name)| ((name.clone(), None), series));
-    gather(wanted.collect(), Vec::new(), request)
+    let wanted: Vec<(Wanted, Series)> = wanted.collect();
+    gather(&wanted, Vec::new(), request)
 }
 
 /// Asks the source of `config` for the past of every resource of its section `capacity`, and plans
@@ -205,7 +206,7 @@ pub async fn plan_configured(config: &Config) -> Result<CapacityOutcome, Error> 
         }
     }
     source.close().await;
-    gather(wanted, failures, &request)
+    gather(&wanted, failures, &request)
 }
 
 /// The name of a resource, with the labels of its series where it has several.
@@ -222,14 +223,14 @@ fn name_of(name: &str, series: &Series, several: bool) -> String {
 }
 
 fn gather(
-    wanted: Vec<(Wanted, Series)>,
+    wanted: &[(Wanted, Series)],
     mut failures: Vec<String>,
     request: &CapacityRequest,
 ) -> Result<CapacityOutcome, Error> {
     request.catalogue.validate()?;
     let mut planned: Vec<Planned> = Vec::new();
     let mut last = None;
-    for (wanted, series) in &wanted {
+    for (wanted, series) in wanted {
         let plan = request
             .resource(wanted, series)
             .and_then(|(resource, note)| {
