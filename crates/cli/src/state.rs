@@ -34,10 +34,11 @@ fn inspect(directory: &Path, as_json: bool) -> Result<(), Failure> {
     if as_json {
         let queries: Vec<_> = saved.queries().collect();
         let all =
-            json!({"schema": 1, "bytes": saved.bytes(), "alerts": alerts, "queries": queries});
+            json!({"schema": 1, "version": saved.version(), "bytes": saved.bytes(), "alerts": alerts, "queries": queries});
         writeln!(out, "{all:#}")?;
     } else {
-        writeln!(out, "{} bytes, {alerts} alerts", saved.bytes())?;
+        let (version, bytes) = (saved.version(), saved.bytes());
+        writeln!(out, "version {version}, {bytes} bytes, {alerts} alerts")?;
         for query in saved.queries() {
             let until = query.judged_until.map_or("never".to_owned(), rfc3339);
             writeln!(

@@ -50,7 +50,10 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
     let folder = tempfile::tempdir().unwrap();
     let state = ran(folder.path());
     let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
-    assert!(inspected.contains("1 alerts"), "{inspected}");
+    assert!(
+        inspected.starts_with("version 5, ") && inspected.contains("1 alerts"),
+        "{inspected}"
+    );
     assert!(
         inspected.contains("load: 1 series, judged until 1970-01-01T03:19:00"),
         "{inspected}"
@@ -58,8 +61,8 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
     let json = bongsu(&["state", "inspect", &state, "--json"]).stdout;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(
-        (&json["queries"][0]["name"], &json["schema"]),
-        (&"load".into(), &1.into())
+        (&json["queries"][0]["name"], &json["schema"], &json["version"]),
+        (&"load".into(), &1.into(), &5.into())
     );
     let exported = text(&bongsu(&["state", "export", &state]).stdout);
     let series: serde_json::Value = serde_json::from_str(exported.trim()).unwrap();
@@ -125,4 +128,29 @@ fn a_damaged_state_is_set_aside_and_the_one_before_is_taken_up() {
         said.contains("verdicts=0"),
         "nothing is judged again: {said}"
     );
+}
+
+#[test]
+fn a_state_of_another_version_is_set_aside_and_the_service_starts_afresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = ran(folder.path());
+    let _ = std::fs::remove_file(Path::new(&state).join("state.bngs.before"));
+    let file = Path::new(&state).join("state.bngs");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The version follows the magic, the length of the kind, and the kind.
+    let place = 5 + usize::from(bytes[4]);
+    bytes[place] = 99;
+    std::fs::write(&file, bytes).unwrap();
+    let config = folder.path().join("bongsu.yaml");
+    let done = bongsu(&["run", "--once", "--config", config.to_str().unwrap()]);
+    let said = text(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    assert!(
+        said.contains("it is of version 99, but this build reads versions 4 and 5"),
+        "{said}"
+    );
+    assert!(said.contains("state.bngs.version-99"), "{said}");
+    assert!(said.contains("verdicts=200"), "it starts afresh: {said}");
+    let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
+    assert!(inspected.starts_with("version 5, "), "{inspected}");
 }

@@ -22,6 +22,10 @@ pub enum ErrorKind {
     Report,
 }
 
+/// What helps where one moment of a query is too large.
+const LARGER: &str = "this is a single moment: raise source.max_response_bytes, or let the query \
+                      have fewer series";
+
 #[derive(Debug, thiserror::Error)]
 enum Repr {
     #[error("{0}")]
@@ -30,6 +34,8 @@ enum Repr {
     Source(String),
     #[error("{0}")]
     Server(bongsu_prometheus::Error),
+    #[error("{0}; {LARGER}")]
+    TooLarge(bongsu_prometheus::Error),
     #[error("{0}")]
     Input(String),
     #[error("{0}")]
@@ -46,7 +52,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Repr::Config(_) => ErrorKind::Config,
-            Repr::Source(_) | Repr::Server(_) => ErrorKind::Source,
+            Repr::Source(_) | Repr::Server(_) | Repr::TooLarge(_) => ErrorKind::Source,
             Repr::Input(_) => ErrorKind::Input,
             Repr::State(_) => ErrorKind::State,
             Repr::Report(_) => ErrorKind::Report,
@@ -70,6 +76,11 @@ impl Error {
         Self::from(Repr::Server(error))
     }
 
+    /// One moment of a query is too large an answer.
+    pub(crate) fn too_large(error: bongsu_prometheus::Error) -> Self {
+        Self::from(Repr::TooLarge(error))
+    }
+
     /// How long the server that refused asked to be left alone.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match &*self.0 {
@@ -81,7 +92,7 @@ impl Error {
     /// Why data could not be had, in one word.
     pub(crate) fn reason(&self) -> &'static str {
         use bongsu_prometheus::ErrorKind as Kind;
-        let Repr::Server(error) = &*self.0 else {
+        let (Repr::Server(error) | Repr::TooLarge(error)) = &*self.0 else {
             return "source";
         };
         match error.kind() {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::judge::SeriesState;
+use crate::older;
 use crate::state::{EngineState, state_file};
 
 /// What a service has saved in its `state.directory`.
@@ -17,6 +18,7 @@ use crate::state::{EngineState, state_file};
 #[derive(Debug)]
 pub struct SavedState {
     state: EngineState,
+    version: u16,
     bytes: u64,
 }
 
@@ -67,11 +69,19 @@ impl SavedState {
         let path = state_file(directory);
         let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", path.display()));
         let bytes = fs::read(&path).map_err(|e| failed(&e))?;
-        let state = snapshot::from_bytes_capped(&bytes, u64::MAX).map_err(|e| failed(&e))?;
+        let version = snapshot::inspect(&bytes).map_err(|e| failed(&e))?.version;
+        let state = older::read(&bytes).map_err(|e| failed(&e))?;
         Ok(Self {
             state,
+            version,
             bytes: bytes.len() as u64,
         })
+    }
+
+    /// The version of the file's fields. The service writes its own version when it saves next.
+    #[must_use]
+    pub const fn version(&self) -> u16 {
+        self.version
     }
 
     /// The size of the file.

@@ -49,6 +49,7 @@ mod maintenance;
 mod metrics;
 mod model;
 mod observe;
+mod older;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod process;

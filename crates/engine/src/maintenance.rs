@@ -85,6 +85,20 @@ impl Maintenance {
         })
     }
 
+    /// The expressions whose `answers` have series without any of the labels that would say which
+    /// series of the query they are about.
+    pub(crate) fn unlabelled(&self, answers: &[Vec<Series>]) -> Vec<String> {
+        let asked = self.rules.iter().filter_map(|rule| match &rule.when {
+            When::While { expr, on } => Some((expr, on)),
+            When::Between(..) | When::By { .. } => None,
+        });
+        let tell = |((expr, on), series): ((&String, &Vec<String>), &Vec<Series>)| {
+            let lost = series.iter().any(|series| says_nothing(series.labels(), on));
+            lost.then(|| format!("`{expr}`: series lack the labels {}", on.join(", ")))
+        };
+        asked.zip(answers).filter_map(tell).collect()
+    }
+
     /// The windows that touch `grid`, of moments `step` apart; `answers` are those to
     /// [`Maintenance::exprs`], in their order.
     pub(crate) fn closed(&self, grid: Grid, step: i64, answers: &[Vec<Series>]) -> Closed {
@@ -117,8 +131,7 @@ impl Maintenance {
                 When::While { on, .. } => {
                     for series in answers.next().into_iter().flatten() {
                         let labels = series.labels();
-                        if !on.is_empty() && on.iter().all(|name| labels.get(name).is_none()) {
-                            // It does not say which series it is about.
+                        if says_nothing(labels, on) {
                             continue;
                         }
                         let same = |name: &String| {
@@ -137,6 +150,11 @@ impl Maintenance {
         }
         Closed(spans)
     }
+}
+
+/// Whether a series with these `labels` does not say which series it is about.
+fn says_nothing(labels: &Labels, on: &[String]) -> bool {
+    !on.is_empty() && on.iter().all(|name| labels.get(name).is_none())
 }
 
 /// The stretches in which a series is there and not 0; a sample stands for the step that it ends.

@@ -8,6 +8,7 @@ use bongsu_core::{Alert, Labels, Series, Timestamp, format_duration};
 
 use crate::asked::Asked;
 use crate::config::{Config, QueryConfig};
+use crate::engine::Pace;
 use crate::judge::{Budget, Grid, Judge, Judged};
 use crate::maintenance::{Closed, Maintenance};
 use crate::server::{BudgetView, ModelView, QueryView};
@@ -31,8 +32,12 @@ pub(crate) struct Query {
     failures: u32,
     pub(crate) retry_at: Option<Instant>,
     last_problem: Option<String>,
+    /// What is not known of its maintenance windows.
+    unknown_maintenance: Vec<String>,
     /// Whether a fetch is under way.
     pub(crate) fetching: bool,
+    /// How much of it is judged at once.
+    pub(crate) pace: Pace,
     /// The trace of the tick that is under way.
     pub(crate) tick: tracing::Span,
     pub(crate) maintenance: Maintenance,
@@ -87,7 +92,9 @@ impl Query {
             failures: 0,
             retry_at: None,
             last_problem: None,
+            unknown_maintenance: Vec::new(),
             fetching: false,
+            pace: Pace::default(),
             tick: tracing::Span::none(),
         })
     }
@@ -98,6 +105,7 @@ impl Query {
             return;
         }
         self.last_problem.clone_from(&old.last_problem);
+        self.pace = old.pace;
         if self.training.is_some() {
             // A training under way is broken off, so one that was asked for is still due.
             self.requested = old.requested || old.meanwhile.is_some() && old.by_request;
@@ -127,14 +135,16 @@ impl Query {
         &mut self,
         quality: &bongsu_prometheus::Quality,
         judged: &Judged,
-        maintenance: Option<&Error>,
+        unknown: Vec<String>,
         observer: &mut dyn Observer,
     ) {
         self.failures = 0;
         self.retry_at = None;
         let mut problems = data_problems(quality);
-        if let Some(error) = maintenance {
-            problems.push(format!("judged without its maintenance windows: {error}"));
+        self.unknown_maintenance = unknown;
+        if !self.unknown_maintenance.is_empty() {
+            let unknown = self.unknown_maintenance.join("; ");
+            problems.push(format!("judged without maintenance windows: {unknown}"));
         }
         if judged.refused_series > 0 {
             problems.push(format!(
@@ -167,6 +177,7 @@ impl Query {
             judged_until: state.cursor,
             failures: self.failures,
             problem: self.last_problem.clone(),
+            unknown_maintenance: self.unknown_maintenance.clone(),
             budget: self.judge.allowed().map(|alerts_per_day| BudgetView {
                 alerts_per_day,
                 held: state.budget.held,

@@ -1,12 +1,14 @@
 //! Where the data come from.
 
+mod pieces;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bongsu_core::{METRIC_NAME, Series, Timestamp};
 use bongsu_prometheus::replay::{Recording, ReplayClock, ReplayServer};
-use bongsu_prometheus::scrape::Pool;
+use bongsu_prometheus::scrape::{Expression, Pool};
 use bongsu_prometheus::{Answer, Client, ClientConfig, Quality, Range};
 
 use crate::config::{Config, SourceConfig};
@@ -66,12 +68,11 @@ impl Source {
         }
     }
 
-    /// Reads from now on what the queries of `config` ask for.
-    pub(crate) fn watch(&self, config: &Config) -> Result<(), Error> {
+    /// Reads from now on what `expressions` ask for.
+    pub(crate) fn watch(&self, expressions: Vec<Expression>) {
         if let Self::Scraped(pool) = self {
-            pool.watch(scrape::expressions(config)?);
+            pool.watch(expressions);
         }
-        Ok(())
     }
 
     /// Waits until the first question makes sense: for rates, targets must have been read twice.
@@ -196,7 +197,7 @@ impl Source {
     pub(crate) async fn fetch(&self, expr: &str, range: &Range) -> Result<Answer, Error> {
         match self {
             Self::Live(client) | Self::Replay { client, .. } => {
-                client.query_range(expr, range).await.map_err(Error::server)
+                pieces::fetch(range, async |piece| client.query_range(expr, &piece).await).await
             }
             Self::Scraped(pool) => pool.query_range(expr, range).map_err(Error::source),
             Self::Fixed(series) => from_file(series, expr, range),
@@ -292,6 +293,7 @@ fn client(config: &SourceConfig) -> Result<Client, Error> {
             retries,
             params,
             max_concurrency,
+            max_response_bytes,
             ..
         },
         Some(connection),
@@ -304,6 +306,7 @@ fn client(config: &SourceConfig) -> Result<Client, Error> {
         .client_config("source")?
         .max_concurrency(*max_concurrency)
         .and_then(|c| c.retries(*retries))
+        .and_then(|c| c.max_response_bytes(*max_response_bytes))
         .map_err(wrong)?;
     for (name, value) in params {
         client = client.param(name, value.secret().expose()).map_err(wrong)?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::journal::Mark;
 use crate::judge::{Budget, SeriesState};
+use crate::older::{self, Added, Aged};
 use crate::training::TrainingState;
 
 /// Everything that must survive a restart.
@@ -71,6 +72,20 @@ impl Snapshot for EngineState {
     }
 }
 
+/// To change the fields of the state, or of anything within it: raise [`Snapshot::VERSION`], list what
+/// is new in [`Aged::ADDED`], and run its tests with `BLESS=1`, which writes a file of the new version
+/// beside those of the older ones. Where a field goes or becomes something else, older versions cannot
+/// be read, and [`Aged::OLDEST`] is raised too.
+impl Aged for EngineState {
+    const OLDEST: u16 = 4;
+    const ADDED: &'static [Added] = &[Added {
+        since: 5,
+        of: "Alert",
+        field: "cause",
+        value: &[0],
+    }];
+}
+
 /// The file of the state in its directory.
 pub(crate) fn state_file(directory: &Path) -> PathBuf {
     directory.join("state.bngs")
@@ -98,12 +113,14 @@ impl Store {
         })
     }
 
-    /// The saved state. A damaged file is set aside under a name of its own, and the one before is
-    /// read; one that cannot be read for another reason is an error, and nothing is lost.
+    /// The saved state, of this version or an older one that can be read. A damaged file, or one of
+    /// another version, is set aside under a name of its own, and the one before is read; one that
+    /// cannot be read for another reason is an error, and nothing is lost.
     pub(crate) fn load(&self) -> Result<Option<EngineState>, Error> {
-        let damage = match read(&self.path)? {
+        let (damage, ending) = match read(&self.path)? {
             Read::State(state) => return Ok(Some(*state)),
-            Read::Damaged(damage) => damage,
+            Read::Damaged(damage) => (damage, "damaged".to_owned()),
+            Read::OtherVersion(version, why) => (why, format!("version-{version}")),
             Read::Nothing => {
                 // A start after damage may have ended before it could save.
                 let before = self.load_before()?;
@@ -113,7 +130,7 @@ impl Store {
                 return Ok(before);
             }
         };
-        let aside = self.free_name();
+        let aside = self.free_name(&ending);
         fs::rename(&self.path, &aside)
             .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
         let before = self.load_before()?;
@@ -124,7 +141,7 @@ impl Store {
         tracing::error!(
             error = %damage,
             aside = %aside.display(),
-            "the saved state is damaged; it was set aside and {then}"
+            "the saved state cannot be used; it was set aside and {then}"
         );
         Ok(before)
     }
@@ -132,7 +149,7 @@ impl Store {
     fn load_before(&self) -> Result<Option<EngineState>, Error> {
         Ok(match read(&self.before())? {
             Read::State(state) => Some(*state),
-            Read::Nothing | Read::Damaged(_) => None,
+            Read::Nothing | Read::Damaged(_) | Read::OtherVersion(..) => None,
         })
     }
 
@@ -141,10 +158,10 @@ impl Store {
         self.path.with_extension("bngs.before")
     }
 
-    fn free_name(&self) -> PathBuf {
+    fn free_name(&self, ending: &str) -> PathBuf {
         let name = |n: u32| match n {
-            0 => self.path.with_extension("bngs.damaged"),
-            n => self.path.with_extension(format!("bngs.damaged.{n}")),
+            0 => self.path.with_extension(format!("bngs.{ending}")),
+            n => self.path.with_extension(format!("bngs.{ending}.{n}")),
         };
         (0..)
             .map(name)
@@ -170,6 +187,8 @@ enum Read {
     Nothing,
     State(Box<EngineState>),
     Damaged(bongsu_core::Error),
+    /// A version that this build does not read, and that in words.
+    OtherVersion(u16, bongsu_core::Error),
 }
 
 fn read(path: &Path) -> Result<Read, Error> {
@@ -179,16 +198,23 @@ fn read(path: &Path) -> Result<Read, Error> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Read::Nothing),
         Err(e) => return Err(failed(&e)),
     };
-    let other_version = snapshot::inspect(&bytes).is_ok_and(|header| {
-        header.kind == EngineState::KIND && header.version != EngineState::VERSION
-    });
-    match snapshot::from_bytes_capped(&bytes, u64::MAX) {
-        Ok(state) => Ok(Read::State(Box::new(state))),
-        Err(e) if other_version => Err(failed(&format!(
-            "{e}; move the file away to start afresh, or go on with the build that wrote it"
-        ))),
-        Err(e) => Ok(Read::Damaged(e)),
-    }
+    let version = snapshot::inspect(&bytes)
+        .ok()
+        .filter(|header| header.kind == EngineState::KIND)
+        .map(|header| header.version);
+    Ok(match older::read::<EngineState>(&bytes) {
+        Ok(state) => {
+            if let Some(version) = version.filter(|version| *version != EngineState::VERSION) {
+                let now = EngineState::VERSION;
+                tracing::info!(version, now, "the state of an older version is taken up");
+            }
+            Read::State(Box::new(state))
+        }
+        Err(error) => match version {
+            Some(version) if !EngineState::reads(version) => Read::OtherVersion(version, error),
+            _ => Read::Damaged(error),
+        },
+    })
 }
 
 /// Removes what a killed process left of a save that it had begun. The lock is held.
@@ -205,30 +231,4 @@ fn remove_leftovers(directory: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_state_of_another_version_is_refused_with_what_can_be_done() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = state_file(folder.path());
-        snapshot::save(&EngineState::default(), &path).unwrap();
-        let mut bytes = fs::read(&path).unwrap();
-        // The version follows the magic, the length of the kind, and the kind.
-        let place = bytes
-            .windows(EngineState::KIND.len())
-            .position(|window| window == EngineState::KIND.as_bytes())
-            .unwrap()
-            + EngineState::KIND.len();
-        bytes[place..place + 2].copy_from_slice(&1_u16.to_le_bytes());
-        fs::write(&path, bytes).unwrap();
-        let error = Store::open(folder.path()).unwrap().load().unwrap_err();
-        let error = error.to_string();
-        assert!(error.contains("version 1"), "{error}");
-        assert!(
-            error.contains("move the file away to start afresh"),
-            "{error}"
-        );
-        assert!(path.exists(), "nothing is lost");
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_core::{Labels, METRIC_NAME, Verdict};
+use bongsu_core::{Labels, METRIC_NAME, Verdict, format_duration};
 use bongsu_prometheus::{RemoteWriter, Sample, WriteOptions, WriteProtocol, WriteStatus};
 
 use crate::Error;
@@ -12,6 +12,9 @@ use crate::connection::Connection;
 /// Where the judged series' own name and its query are found.
 const METRIC: &str = "metric";
 const QUERY: &str = "query";
+
+/// For so long a receiver that is not configured any more is sent what waits for it.
+const LAST_DELIVERY: Duration = Duration::from_secs(600);
 
 /// A series that is written for every judged one, and its value.
 type Written = (&'static str, fn(&Verdict) -> Option<f64>);
@@ -106,6 +109,38 @@ impl WriteBack {
             .iter()
             .filter(|(name, _)| own.iter().all(|(taken, _)| taken != name));
         Labels::from_pairs(own.iter().copied().chain(kept))
+    }
+
+    /// Takes over what another writer has not delivered yet, before anything of its own.
+    pub(crate) fn take_over(&self, other: Self) {
+        let left = other.writer.hand_over();
+        if !left.is_empty() {
+            tracing::info!(samples = left.len(), "the new writer takes over what is not written yet");
+        }
+        self.writer.send(left);
+    }
+
+    /// Delivers what is left, for at most [`LAST_DELIVERY`], where nothing comes after it.
+    pub(crate) async fn finish(self) {
+        let samples = self.status().queued;
+        if samples == 0 {
+            return;
+        }
+        tracing::info!(
+            samples,
+            "scores for the receiver of the old configuration are written for {} at most",
+            format_duration(LAST_DELIVERY)
+        );
+        let status = self.writer.stop(LAST_DELIVERY).await;
+        if status.dropped > 0 {
+            tracing::error!(
+                samples = status.dropped,
+                error = status.last_error.as_deref().unwrap_or("it takes too long"),
+                "scores for the receiver of the old configuration were given up"
+            );
+        } else {
+            tracing::info!("the receiver of the old configuration has everything");
+        }
     }
 
     pub(crate) fn status(&self) -> WriteStatus {

@@ -247,3 +247,68 @@ async fn without_a_token_there_are_no_orders() {
     drop(service.stop);
     service.engine.await.unwrap().close().await;
 }
+
+/// A receiver of remote write that takes nothing before it is told to.
+fn receiver(open: std::sync::Arc<std::sync::atomic::AtomicBool>) -> String {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/write", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while stream.read_line(&mut line).unwrap_or(0) > 2 {
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let _ = stream.read_exact(&mut vec![0; length]);
+            let status = if open.load(std::sync::atomic::Ordering::Relaxed) {
+                "204 No Content"
+            } else {
+                "503 Service Unavailable"
+            };
+            let _ = write!(
+                stream.get_mut(),
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            );
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_written_survives_a_new_configuration() {
+    let source = server(|_, end| {
+        let times: Vec<i64> = (end - 30..=end).collect();
+        matrix(false, &["a"], &times)
+    });
+    let open = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let url = receiver(open.clone());
+    let with = |timeout: &str| {
+        format!("{ONE}\noutput: {{remote_write: {{url: '{url}', timeout: {timeout}}}}}")
+    };
+    let service = serve(&yaml(&source, &with("5s"))).await;
+    let metric = |name: &str| {
+        let metrics = request(&service.url, "GET", "/metrics", "", "").1;
+        let line = metrics.lines().find(|line| line.starts_with(name));
+        line.map_or(0.0, |line| {
+            let value = line.rsplit(' ').next().unwrap();
+            value.parse::<f64>().unwrap()
+        })
+    };
+    let queue = || metric("bongsu_remote_write_queue");
+    until(|| queue() >= 4.0, "scores wait for the receiver").await;
+    let waiting = queue();
+    let other = config::parse(&yaml(&source, &with("6s")), None);
+    service.control.reload(other).await.unwrap();
+    open.store(true, std::sync::atomic::Ordering::Relaxed);
+    until(
+        || metric("bongsu_remote_write_samples{outcome=\"written\"}") >= waiting,
+        "the new writer has taken them over",
+    )
+    .await;
+    drop(service.stop);
+    service.engine.await.unwrap().close().await;
+}

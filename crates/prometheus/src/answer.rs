@@ -51,6 +51,17 @@ pub struct Answer {
     pub quality: Quality,
 }
 
+impl Answer {
+    /// Joins the answers for consecutive stretches of time. A point at a seam that both sides have
+    /// is taken from the earlier one.
+    ///
+    /// Cost: O(points), and a hash of the labels of each series and stretch.
+    #[must_use]
+    pub fn join(parts: Vec<Self>) -> Self {
+        crate::client::join(parts)
+    }
+}
+
 /// What was wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -290,3 +290,29 @@ fn options_check_their_domain() {
     }
     assert!(WriteOptions::default().max_queue(0).is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_handed_over_in_order() {
+    let server = MockServer::start().await;
+    let away = ResponseTemplate::new(503);
+    let never = Mock::given(method("POST")).respond_with(away).expect(1..);
+    let guard = never.mount_as_scoped(&server).await;
+    let options = WriteOptions::default().max_batch(10).unwrap();
+    let old = writer(&server.uri(), options.clone());
+    old.send((0..25).map(|i| sample("kept", i, i as f64)));
+    while old.status().retries == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(old.status().queued, 25);
+    let left = old.hand_over();
+    // The batch that is under way is among them, in its place.
+    let times: Vec<i64> = left.iter().map(|s| s.timestamp.as_millis()).collect();
+    assert_eq!(times, (0..25).collect::<Vec<i64>>());
+    drop(guard);
+    let well = ResponseTemplate::new(204);
+    Mock::given(method("POST")).respond_with(well).mount(&server).await;
+    let new = writer(&server.uri(), options);
+    new.send(left);
+    assert!(new.flush(LONG).await);
+    assert_eq!(new.status().written, 25);
+}

@@ -85,6 +85,10 @@ pub enum SourceConfig {
         /// Requests under way at once.
         #[serde(default = "default_concurrency")]
         max_concurrency: usize,
+        /// The largest answer in bytes, unpacked. What is larger is asked for in shorter stretches
+        /// of time.
+        #[serde(default = "default_response_bytes")]
+        max_response_bytes: u64,
     },
     /// Exporters, read directly, without a Prometheus server. Queries are plain selectors, and
     /// `rate(selector[5m])` or `increase(selector[5m])` of counters; `up` tells of the targets. The
@@ -377,6 +381,10 @@ fn default_retries() -> u32 {
 
 fn default_concurrency() -> usize {
     8
+}
+
+fn default_response_bytes() -> u64 {
+    256 << 20
 }
 
 fn default_scrape_interval() -> Span {

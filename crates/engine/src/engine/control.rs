@@ -116,16 +116,38 @@ impl Engine {
     }
 
     /// Does what it was told so far.
-    pub(super) fn obey_all(&mut self) {
-        while let Ok(command) = self.commands.try_recv() {
-            self.obey(command);
+    pub(super) async fn obey_all(&mut self) {
+        loop {
+            let next = self.orders.pop_front();
+            let Some(command) = next.or_else(|| self.commands.try_recv().ok()) else {
+                return;
+            };
+            self.obey(command).await;
         }
     }
 
-    /// Does what it was told.
-    pub(super) fn obey(&mut self, command: Command) {
-        // Whoever asked may have gone; what was asked for is done.
+    /// Answers a question; gives back what is an order.
+    pub(super) fn answer(&self, command: Command) -> Option<Command> {
+        // Whoever asked may have gone.
         match command {
+            Command::Explain(fingerprint, answer) => {
+                let _ = answer.send(Ok(self.explain(fingerprint)));
+            }
+            Command::Silences(answer) => {
+                let _ = answer.send(Ok(self.list_silences()));
+            }
+            order => return Some(order),
+        }
+        None
+    }
+
+    /// Does what it was told.
+    pub(super) async fn obey(&mut self, command: Command) {
+        let Some(order) = self.answer(command) else {
+            return;
+        };
+        // Whoever asked may have gone; what was asked for is done.
+        match order {
             Command::Reload(config, answer) => {
                 let outcome = config.and_then(|config| self.reload(config));
                 self.metrics.service.reloaded(outcome.is_ok());
@@ -140,21 +162,16 @@ impl Engine {
             Command::Train(query, answer) => {
                 let _ = answer.send(self.request_training(query.as_deref()));
             }
-            Command::Explain(fingerprint, answer) => {
-                let _ = answer.send(Ok(self.explain(fingerprint)));
-            }
             Command::Silence(order, answer) => {
-                let _ = answer.send(self.make_silence(order));
+                let _ = answer.send(self.make_silence(order).await);
             }
             Command::EndSilence(id, answer) => {
-                let _ = answer.send(self.end_silence(id));
-            }
-            Command::Silences(answer) => {
-                let _ = answer.send(Ok(self.list_silences()));
+                let _ = answer.send(self.end_silence(id).await);
             }
             Command::RollBack(query, version, answer) => {
-                let _ = answer.send(self.roll_back(&query, version));
+                let _ = answer.send(self.roll_back(query, version).await);
             }
+            Command::Explain(..) | Command::Silences(_) => {}
         }
     }
 }

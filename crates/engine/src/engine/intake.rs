@@ -1,5 +1,6 @@
 //! Judging what was fetched, and passing on what was found.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bongsu_alert::Transition;
@@ -14,6 +15,7 @@ use crate::judge::{Finding, Judged};
 use crate::metrics::Stage;
 use crate::observe::Observer as _;
 use crate::query::Arrived;
+use crate::server::newest;
 use crate::trace;
 
 /// The longest that a server can ask to be left alone.
@@ -27,6 +29,10 @@ impl Engine {
     /// Judges what was fetched, writes it down and saves.
     pub(super) async fn apply(&mut self, fetched: Vec<Result<Fetched, JoinError>>) {
         for outcome in fetched {
+            if self.stopping.load(Ordering::Relaxed) {
+                // What is not judged yet is asked for again after the next start.
+                break;
+            }
             let (job, answer) = match outcome {
                 Ok(done) => done,
                 Err(failure) => match failure.try_into_panic() {
@@ -45,11 +51,11 @@ impl Engine {
         }
         self.compare_clocks();
         self.expire();
-        self.write_journal();
+        self.write_journal().await;
         let due = self
             .last_save
             .is_none_or(|at| at.elapsed() >= self.settings.save_every);
-        if due && let Err(error) = self.save() {
+        if due && let Err(error) = self.save().await {
             tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
         }
     }
@@ -100,19 +106,25 @@ impl Engine {
         judge.closed = data.closed;
         let tick = std::mem::replace(&mut query.tick, tracing::Span::none());
         let span = trace::judge(&tick, series.len());
-        let judged = tokio::task::spawn_blocking(move || {
+        let judged = self.aside(move || {
             let _entered = span.entered();
             let pieces = judge.gather(series);
             let spent = Some(&mut budget);
             let judged = judge.judge(&mut known, pieces, job.grid, complete, in_history, spent);
             (known, budget, judged)
         });
-        let (known, budget, judged) = match judged.await {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        let (known, budget, judged) = judged.await;
+        let (Some(query), Some(state)) = (
+            self.queries.get_mut(job.query),
+            self.state.queries.get_mut(job.query),
+        ) else {
+            return;
         };
         state.budget = budget;
         state.series = known;
+        let moments = job.grid.to.millis_since(job.grid.from) / query.judge.step + 1;
+        let width = i64::try_from(state.width()).unwrap_or(i64::MAX);
+        query.pace.note(moments.saturating_mul(width), begun.elapsed());
         let name = &query.config.name;
         self.metrics
             .queries
@@ -120,7 +132,8 @@ impl Engine {
         self.metrics
             .queries
             .succeeded(name, &quality, &judged, state.series.len());
-        query.succeeded(&quality, &judged, data.problem.as_ref(), &mut self.observer);
+        self.metrics.queries.maintained(name, data.unknown.len());
+        query.succeeded(&quality, &judged, data.unknown, &mut self.observer);
         if let Some(training) = &query.training {
             state.training.observe(&judged, training.remembered());
         }
@@ -215,9 +228,12 @@ impl Engine {
             write_back.send(&name, in_order);
         }
         if self.server.is_some() {
-            verdicts.retain(|verdict| verdict.timestamp == job.grid.to);
+            let before = self.view.read(|view| view.verdicts.get(&name).cloned());
+            let series = self.state.queries.get(job.query).map(|q| q.series.iter());
+            let known = series.into_iter().flatten().map(|series| &series.labels);
+            let newest = newest(before.as_deref().unwrap_or_default(), &verdicts, known);
             self.view.renew(|view| {
-                view.verdicts.insert(name, verdicts.into());
+                view.verdicts.insert(name, newest);
             });
         }
         self.send(pages);
@@ -259,7 +275,7 @@ impl Engine {
         changes
     }
 
-    fn tell(&mut self, transitions: Vec<Transition>) {
+    pub(super) fn tell(&mut self, transitions: Vec<Transition>) {
         let mut news = Vec::new();
         for transition in transitions {
             self.observer.transition(&transition);
@@ -276,6 +292,7 @@ impl Engine {
             }
             news.extend(transition.into_notification());
         }
+        let news = self.audible(news);
         self.courier.enqueue(&news);
     }
 

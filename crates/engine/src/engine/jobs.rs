@@ -9,6 +9,7 @@ use bongsu_prometheus::{Answer, Range};
 use tracing::Instrument as _;
 
 use super::Engine;
+use super::aside::MOST_POINTS;
 use super::keep::DISK_PAUSE;
 use crate::Error;
 use crate::judge::Grid;
@@ -23,9 +24,6 @@ use crate::trace;
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 /// The most moments that are fetched and judged at once; longer stretches are done in pieces.
 const MOST_STEPS: i64 = 1_000;
-/// The most points (moments times series) that are judged at once: they and their verdicts take some
-/// 100 MB.
-pub(super) const MOST_POINTS: i64 = 200_000;
 /// The moments of the first stretch, while it is not known how many series there are.
 const FIRST_STEPS: i64 = 10;
 /// The most moments of a file.
@@ -49,15 +47,15 @@ pub(super) type Fetched = (Job, Result<Data, Error>);
 pub(super) struct Data {
     pub(super) answer: Answer,
     pub(super) closed: Closed,
-    /// Why an expression of maintenance did not answer: the data are judged as if there were none.
-    pub(super) problem: Option<Error>,
+    /// What is not known of the maintenance windows: the data are judged as if there were none.
+    pub(super) unknown: Vec<String>,
 }
 
 impl Engine {
     /// Starts to fetch what is due at `now`, each query on its own: a slow one holds up no other.
     /// With `at_once` what there is is fetched before the query's interval has passed, too.
-    pub(super) fn start_fetching(&mut self, now: Timestamp, at_once: bool) {
-        if self.waits_for_disk() {
+    pub(super) async fn start_fetching(&mut self, now: Timestamp, at_once: bool) {
+        if self.waits_for_disk().await {
             return;
         }
         self.tell_waiting_for_clock();
@@ -95,12 +93,12 @@ impl Engine {
             let fetch = async move {
                 let begun = Instant::now();
                 let answer = asked.fetch(&source, &range).await;
-                let (closed, problem) = closed(&source, &maintenance, &range).await;
+                let (closed, unknown) = closed(&source, &maintenance, &range).await;
                 metrics.queries.took(&name, Stage::Fetch, begun.elapsed());
                 let data = answer.map(|answer| Data {
                     answer,
                     closed,
-                    problem,
+                    unknown,
                 });
                 (job, data)
             };
@@ -154,7 +152,9 @@ impl Engine {
             // The first stretch tells which channels the groups have, and a file is at hand.
             0 if query.config.group.is_some() || self.source.is_fixed() => MOST_STEPS,
             0 => FIRST_STEPS,
-            series => (MOST_POINTS / series).clamp(1, MOST_STEPS),
+            // The story of a file does not depend on the speed of the machine.
+            series if self.source.is_fixed() => (MOST_POINTS / series).clamp(1, MOST_STEPS),
+            series => (query.pace.points() / series).clamp(1, MOST_STEPS),
         };
         let to = newest.min(from.add_millis(step.saturating_mul(steps - 1)));
         (from <= to).then_some(Job {
@@ -205,26 +205,26 @@ impl Engine {
     }
 }
 
-/// The maintenance windows that touch `range`; where an expression does not answer, those of the
-/// others, and why.
+/// The maintenance windows that touch `range`, and what is not known of them: expressions that do
+/// not answer, or only in part, and series of them that do not say what they are about.
 pub(super) async fn closed(
     source: &Source,
     maintenance: &Maintenance,
     range: &Range,
-) -> (Closed, Option<Error>) {
+) -> (Closed, Vec<String>) {
     let mut answers = Vec::new();
-    let mut problem = None;
+    let mut unknown = Vec::new();
     for expr in maintenance.exprs() {
         match source.fetch(expr, range).await {
             Ok(answer) => {
                 if answer.quality.partial {
-                    problem = Some(Error::source(format!("`{expr}`: the answer is partial")));
+                    unknown.push(format!("`{expr}`: the answer is partial"));
                 }
                 answers.push(answer.series);
             }
             Err(error) => {
                 answers.push(Vec::new());
-                problem = Some(error);
+                unknown.push(format!("`{expr}`: {error}"));
             }
         }
     }
@@ -232,7 +232,8 @@ pub(super) async fn closed(
         from: range.start,
         to: range.end,
     };
-    (maintenance.closed(grid, range.step_ms, &answers), problem)
+    unknown.extend(maintenance.unlabelled(&answers));
+    (maintenance.closed(grid, range.step_ms, &answers), unknown)
 }
 
 /// Refuses a step so short that a file has absurdly many moments.

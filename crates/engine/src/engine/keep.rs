@@ -12,11 +12,11 @@ pub(super) const DISK_PAUSE: Duration = Duration::from_secs(1);
 impl Engine {
     /// Whether so many verdicts wait for the disk that nothing more may be judged, though they have
     /// just been tried again.
-    pub(super) fn waits_for_disk(&mut self) -> bool {
+    pub(super) async fn waits_for_disk(&mut self) -> bool {
         if !self.is_over_full() {
             return false;
         }
-        self.write_journal();
+        self.write_journal().await;
         if !self.is_over_full() {
             return false;
         }
@@ -40,24 +40,67 @@ impl Engine {
         std::fs::write(path, html).map_err(|e| Error::report(format!("{}: {e}", path.display())))
     }
 
-    pub(super) fn write_journal(&mut self) {
-        let Some(journal) = &mut self.journal else {
-            return;
-        };
+    pub(super) async fn write_journal(&mut self) {
         if self.unwritten.is_empty() {
             return;
         }
-        if let Err(error) = journal.write(&mut self.unwritten) {
+        let Some(mut journal) = self.journal.take() else {
+            return;
+        };
+        let mut rows = std::mem::take(&mut self.unwritten);
+        let tidies = self.store.is_none();
+        let write = move || {
+            let written = journal.write(&mut rows);
+            if tidies && written.is_ok() {
+                journal.tidy();
+            }
+            (journal, rows, written)
+        };
+        let (journal, rows, written) = self.aside(write).await;
+        (self.journal, self.unwritten) = (Some(journal), rows);
+        if let Err(error) = written {
             tracing::error!(%error, "verdicts cannot be written; they are kept and tried again");
-        } else if self.store.is_none() {
-            journal.tidy();
         }
     }
 
-    pub(super) fn save(&mut self) -> Result<(), Error> {
-        let Some(store) = &self.store else {
+    /// Saves the state, where one is kept.
+    pub(super) async fn save(&mut self) -> Result<(), Error> {
+        let Some(store) = self.store.clone() else {
             return Ok(());
         };
+        self.gather_state()?;
+        let state = std::mem::take(&mut self.state);
+        // Who asks for the silences meanwhile is told where they were made.
+        self.state.silences.clone_from(&state.silences);
+        let save = move || {
+            let saved = store.save(&state);
+            (state, saved)
+        };
+        let (state, saved) = self.aside(save).await;
+        self.state = state;
+        self.note_save(saved)?;
+        if let Some(mut journal) = self.journal.take() {
+            let tidy = move || {
+                journal.tidy();
+                journal
+            };
+            self.journal = Some(self.aside(tidy).await);
+        }
+        Ok(())
+    }
+
+    /// Saves the state for the first time: nobody waits for the loop yet.
+    pub(super) fn save_first(&mut self) -> Result<(), Error> {
+        let Some(store) = self.store.clone() else {
+            return Ok(());
+        };
+        self.gather_state()?;
+        let saved = store.save(&self.state);
+        self.note_save(saved)
+    }
+
+    /// Puts into the state what is known elsewhere while the service runs.
+    fn gather_state(&mut self) -> Result<(), Error> {
         if !self.unwritten.is_empty() {
             self.metrics.service.saved(None);
             return Err(Error::state(
@@ -68,15 +111,17 @@ impl Engine {
         let undelivered = self.courier.undelivered();
         (self.state.pending, self.state.pages) = (undelivered.alerts, undelivered.pages);
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
-        let incidents = self.incidents.save();
-        let saved = incidents.and_then(|()| store.save(&self.state));
+        self.incidents
+            .save()
+            .inspect_err(|_| self.metrics.service.saved(None))?;
+        Ok(())
+    }
+
+    fn note_save(&mut self, saved: Result<u64, Error>) -> Result<(), Error> {
         self.metrics.service.saved(saved.as_ref().ok().copied());
         saved?;
         self.unsaved_messages = false;
         self.last_save = Some(Instant::now());
-        if let Some(journal) = &mut self.journal {
-            journal.tidy();
-        }
         Ok(())
     }
 }

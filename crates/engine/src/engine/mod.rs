@@ -1,3 +1,4 @@
+mod aside;
 mod clock;
 mod control;
 mod incidents;
@@ -8,10 +9,13 @@ mod reload;
 mod silences;
 mod told;
 mod training;
+mod withheld;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bongsu_alert::{Dispatcher, Suppressor};
@@ -33,12 +37,15 @@ use crate::source::Source;
 use crate::state::{EngineState, Store};
 use crate::write_back::WriteBack;
 use crate::{Collector, Error, Observer, sinks};
+pub(crate) use aside::Pace;
+use aside::noting;
 use control::Command;
 pub use control::Control;
 use incidents::Incidents;
 use jobs::{Fetched, check_span};
 use silences::Silences;
 use training::{Trained, Trainer};
+use withheld::Withheld;
 
 /// How long a stopping engine waits for its sinks; what they did not take is kept in the state.
 const PARTING_PATIENCE: Duration = Duration::from_secs(5);
@@ -87,17 +94,20 @@ pub struct Engine {
     source: Arc<Source>,
     fetching: JoinSet<Fetched>,
     state: EngineState,
-    store: Option<Store>,
+    store: Option<Arc<Store>>,
     journal: Option<Journal>,
     /// Rows that the journal could not take yet.
     unwritten: Rows,
     training: JoinSet<Trained>,
     trainer: Trainer,
+    /// The query whose turn it is to be trained, where several are to be.
+    turn: usize,
     suppressor: Option<Suppressor>,
     /// Whether messages were made that the saved state does not know of.
     unsaved_messages: bool,
     silences: Silences,
     incidents: Incidents,
+    withheld: Withheld,
     courier: Courier,
     observer: Watch,
     /// As it was given, but for what is built from it.
@@ -105,6 +115,10 @@ pub struct Engine {
     options: Options,
     control: Control,
     commands: mpsc::Receiver<Command>,
+    /// Those that came while something else was done.
+    orders: VecDeque<Command>,
+    /// Whether it was asked to end.
+    stopping: Arc<AtomicBool>,
     settings: Settings,
     totals: Totals,
     /// Whether the source's clock is known to differ from this machine's.
@@ -114,6 +128,8 @@ pub struct Engine {
     view: Shared,
     server: Option<Server>,
     write_back: Option<WriteBack>,
+    /// Writers of earlier configurations with something left to deliver.
+    parting: JoinSet<()>,
 }
 
 #[derive(Debug)]
@@ -177,8 +193,9 @@ impl Engine {
             .as_deref()
             .filter(keeps)
             .map(Store::open)
-            .transpose()?;
-        let saved = store.as_ref().map(Store::load).transpose()?.flatten();
+            .transpose()?
+            .map(Arc::new);
+        let saved = store.as_ref().map(|s| s.load()).transpose()?.flatten();
         let resumed = saved.is_some();
         let mut state = saved.unwrap_or_default();
         let journal = config.output.verdicts.as_deref().filter(keeps);
@@ -253,6 +270,7 @@ impl Engine {
             unsaved_messages: false,
             silences: Silences::new(&config)?,
             incidents,
+            withheld: Withheld::default(),
             courier,
             observer: Watch {
                 caller: observer,
@@ -262,10 +280,13 @@ impl Engine {
             settings: Settings::new(&config, options),
             training: JoinSet::new(),
             trainer,
+            turn: 0,
             config: Box::new(config),
             options,
             control,
             commands,
+            orders: VecDeque::new(),
+            stopping: Arc::default(),
             totals: Totals::default(),
             clocks_differ: false,
             last_save: None,
@@ -273,11 +294,12 @@ impl Engine {
             view,
             server,
             write_back,
+            parting: JoinSet::new(),
         };
         engine.reconcile_incidents();
         if !resumed {
             // From here on a crash is followed by a restart that knows where the journal began.
-            engine.save()?;
+            engine.save_first()?;
         }
         Ok(engine)
     }
@@ -320,13 +342,13 @@ impl Engine {
         self.read_silences().await;
         let now = self.source.now();
         loop {
-            self.start_fetching(now, true);
+            self.start_fetching(now, true).await;
             let fetched = self.fetching.join_next().await;
             let ended = fetched.is_none();
             if let Some(fetched) = fetched {
                 self.apply(vec![fetched]).await;
             }
-            self.obey_all();
+            self.obey_all().await;
             while self.start_training() {
                 if let Some(trained) = self.training.join_next().await {
                     self.finish_training(trained).await;
@@ -346,14 +368,15 @@ impl Engine {
     /// When the state cannot be saved or the report not written at the end.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<End, Error> {
         let mut shutdown = pin!(shutdown);
+        let stopping = Arc::clone(&self.stopping);
         let (end, patience) = loop {
             // Seen before the fetch, so that the last fetch reaches the end of the data.
             let ended = self.source.ended();
-            self.obey_all();
+            self.obey_all().await;
             let in_training = self.start_training() || !self.training.is_empty();
             // A file waits for its detectors as time would, so that its story is always the same.
             if !in_training || !self.source.is_fixed() {
-                self.start_fetching(self.source.now(), false);
+                self.start_fetching(self.source.now(), false).await;
             }
             if ended && self.fetching.is_empty() && !in_training {
                 break (End::NoMoreData, ONCE_PATIENCE);
@@ -364,8 +387,9 @@ impl Engine {
                 self.finish_analysis(analysed);
             }
             self.tend_incidents(self.incident_time());
+            self.tell_unsilenced();
             self.page();
-            self.remember_messages();
+            self.remember_messages().await;
             self.courier.leave(self.alert_time(), &self.state.lifecycle);
             self.show();
             let pause = self.until_next();
@@ -378,13 +402,19 @@ impl Engine {
                     while let Some(more) = self.fetching.try_join_next() {
                         all.push(more);
                     }
-                    self.apply(all).await;
+                    noting(self.apply(all), shutdown.as_mut(), &stopping).await;
+                }
+                Some(trained) = self.training.join_next() => {
+                    noting(self.finish_training(trained), shutdown.as_mut(), &stopping).await;
                 }
                 Some(analysed) = self.incidents.ended() => self.finish_analysis(analysed),
-                Some(trained) = self.training.join_next() => self.finish_training(trained).await,
                 Some(heard) = self.silences.heard() => self.heed(heard),
-                Some(command) = self.commands.recv() => self.obey(command),
+                Some(command) = self.commands.recv() => self.obey(command).await,
                 () = tokio::time::sleep(pause) => {}
+            }
+            while self.parting.try_join_next().is_some() {}
+            if stopping.load(Ordering::Relaxed) {
+                break (End::Shutdown, PARTING_PATIENCE);
             }
         };
         // Fetching changes nothing, so it may be broken off.
@@ -402,8 +432,8 @@ impl Engine {
     async fn finish(&mut self, patience: Duration) -> Result<(), Error> {
         self.page();
         self.page_the_rest();
-        self.write_journal();
-        self.remember_messages();
+        self.write_journal().await;
+        self.remember_messages().await;
         let now = self.alert_time();
         let deliveries = self
             .courier
@@ -413,9 +443,13 @@ impl Engine {
         if let Some(write_back) = &self.write_back {
             write_back.flush(patience).await;
         }
+        let parted = async { while self.parting.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, parted).await.is_err() {
+            tracing::warn!("scores for the receiver of an earlier configuration are not written");
+        }
         self.show();
-        self.write_journal();
-        self.save()?;
+        self.write_journal().await;
+        self.save().await?;
         self.write_report()
     }
 
@@ -459,3 +493,5 @@ impl Engine {
 
 #[cfg(test)]
 mod group_tests;
+#[cfg(test)]
+mod tests;

@@ -9,13 +9,13 @@ use super::{Engine, told};
 use tokio::task::JoinSet;
 
 use crate::Error;
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::courier::Change;
 use crate::incident::Analyst;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
-use crate::sinks;
 use crate::source::Source;
+use crate::{scrape, sinks};
 use crate::write_back::WriteBack;
 
 impl Engine {
@@ -30,6 +30,10 @@ impl Engine {
         for query in &queries {
             check_span(source.as_ref().unwrap_or(&self.source), query)?;
         }
+        let expressions = match &config.source {
+            SourceConfig::Scrape { .. } => scrape::expressions(&config)?,
+            _ => Vec::new(),
+        };
         let trainer = self.trainer.resized(config.engine.training_threads)?;
         for query in &mut queries {
             trainer.look(query);
@@ -53,18 +57,19 @@ impl Engine {
         let write = config.output.remote_write.as_ref();
         let write = write.filter(|_| !self.options.dry_run);
         // What waits in a writer that stays the same must not be lost.
-        let same_writer = self.config.output.remote_write == config.output.remote_write;
+        let old_write = self.config.output.remote_write.as_ref();
         let write_back = match write {
-            Some(_) if same_writer => self.write_back.take(),
-            _ => write.map(WriteBack::start).transpose()?,
+            Some(config) if old_write != Some(config) => Some(WriteBack::start(config)?),
+            _ => None,
         };
 
+        // From here on nothing fails.
         // What is under way belongs to the old queries, also what is done and not taken in yet.
         self.fetching = JoinSet::new();
         self.training = JoinSet::new();
         match source {
             Some(source) => self.source = source.into(),
-            None => self.source.watch(&config)?,
+            None => self.source.watch(expressions),
         }
         let alert_time = self.alert_time();
         let before = self.suppressor.as_ref();
@@ -81,8 +86,19 @@ impl Engine {
         };
         self.courier.exchange(dispatcher, &change);
         self.observer.recent = recent;
-        if let Some(old) = std::mem::replace(&mut self.write_back, write_back) {
-            tokio::spawn(async move { old.flush(super::PARTING_PATIENCE).await });
+        let same_receiver = old_write.map(|old| &old.url) == write.map(|new| &new.url);
+        match (write_back, self.write_back.take()) {
+            (Some(new), Some(old)) if same_receiver => {
+                new.take_over(old);
+                self.write_back = Some(new);
+            }
+            (None, old) if write.is_some() => self.write_back = old,
+            (new, old) => {
+                self.write_back = new;
+                if let Some(old) = old {
+                    self.parting.spawn(old.finish());
+                }
+            }
         }
         self.trainer = trainer;
         self.queries = queries;

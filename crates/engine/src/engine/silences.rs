@@ -106,13 +106,8 @@ impl Engine {
     }
 
     /// Makes a silence, which is kept in the state.
-    pub(super) fn make_silence(&mut self, order: SilenceOrder) -> Result<String, Error> {
+    pub(super) async fn make_silence(&mut self, order: SilenceOrder) -> Result<String, Error> {
         self.drop_ended_silences();
-        if self.suppressor.is_none() {
-            return Err(Error::state(
-                "the configuration has no `alerting` section, so silences would not be heeded",
-            ));
-        }
         if self.state.silences.len() >= MOST_OWN {
             return Err(Error::state(format!(
                 "there are {MOST_OWN} silences already; end some first"
@@ -128,12 +123,12 @@ impl Engine {
         self.state.silences.push(silence);
         self.heed_own(None)?;
         tracing::info!(silence = %id, "a silence was made");
-        self.keep_silences();
+        self.keep_silences().await;
         Ok(id)
     }
 
     /// Ends a silence that was made here.
-    pub(super) fn end_silence(&mut self, id: String) -> Result<String, Error> {
+    pub(super) async fn end_silence(&mut self, id: String) -> Result<String, Error> {
         let own = &mut self.state.silences;
         let Some(at) = own.iter().position(|silence| silence.id() == id) else {
             let mut others = self.suppressor.iter().flat_map(Suppressor::silences);
@@ -147,15 +142,18 @@ impl Engine {
         own.remove(at);
         self.heed_own(Some(&id))?;
         tracing::info!(silence = %id, "a silence was ended");
-        self.keep_silences();
+        self.keep_silences().await;
         Ok(id)
     }
 
     /// The silences that are heeded and have not ended.
     pub(super) fn list_silences(&self) -> Vec<SilenceView> {
         let now = self.present();
-        let heeded = self.suppressor.iter().flat_map(Suppressor::silences);
-        let lasting = heeded.filter(|silence| now < silence.span().1);
+        let heeded = match &self.suppressor {
+            Some(suppressor) => suppressor.silences(),
+            None => &self.state.silences,
+        };
+        let lasting = heeded.iter().filter(|silence| now < silence.span().1);
         let own = |id: &str| self.state.silences.iter().any(|silence| silence.id() == id);
         lasting
             .map(|silence| {
@@ -199,7 +197,7 @@ impl Engine {
     }
 
     /// The moment by which silences are measured.
-    fn present(&self) -> Timestamp {
+    pub(super) fn present(&self) -> Timestamp {
         if self.source.is_live() {
             wall_clock()
         } else {
@@ -208,8 +206,8 @@ impl Engine {
     }
 
     /// They must not be lost with the process.
-    fn keep_silences(&mut self) {
-        if let Err(error) = self.save() {
+    async fn keep_silences(&mut self) {
+        if let Err(error) = self.save().await {
             tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
         }
     }

@@ -112,9 +112,9 @@ impl Engine {
     /// Saves messages before they leave. When they are due depends on the clock, so that after a
     /// crash others might be made of the same data: the end of an alert that was told must not be
     /// forgotten because it seems never to have been told.
-    pub(super) fn remember_messages(&mut self) {
+    pub(super) async fn remember_messages(&mut self) {
         if self.unsaved_messages
-            && let Err(error) = self.save()
+            && let Err(error) = self.save().await
         {
             tracing::error!(%error, "the state cannot be saved; messages leave all the same");
         }

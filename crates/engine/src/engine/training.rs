@@ -97,12 +97,16 @@ impl Engine {
         if !self.training.is_empty() {
             return false;
         }
-        let states = self.queries.iter_mut().zip(&self.state.queries).enumerate();
-        for (index, (query, state)) in states {
-            let (Some(reason), Some(to), Some(training)) =
-                (query.training_due(state), state.cursor, &query.training)
-            else {
-                continue;
+        if let Some((index, reason)) = self.in_turn() {
+            self.turn = index + 1;
+            let (Some(query), Some(state)) = (
+                self.queries.get_mut(index),
+                self.state.queries.get(index),
+            ) else {
+                return false;
+            };
+            let (Some(to), Some(training)) = (state.cursor, &query.training) else {
+                return false;
             };
             let drifted = training.drifted_at(&state.training, state.series.len());
             let since = drifted.filter(|_| reason == Reason::Drift);
@@ -147,6 +151,18 @@ impl Engine {
             return true;
         }
         false
+    }
+
+    /// The next query that is to be trained, and why: each has its turn, so that none that is always
+    /// due keeps others waiting.
+    fn in_turn(&self) -> Option<(usize, Reason)> {
+        let count = self.queries.len();
+        let turns = (0..count).map(|i| (self.turn + i) % count);
+        let due = |index: usize| {
+            let (query, state) = (self.queries.get(index)?, self.state.queries.get(index)?);
+            Some((index, query.training_due(state)?))
+        };
+        turns.into_iter().find_map(due)
     }
 
     /// Takes over what a training gave.
@@ -237,47 +253,55 @@ impl Engine {
             return Outcome::Failed("the query is not trained any more".to_owned());
         };
         let mut judge = query.judge.clone();
-        let candidate = blocking(move || {
-            for arrived in meanwhile {
-                judge.closed = arrived.closed;
-                let pieces = judge.gather(arrived.series);
-                let (known, grid) = (&mut candidate.series, arrived.grid);
-                let _ = judge.judge(known, pieces, grid, arrived.complete, false, None);
-            }
-            candidate
-        })
-        .await;
         let name = query.config.name.clone();
+        let (detector, signature) = (query.config.detector.clone(), query.signature());
         let versions = self.trainer.versions(&name, training.config.keep);
         let newest = versions.as_ref().and_then(|v| v.numbers().pop());
         let number = newest.unwrap_or(0).max(state.training.version) + 1;
+        let candidate = self
+            .aside(move || {
+                for arrived in meanwhile {
+                    judge.closed = arrived.closed;
+                    let pieces = judge.gather(arrived.series);
+                    let (known, grid) = (&mut candidate.series, arrived.grid);
+                    let _ = judge.judge(known, pieces, grid, arrived.complete, false, None);
+                }
+                candidate
+            })
+            .await;
         let series = candidate.series.into_iter();
         let version = ModelVersion {
             version: number,
             query: name.clone(),
-            detector: query.config.detector.clone(),
+            detector,
             reason,
             from,
             to,
             points: candidate.points,
             alarm_rate: candidate.tally.alarm_rate().unwrap_or(0.0),
-            signature: query.signature(),
+            signature,
             series: series.map(|state| (state.labels, state.learned)).collect(),
         };
-        let version = if let Some(versions) = versions {
-            let (version, saved, kept) = blocking(move || {
+        let (version, kept) = if let Some(versions) = versions {
+            let save = move || {
                 let saved = versions.save(&version);
                 (version, saved, versions.numbers())
-            })
-            .await;
+            };
+            let (version, saved, kept) = self.aside(save).await;
             if let Err(error) = saved {
                 tracing::error!(query = %name, %error, "the version is not kept to go back to");
             }
-            query.kept = kept;
-            version
+            (version, kept)
         } else {
-            version
+            (version, Vec::new())
         };
+        let (Some(query), Some(state)) = (
+            self.queries.get_mut(index),
+            self.state.queries.get_mut(index),
+        ) else {
+            return Outcome::Failed("the query is gone".to_owned());
+        };
+        query.kept = kept;
         let exchanged = query.judge.exchange(&mut state.series, version.series);
         state.training.exchanged(number, to);
         tracing::info!(
@@ -322,22 +346,27 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such query or version, or it is of another configuration.
-    pub(super) fn roll_back(&mut self, query: &str, number: u64) -> Result<usize, Error> {
-        let states = self.queries.iter_mut().zip(&mut self.state.queries);
-        let mut named = states.filter(|(own, _)| own.config.name == query);
-        let Some((own, state)) = named.next() else {
+    pub(super) async fn roll_back(&mut self, query: String, number: u64) -> Result<usize, Error> {
+        let mut named = self.queries.iter().enumerate();
+        let Some((index, own)) = named.find(|(_, own)| own.config.name == query) else {
             return Err(Error::config(format!("there is no query `{query}`")));
         };
         let keep = own
             .training
             .as_ref()
             .map_or(1, |training| training.config.keep);
-        let Some(versions) = self.trainer.versions(query, keep) else {
+        let Some(versions) = self.trainer.versions(&query, keep) else {
             return Err(Error::config(
                 "without state.directory no versions are kept",
             ));
         };
-        let version = versions.load(number)?;
+        let version = self.aside(move || versions.load(number)).await?;
+        let (Some(own), Some(state)) = (
+            self.queries.get_mut(index),
+            self.state.queries.get_mut(index),
+        ) else {
+            return Err(Error::config(format!("there is no query `{query}`")));
+        };
         if version.signature != own.signature() {
             return Err(Error::state(format!(
                 "version {number} was trained with another detector, expression, step or parameters"
@@ -357,14 +386,6 @@ impl Engine {
             "an earlier version is at work"
         );
         Ok(exchanged)
-    }
-}
-
-/// What `work` gives, done where it holds up nobody else.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 
@@ -397,9 +418,11 @@ async fn train(
         end: task.holdout.to,
         step_ms: task.judge.step,
     };
-    let (windows, problem) = closed(source, maintenance, &whole).await;
-    if let Some(error) = problem {
-        return Err(error);
+    let (windows, unknown) = closed(source, maintenance, &whole).await;
+    if !unknown.is_empty() {
+        let why = unknown.join("; ");
+        let message = format!("the maintenance windows are not known in full: {why}");
+        return Err(Error::source(message));
     }
     task.judge.closed = windows;
     // On a thread that nobody waits for at the end of the service.

@@ -50,6 +50,7 @@ pub(crate) struct QueryMetrics {
     judged_until: Family<ByQuery, Seconds>,
     series: Family<ByQuery, Gauge>,
     data_problems: Family<ByKind, Counter>,
+    unknown_maintenance: Family<ByQuery, Gauge>,
     clock_skew: Seconds,
 }
 
@@ -90,6 +91,11 @@ impl QueryMetrics {
             ),
             series: added(all, "query_series", "Series that a query judges"),
             data_problems: added(all, "data_problems", "What was wrong with data, by kind"),
+            unknown_maintenance: added(
+                all,
+                "query_unknown_maintenance",
+                "Expressions of maintenance windows that could not be read in full",
+            ),
             clock_skew: added(
                 all,
                 "source_clock_skew_seconds",
@@ -103,6 +109,7 @@ impl QueryMetrics {
         self.last_success.remove(&by);
         self.judged_until.remove(&by);
         self.series.remove(&by);
+        self.unknown_maintenance.remove(&by);
     }
 
     pub(crate) fn took(&self, query: &str, stage: Stage, time: Duration) {
@@ -147,6 +154,14 @@ impl QueryMetrics {
                     .inc_by(count as u64);
             }
         }
+    }
+
+    /// So many expressions of maintenance could not be read in full.
+    pub(crate) fn maintained(&self, query: &str, unknown: usize) {
+        let by = ByQuery::named(query);
+        self.unknown_maintenance
+            .get_or_create(&by)
+            .set(level(unknown));
     }
 
     pub(crate) fn judged_until(&self, query: &str, cursor: Timestamp) {

@@ -40,6 +40,8 @@ pub(super) struct Status {
     /// Since the start.
     pub(super) totals: Totals,
     pub(super) problems: Vec<Problem>,
+    /// Maintenance windows that cannot be read in full.
+    pub(super) maintenance: Vec<Problem>,
 }
 
 /// What is wrong with a query.
@@ -90,6 +92,8 @@ pub(super) struct Explained {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct VerdictList {
     pub(super) verdicts: Vec<QueryVerdict>,
+    /// How many more there are, beyond the limit.
+    pub(super) left_out: usize,
 }
 
 /// A verdict and its query.

@@ -80,6 +80,16 @@ pub(super) async fn status(State(served): State<Served>) -> Response {
                     })
                 })
                 .collect(),
+            maintenance: view
+                .queries
+                .iter()
+                .flat_map(|query| {
+                    query.unknown_maintenance.iter().map(|problem| Problem {
+                        query: query.name.clone(),
+                        problem: problem.clone(),
+                    })
+                })
+                .collect(),
         }
     }))
 }
@@ -137,9 +147,11 @@ pub(super) struct Which {
     query: Option<String>,
     #[serde(default)]
     anomalous: bool,
+    limit: Option<usize>,
 }
 
-/// The newest verdicts, of one query or all; only anomalous ones with `anomalous=true`.
+/// The newest verdict on each series, of one query or all; only anomalous ones with
+/// `anomalous=true`, and no more than `limit`.
 pub(super) async fn verdicts(
     State(served): State<Served>,
     which: Result<Query<Which>, QueryRejection>,
@@ -166,14 +178,18 @@ pub(super) async fn verdicts(
             return refused(StatusCode::NOT_FOUND, format!("there is no query `{name}`"));
         }
     };
-    let verdicts = found
+    let mut wanted = found
         .iter()
         .flat_map(|(name, verdicts)| verdicts.iter().map(move |verdict| (name, verdict)))
-        .filter(|(_, verdict)| verdict.anomalous || !which.anomalous)
+        .filter(|(_, verdict)| verdict.anomalous || !which.anomalous);
+    let verdicts = wanted
+        .by_ref()
+        .take(which.limit.unwrap_or(usize::MAX))
         .map(|(name, verdict)| QueryVerdict {
             query: name.clone(),
             verdict: verdict.clone(),
         })
         .collect();
-    json(VerdictList { verdicts })
+    let left_out = wanted.count();
+    json(VerdictList { verdicts, left_out })
 }

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod api;
 mod change;
+mod connections;
 mod incidents;
 mod openapi;
 mod routes;
@@ -25,7 +26,7 @@ pub(crate) use access::Access;
 pub(crate) use answers::{Maker, SilenceOrder, SilenceView};
 pub use openapi::openapi_json;
 pub(crate) use tls::Identity;
-pub(crate) use view::{BudgetView, ModelView, QueryView, Shared};
+pub(crate) use view::{BudgetView, ModelView, QueryView, Shared, newest};
 
 use crate::config::ServerConfig;
 use crate::incident::Reports;
@@ -73,20 +74,14 @@ impl Server {
         let stopped = async { drop(stopped.await) };
         let scheme = if identity.is_some() { "https" } else { "http" };
         let task = tokio::spawn(async move {
-            // Accepting goes on after errors, so that there is none to report at the end.
-            let _ = match identity {
-                None => {
-                    axum::serve(listener, router)
-                        .with_graceful_shutdown(stopped)
-                        .await
-                }
+            let limits = connections::Limits::default();
+            match identity {
+                None => connections::serve(listener, router, limits, stopped).await,
                 Some(identity) => {
                     let listener = identity.guard(listener);
-                    axum::serve(listener, router)
-                        .with_graceful_shutdown(stopped)
-                        .await
+                    connections::serve(listener, router, limits, stopped).await;
                 }
-            };
+            }
         });
         tracing::info!("listening on {scheme}://{addr}");
         Ok(Self {

@@ -241,11 +241,12 @@ pub(super) fn all() -> Vec<Route> {
             .refuses(missing, "There is no such incident."),
         Route::get(
             "/api/v1/verdicts",
-            "The newest verdict of every series.",
+            "The newest verdict on every series, in order of query and labels.",
             api::verdicts,
         )
         .parameter::<String>(Place::Query, "query", "Only of this query.")
         .parameter::<bool>(Place::Query, "anomalous", "Only anomalous ones.")
+        .parameter::<usize>(Place::Query, "limit", "At most so many.")
         .answers::<VerdictList>()
         .refuses(StatusCode::BAD_REQUEST, "A parameter cannot be read.")
         .refuses(missing, "There is no such query."),
@@ -287,7 +288,7 @@ pub(super) fn all() -> Vec<Route> {
             .answers::<SilenceId>()
             .refuses(
                 StatusCode::CONFLICT,
-                "The configuration has no `alerting`, or there are too many silences.",
+                "There are too many silences, or there is the same one already.",
             ),
         Route::delete("/api/v1/silences/{id}", "Ends a silence.", silences::end)
             .parameter::<String>(Place::Path, "id", "As it was given when it was made.")

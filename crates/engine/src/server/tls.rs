@@ -95,9 +95,10 @@ impl Identity {
                 tokio::spawn(async move {
                     match timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => {
-                            drop(permit);
                             // The server has ended when nobody takes it.
                             let _ = send.send((stream, peer)).await;
+                            // Not before: those that wait for a place are bounded, too.
+                            drop(permit);
                         }
                         Ok(Err(error)) => tracing::debug!(%peer, %error, "a handshake failed"),
                         Err(_) => tracing::debug!(%peer, "a handshake took too long"),

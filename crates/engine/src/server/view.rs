@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use bongsu_core::{Alert, Timestamp, Verdict};
+use bongsu_core::{Alert, Labels, Timestamp, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub(crate) struct View {
     pub(crate) alerts: Vec<Alert>,
     /// In order of their opening.
     pub(crate) incidents: Arc<[Incident]>,
-    /// The verdicts on the newest moment of each query.
+    /// The newest verdict on each series of each query, in order of their labels.
     pub(crate) verdicts: BTreeMap<String, Arc<[Verdict]>>,
     pub(crate) totals: crate::Totals,
     started: Instant,
@@ -47,6 +47,8 @@ pub(crate) struct QueryView {
     pub(crate) failures: u32,
     /// What is wrong, when something is.
     pub(crate) problem: Option<String>,
+    /// What is not known of its maintenance windows: it is judged as if there were none of these.
+    pub(crate) unknown_maintenance: Vec<String>,
     /// Its budget of alerts; `null` where there is none.
     pub(crate) budget: Option<BudgetView>,
     /// Its trained detectors; `null` where there is no training.
@@ -111,6 +113,28 @@ impl Shared {
     }
 }
 
+/// The newest verdicts on the series that there are, whose labels are `known` in order: those of
+/// `before`, and in their place what is later in `verdicts`.
+pub(crate) fn newest<'a>(
+    before: &[Verdict],
+    verdicts: &[Verdict],
+    known: impl Iterator<Item = &'a Labels>,
+) -> Arc<[Verdict]> {
+    let mut all: Vec<&Verdict> = verdicts.iter().chain(before).collect();
+    // Stable: of two on the same moment the new one comes first.
+    all.sort_by(|a, b| {
+        let newer = b.timestamp.cmp(&a.timestamp);
+        a.labels.cmp(&b.labels).then(newer)
+    });
+    all.dedup_by(|later, first| later.labels == first.labels);
+    let mut known = known.peekable();
+    all.retain(|verdict| {
+        while known.next_if(|labels| **labels < verdict.labels).is_some() {}
+        known.next_if(|labels| **labels == verdict.labels).is_some()
+    });
+    all.into_iter().cloned().collect()
+}
+
 impl View {
     pub(super) fn uptime(&self) -> Duration {
         self.started.elapsed()
@@ -135,5 +159,44 @@ impl View {
             _ if waiting.is_empty() => None,
             _ => Some(format!("not judged yet: {}", waiting.join(", "))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_series_that_there_is_has_its_newest_verdict() {
+        let labels = |name: &str| Labels::from_pairs([("host", name)]).unwrap();
+        let verdict = |name: &str, at: i64, score: f64| Verdict {
+            score: Some(score),
+            ..Verdict::unjudged(Timestamp::from_secs(at), labels(name))
+        };
+        let before = [
+            verdict("a", 1, 0.1),
+            verdict("b", 5, 0.2),
+            verdict("gone", 5, 0.3),
+            verdict("quiet", 3, 0.4),
+        ];
+        // `b` is told of late, and of its newest moment once more.
+        let verdicts = [
+            verdict("a", 6, 0.5),
+            verdict("b", 4, 0.6),
+            verdict("b", 5, 0.7),
+            verdict("new", 6, 0.8),
+            verdict("a", 7, 0.9),
+        ];
+        let known = ["a", "b", "new", "quiet", "unseen"].map(labels);
+        let newest = newest(&before, &verdicts, known.iter());
+        let seen: Vec<(&str, i64, f64)> = newest
+            .iter()
+            .map(|v| {
+                let name = v.labels.get("host").unwrap();
+                (name, v.timestamp.as_millis() / 1_000, v.score.unwrap())
+            })
+            .collect();
+        let expected = [("a", 7, 0.9), ("b", 5, 0.7), ("new", 6, 0.8), ("quiet", 3, 0.4)];
+        assert_eq!(seen, expected);
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Reason;
 use crate::Error;
 use crate::judge::Learned;
+use crate::older::{self, Added, Aged};
 
 /// The detectors of a query as they were when they went to work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ impl Snapshot for ModelVersion {
             .iter()
             .try_for_each(|(_, learned)| learned.validate())
     }
+}
+
+impl Aged for ModelVersion {
+    const OLDEST: u16 = 2;
+    const ADDED: &'static [Added] = &[];
 }
 
 /// The folder of the versions of one query.
@@ -111,7 +117,7 @@ impl Versions {
             }
             Err(e) => return Err(Error::state(format!("{}: {e}", path.display()))),
         };
-        snapshot::from_bytes_capped(&bytes, u64::MAX)
+        older::read(&bytes)
             .map_err(|e| Error::state(format!("{}: {e}", path.display())))
     }
 

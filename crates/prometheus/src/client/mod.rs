@@ -14,6 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 pub use catalog::{Metadata, Target};
 
+pub(crate) use self::parts::join;
 pub(crate) use self::transport::{Call, Reply, Transport};
 use crate::decode::decode;
 use crate::{Answer, ClientConfig, Error, ErrorKind, Range};
@@ -89,7 +90,7 @@ impl Client {
         .buffered(config.max_concurrency)
         .try_collect::<Vec<Answer>>()
         .await?;
-        Ok(parts::join(answers))
+        Ok(join(answers))
     }
 
     fn query_form(&self, promql: &str) -> Vec<(&'static str, String)> {

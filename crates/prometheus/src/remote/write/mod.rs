@@ -97,7 +97,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Sample>,
-    /// Taken out of the queue and not delivered yet.
+    /// So many at the front of the queue are being delivered.
     in_flight: usize,
     stopping: bool,
     status: WriteStatus,
@@ -134,8 +134,9 @@ impl RemoteWriter {
     pub fn send(&self, samples: impl IntoIterator<Item = Sample>) {
         let mut state = self.shared.lock();
         state.queue.extend(samples);
-        let excess = state.queue.len().saturating_sub(self.shared.max_queue);
-        state.queue.drain(..excess);
+        let (in_flight, queued) = (state.in_flight, state.queue.len());
+        let excess = (queued - in_flight).saturating_sub(self.shared.max_queue);
+        state.queue.drain(in_flight..in_flight + excess);
         state.status.dropped += excess as u64;
         drop(state);
         self.shared.wake.notify_one();
@@ -146,7 +147,7 @@ impl RemoteWriter {
     pub fn status(&self) -> WriteStatus {
         let state = self.shared.lock();
         WriteStatus {
-            queued: state.queue.len() + state.in_flight,
+            queued: state.queue.len(),
             ..state.status.clone()
         }
     }
@@ -166,6 +167,16 @@ impl RemoteWriter {
         timeout(within, emptied).await.is_ok()
     }
 
+    /// Stops at once, and gives what is not delivered, for another writer to the same receiver. A
+    /// batch that is under way may arrive twice then, which receivers take for once.
+    #[must_use]
+    pub fn hand_over(self) -> Vec<Sample> {
+        self.task.abort();
+        let mut state = self.shared.lock();
+        state.in_flight = 0;
+        state.queue.drain(..).collect()
+    }
+
     /// Delivers what is queued, for at most `within`, and stops. What is left then is dropped.
     pub async fn stop(mut self, within: Duration) -> WriteStatus {
         self.shared.lock().stopping = true;
@@ -176,7 +187,7 @@ impl RemoteWriter {
             let _ = (&mut self.task).await;
         }
         let mut state = self.shared.lock();
-        let left = state.queue.len() + state.in_flight;
+        let left = state.queue.len();
         state.queue.clear();
         state.in_flight = 0;
         state.status.dropped += left as u64;
@@ -204,7 +215,7 @@ impl Shared {
                 if !state.queue.is_empty() {
                     let n = n.min(state.queue.len());
                     state.in_flight = n;
-                    return Some(state.queue.drain(..n).collect());
+                    return Some(state.queue.iter().take(n).cloned().collect());
                 }
                 if state.stopping {
                     return None;
@@ -217,9 +228,12 @@ impl Shared {
     /// Notes that `n` samples in flight are dealt with.
     fn settle(&self, n: usize, count: impl FnOnce(&mut WriteStatus)) {
         let mut state = self.lock();
-        state.in_flight = state.in_flight.saturating_sub(n);
+        // None of them is there any more after a hand-over.
+        let n = n.min(state.in_flight);
+        state.in_flight -= n;
+        state.queue.drain(..n);
         count(&mut state.status);
-        if state.in_flight == 0 && state.queue.is_empty() {
+        if state.queue.is_empty() {
             self.empty.notify_waiters();
         }
     }
