@@ -33,8 +33,7 @@ fn inspect(directory: &Path, as_json: bool) -> Result<(), Failure> {
     let alerts = saved.alerts().count();
     if as_json {
         let queries: Vec<_> = saved.queries().collect();
-        let all =
-            json!({"schema": 1, "version": saved.version(), "bytes": saved.bytes(), "alerts": alerts, "queries": queries});
+        let all = json!({"schema": 1, "version": saved.version(), "bytes": saved.bytes(), "alerts": alerts, "queries": queries});
         writeln!(out, "{all:#}")?;
     } else {
         let (version, bytes) = (saved.version(), saved.bytes());

@@ -61,7 +61,11 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
     let json = bongsu(&["state", "inspect", &state, "--json"]).stdout;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(
-        (&json["queries"][0]["name"], &json["schema"], &json["version"]),
+        (
+            &json["queries"][0]["name"],
+            &json["schema"],
+            &json["version"]
+        ),
         (&"load".into(), &1.into(), &5.into())
     );
     let exported = text(&bongsu(&["state", "export", &state]).stdout);

@@ -93,7 +93,9 @@ impl Maintenance {
             When::Between(..) | When::By { .. } => None,
         });
         let tell = |((expr, on), series): ((&String, &Vec<String>), &Vec<Series>)| {
-            let lost = series.iter().any(|series| says_nothing(series.labels(), on));
+            let lost = series
+                .iter()
+                .any(|series| says_nothing(series.labels(), on));
             lost.then(|| format!("`{expr}`: series lack the labels {}", on.join(", ")))
         };
         asked.zip(answers).filter_map(tell).collect()

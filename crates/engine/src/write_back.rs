@@ -115,7 +115,10 @@ impl WriteBack {
     pub(crate) fn take_over(&self, other: Self) {
         let left = other.writer.hand_over();
         if !left.is_empty() {
-            tracing::info!(samples = left.len(), "the new writer takes over what is not written yet");
+            tracing::info!(
+                samples = left.len(),
+                "the new writer takes over what is not written yet"
+            );
         }
         self.writer.send(left);
     }

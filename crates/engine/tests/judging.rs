@@ -225,3 +225,35 @@ server: {{listen: '127.0.0.1:0'}}"
         assert!(late < 4.0 && ticks >= 5, "{late} s late in {ticks} ticks");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn maintenance_that_cannot_be_read_in_full_is_shown() {
+    let url = server(|_, end| matrix(false, &["a"], &[end]));
+    // The series that would close others do not say which.
+    let yaml = format!(
+        "source: {{type: prometheus, url: '{url}'}}
+queries: [{{name: load, expr: load, step: 1s, window: 5s}}]
+maintenance: [{{name: move, expr: load, on: [team]}}, {{name: well, expr: load, on: [host]}}]
+server: {{listen: '127.0.0.1:0'}}"
+    );
+    let mut engine = start(&yaml, Box::new(Memory::default())).await;
+    engine.once().await.unwrap();
+    let unknown = metric(&engine, "bongsu_query_unknown_maintenance{query=\"load\"}");
+    assert!((unknown - 1.0).abs() < 1e-9, "{unknown}");
+    let url = engine.server_url().unwrap();
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    write!(stream, "GET /api/v1/status HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status: serde_json::Value = serde_json::from_str(body).unwrap();
+    let maintenance = status["maintenance"].as_array().unwrap();
+    assert_eq!(maintenance.len(), 1, "{status}");
+    let problem = maintenance[0]["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("`load`: series lack the labels team"),
+        "{problem}"
+    );
+    assert_eq!(maintenance[0]["query"], "load");
+    engine.close().await;
+}

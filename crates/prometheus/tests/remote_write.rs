@@ -310,7 +310,10 @@ async fn what_waits_is_handed_over_in_order() {
     assert_eq!(times, (0..25).collect::<Vec<i64>>());
     drop(guard);
     let well = ResponseTemplate::new(204);
-    Mock::given(method("POST")).respond_with(well).mount(&server).await;
+    Mock::given(method("POST"))
+        .respond_with(well)
+        .mount(&server)
+        .await;
     let new = writer(&server.uri(), options);
     new.send(left);
     assert!(new.flush(LONG).await);

@@ -85,8 +85,7 @@ pub enum SourceConfig {
         /// Requests under way at once.
         #[serde(default = "default_concurrency")]
         max_concurrency: usize,
-        /// The largest answer in bytes, unpacked. What is larger is asked for in shorter stretches
-        /// of time.
+        /// The largest answer in bytes, unpacked; for a larger one shorter ranges are asked for.
         #[serde(default = "default_response_bytes")]
         max_response_bytes: u64,
     },

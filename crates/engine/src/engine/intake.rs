@@ -124,7 +124,9 @@ impl Engine {
         state.series = known;
         let moments = job.grid.to.millis_since(job.grid.from) / query.judge.step + 1;
         let width = i64::try_from(state.width()).unwrap_or(i64::MAX);
-        query.pace.note(moments.saturating_mul(width), begun.elapsed());
+        query
+            .pace
+            .note(moments.saturating_mul(width), begun.elapsed());
         let name = &query.config.name;
         self.metrics
             .queries

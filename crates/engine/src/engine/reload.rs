@@ -15,8 +15,8 @@ use crate::incident::Analyst;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
 use crate::source::Source;
-use crate::{scrape, sinks};
 use crate::write_back::WriteBack;
+use crate::{scrape, sinks};
 
 impl Engine {
     /// Puts `config` to work: first everything that can fail is made, then all of it is exchanged.

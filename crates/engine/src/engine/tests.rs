@@ -17,11 +17,18 @@ const LONG: Duration = Duration::from_secs(20);
 fn engine(rest: &str) -> Engine {
     let mut series = Series::empty(Labels::from_pairs([(METRIC_NAME, "load")]).unwrap());
     for i in 0..60_u32 {
-        let value = if i == 59 { 900.0 } else { f64::from(10 + i * i % 7) };
+        let value = if i == 59 {
+            900.0
+        } else {
+            f64::from(10 + i * i % 7)
+        };
         let at = Timestamp::from_secs(60 * i64::from(i));
         series.push(at, value).unwrap();
     }
-    let config = parse(&format!("source: {{type: csv, path: none.csv}}\n{rest}"), None);
+    let config = parse(
+        &format!("source: {{type: csv, path: none.csv}}\n{rest}"),
+        None,
+    );
     Engine::with_source(
         config.unwrap(),
         Source::Fixed(vec![series]),
@@ -49,25 +56,30 @@ async fn questions_are_answered_and_orders_wait_while_something_takes_long() {
     let mut engine = engine(ONE);
     let control = engine.control();
     let (release, released) = std::sync::mpsc::channel::<()>();
+    let order = tokio::spawn({
+        let control = control.clone();
+        async move { control.silence(order()).await }
+    });
     let asked = tokio::spawn(async move {
-        let order = tokio::spawn({
-            let control = control.clone();
-            async move { control.silence(order()).await }
-        });
         let mut silences = Vec::new();
         for _ in 0..40 {
             // More than wait at once.
-            silences.push(timeout(LONG, control.silences()).await.unwrap().unwrap().len());
+            silences.push(
+                timeout(LONG, control.silences())
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .len(),
+            );
         }
         let steps = timeout(LONG, control.explain(1)).await.unwrap().unwrap();
         assert!(silences.iter().all(|n| *n == 0) && steps.is_empty());
-        assert!(!order.is_finished());
         release.send(()).unwrap();
-        order
     });
     let work = engine.aside(move || released.recv_timeout(LONG));
     work.await.expect("nobody was answered");
-    let order = asked.await.unwrap();
+    asked.await.unwrap();
+    assert!(!order.is_finished());
     engine.obey_all().await;
     order.await.unwrap().unwrap();
     assert_eq!(engine.list_silences().len(), 1);
@@ -75,7 +87,10 @@ async fn questions_are_answered_and_orders_wait_while_something_takes_long() {
 
 #[tokio::test]
 async fn a_service_that_is_told_to_stop_leaves_the_rest_for_the_next_start() {
-    let two = ONE.replace("queries: [", "queries: [{name: also, expr: load, step: 1m, detector: ewma}, ");
+    let two = ONE.replace(
+        "queries: [",
+        "queries: [{name: also, expr: load, step: 1m, detector: ewma}, ",
+    );
     let mut engine = engine(&two);
     engine.start_fetching(engine.source.now(), true).await;
     let mut fetched = Vec::new();
@@ -83,9 +98,17 @@ async fn a_service_that_is_told_to_stop_leaves_the_rest_for_the_next_start() {
         fetched.push(one);
     }
     assert_eq!(fetched.len(), 2);
-    engine.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
+    engine
+        .stopping
+        .store(true, std::sync::atomic::Ordering::Relaxed);
     engine.apply(fetched).await;
-    assert!(engine.state.queries.iter().all(|query| query.cursor.is_none()));
+    assert!(
+        engine
+            .state
+            .queries
+            .iter()
+            .all(|query| query.cursor.is_none())
+    );
 }
 
 #[tokio::test]
@@ -120,8 +143,16 @@ async fn silences_hold_without_the_section_for_alerting() {
     let mut engine = engine(ONE);
     engine.once().await.unwrap();
     let alert = engine.active().next().unwrap().clone();
-    let told = |engine: &Engine| engine.courier.undelivered().news.len()
-        + engine.courier.undelivered().alerts.queues().map(|(_, alerts)| alerts.len()).sum::<usize>();
+    let told = |engine: &Engine| {
+        engine.courier.undelivered().news.len()
+            + engine
+                .courier
+                .undelivered()
+                .alerts
+                .queues()
+                .map(|(_, alerts)| alerts.len())
+                .sum::<usize>()
+    };
     assert_eq!(told(&engine), 0);
 
     let id = engine.make_silence(order()).await.unwrap();

@@ -1,13 +1,12 @@
 //! Training detectors beside the judging, and exchanging them.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bongsu_core::{Labels, Series, Timestamp};
-use bongsu_prometheus::Range;
+use bongsu_core::{Series, Timestamp};
+use bongsu_prometheus::{Answer, Range};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
@@ -99,10 +98,9 @@ impl Engine {
         }
         if let Some((index, reason)) = self.in_turn() {
             self.turn = index + 1;
-            let (Some(query), Some(state)) = (
-                self.queries.get_mut(index),
-                self.state.queries.get(index),
-            ) else {
+            let (Some(query), Some(state)) =
+                (self.queries.get_mut(index), self.state.queries.get(index))
+            else {
                 return false;
             };
             let (Some(to), Some(training)) = (state.cursor, &query.training) else {
@@ -449,8 +447,7 @@ async fn fetch(
     series: i64,
 ) -> Result<Vec<Series>, Error> {
     let reach = step_ms.saturating_mul((MOST_FETCHED / series.max(1)).max(1) - 1);
-    let mut whole: Vec<Series> = Vec::new();
-    let mut places: HashMap<Labels, usize> = HashMap::new();
+    let mut parts = Vec::new();
     let mut start = grid.from;
     while start <= grid.to {
         let end = grid.to.min(start.add_millis(reach));
@@ -465,33 +462,16 @@ async fn fetch(
                 "the answer is partial, which is not trained on",
             ));
         }
-        for piece in answer.series {
-            let place = places.get(piece.labels()).copied();
-            if let Some(known) = place.and_then(|place| whole.get_mut(place)) {
-                append(known, &piece)?;
-            } else {
-                places.insert(piece.labels().clone(), whole.len());
-                whole.push(piece);
-            }
-        }
+        parts.push(answer);
         start = end.add_millis(step_ms);
     }
-    Ok(whole)
-}
-
-/// Continues `series` with what `piece` has beyond its end.
-fn append(series: &mut Series, piece: &Series) -> Result<(), Error> {
-    let last = series.timestamps().last().copied();
-    for (at, value) in piece.timestamps().iter().zip(piece.values()) {
-        if last.is_none_or(|last| *at > last) {
-            series.push(*at, *value)?;
-        }
-    }
-    Ok(())
+    Ok(Answer::join(parts).series)
 }
 
 #[cfg(test)]
 mod tests {
+    use bongsu_core::Labels;
+
     use super::*;
     use crate::config::QueryConfig;
 

@@ -67,7 +67,10 @@ fn is_silenced(silences: &[Silence], alert: &Alert, now: Timestamp) -> bool {
         // They were read when the silence was made.
         let meets = |text: &String| {
             let matchers = Matcher::parse_all(text).unwrap_or_default();
-            !matchers.is_empty() && matchers.iter().all(|m| m.matches_alert(Subject::new(alert)))
+            !matchers.is_empty()
+                && matchers
+                    .iter()
+                    .all(|m| m.matches_alert(Subject::new(alert)))
         };
         from <= now && now < to && silence.matchers().iter().all(meets)
     })

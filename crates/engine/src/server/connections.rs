@@ -209,7 +209,10 @@ mod tests {
             begun.elapsed()
         };
         let (slow, waited) = tokio::join!(slow, earnest);
-        assert!(slow.iter().all(|lasted| *lasted >= SHORT / 2 && *lasted < LONG / 2));
+        assert!(
+            slow.iter()
+                .all(|lasted| *lasted >= SHORT / 2 && *lasted < LONG / 2)
+        );
         // It had to wait for a place, which shows that there are no more than two.
         assert!(waited >= SHORT / 3 && waited < LONG / 2, "{waited:?}");
     }

@@ -196,7 +196,12 @@ mod tests {
                 (name, v.timestamp.as_millis() / 1_000, v.score.unwrap())
             })
             .collect();
-        let expected = [("a", 7, 0.9), ("b", 5, 0.7), ("new", 6, 0.8), ("quiet", 3, 0.4)];
+        let expected = [
+            ("a", 7, 0.9),
+            ("b", 5, 0.7),
+            ("new", 6, 0.8),
+            ("quiet", 3, 0.4),
+        ];
         assert_eq!(seen, expected);
     }
 }

@@ -90,7 +90,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_large_is_asked_for_in_pieces() {
-        for (moments, most) in [(1, 1), (1, 5), (7, 1), (7, 2), (100, 13), (100, 99), (100, 100)] {
+        for (moments, most) in [
+            (1, 1),
+            (1, 5),
+            (7, 1),
+            (7, 2),
+            (100, 13),
+            (100, 99),
+            (100, 100),
+        ] {
             let range = Range {
                 start: Timestamp::from_secs(60),
                 end: Timestamp::from_secs(60 * moments),

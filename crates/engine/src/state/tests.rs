@@ -162,7 +162,11 @@ fn a_state_of_an_older_version_is_loaded_and_saved_as_this_one() {
     assert_eq!(header.version, EngineState::VERSION);
     let before = fs::read(folder.path().join("state.bngs.before")).unwrap();
     let header = snapshot::inspect(&before).unwrap();
-    assert_eq!(header.version, EngineState::OLDEST, "a step back is possible");
+    assert_eq!(
+        header.version,
+        EngineState::OLDEST,
+        "a step back is possible"
+    );
 }
 
 /// A state with another version in its header.

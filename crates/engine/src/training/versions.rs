@@ -117,8 +117,7 @@ impl Versions {
             }
             Err(e) => return Err(Error::state(format!("{}: {e}", path.display()))),
         };
-        older::read(&bytes)
-            .map_err(|e| Error::state(format!("{}: {e}", path.display())))
+        older::read(&bytes).map_err(|e| Error::state(format!("{}: {e}", path.display())))
     }
 
     fn path(&self, number: u64) -> PathBuf {
