@@ -298,7 +298,7 @@ async fn what_waits_is_handed_over_in_order() {
     let never = Mock::given(method("POST")).respond_with(away).expect(1..);
     let guard = never.mount_as_scoped(&server).await;
     let options = WriteOptions::default().max_batch(10).unwrap();
-    let old = writer(&server.uri(), options.clone());
+    let old = writer(&server.uri(), options);
     old.send((0..25).map(|i| sample("kept", i, i as f64)));
     while old.status().retries == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
