@@ -77,13 +77,8 @@ impl Snapshot for EngineState {
 /// beside those of the older ones. Where a field goes or becomes something else, older versions cannot
 /// be read, and [`Aged::OLDEST`] is raised too.
 impl Aged for EngineState {
-    const OLDEST: u16 = 4;
-    const ADDED: &'static [Added] = &[Added {
-        since: 5,
-        of: "Alert",
-        field: "cause",
-        value: &[0],
-    }];
+    const OLDEST: u16 = 6;
+    const ADDED: &'static [Added] = &[];
 }
 
 /// The file of the state in its directory.

@@ -11,12 +11,6 @@ use super::Engine;
 #[derive(Debug, Default)]
 pub(super) struct Withheld(BTreeMap<u64, Alert>);
 
-impl Withheld {
-    pub(super) fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.0.values()
-    }
-}
-
 impl Engine {
     /// What sinks may hear of `news`. A silenced alert is withheld, and its end with it.
     pub(super) fn audible(&mut self, news: Vec<Alert>) -> Vec<Alert> {
@@ -56,7 +50,7 @@ impl Engine {
             let latest = self.state.lifecycle.get(fingerprint).cloned();
             news.extend(latest.or(known));
         }
-        self.courier.enqueue(news);
+        self.courier.enqueue(&news);
     }
 }
 
