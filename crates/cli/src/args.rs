@@ -4,6 +4,7 @@ mod config;
 mod dashboard;
 mod evaluate;
 mod rca;
+mod report;
 mod service;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use rca::RcaArgs;
+pub(crate) use report::ReportArgs;
 pub(crate) use service::{AlertsCommand, StateCommand};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Forecast(ForecastArgs),
     /// Compare forecast models by their errors at past moments of a series.
     Backtest(BacktestArgs),
+    /// Write what happened in a day, a week or a month, from the verdicts that a service keeps.
+    Report(ReportArgs),
     /// Make dashboards for Grafana of a configuration, and keep them there.
     Dashboard {
         #[command(subcommand)]

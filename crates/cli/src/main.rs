@@ -21,6 +21,7 @@ mod parameters;
 mod picture;
 mod rca;
 mod reload;
+mod report;
 mod run;
 mod signals;
 mod state;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         Command::Capacity(args) => capacity::capacity(&args, arguments.quiet),
         Command::Rca(args) => rca::rca(&args, arguments.quiet),
         Command::Backtest(args) => backtest::backtest(&args, arguments.quiet),
+        Command::Report(args) => report::report(&args, arguments.quiet),
         Command::Dashboard { command } => dashboard::dashboard(&command, arguments.quiet),
         Command::Bench(args) => bench::bench(&args, arguments.quiet),
         Command::Evaluate(args) => evaluate::evaluate(&args, arguments.quiet),

@@ -35,6 +35,8 @@ pub struct SavedQuery {
     pub detector_bytes: usize,
     /// The version of its trained detectors; 0 where they only learn as they judge.
     pub model_version: u64,
+    /// When they were trained; `None` before the first time.
+    pub trained: Option<Timestamp>,
     /// What its detectors were made from; another configuration starts afresh.
     pub signature: String,
 }
@@ -98,6 +100,7 @@ impl SavedState {
             series: query.series.len(),
             detector_bytes: query.series.iter().map(SeriesState::heap_bytes).sum(),
             model_version: query.training.version,
+            trained: query.training.trained,
             signature: query.signature.clone(),
         })
     }

@@ -244,16 +244,7 @@ impl Judge {
     /// The labels under which the alerts of a series are known: its own, its metric as `metric`,
     /// the query's name, and the labels that the query adds.
     pub(crate) fn identity(&self, labels: &Labels) -> Labels {
-        let mut pairs: Vec<(String, String)> = vec![("query".to_owned(), self.query.clone())];
-        pairs.extend(self.alert_labels.iter().cloned());
-        for (name, value) in labels.iter() {
-            let mut name = if name == METRIC_NAME { "metric" } else { name }.to_owned();
-            while pairs.iter().any(|(taken, _)| *taken == name) {
-                name.insert_str(0, "exported_");
-            }
-            pairs.push((name, value.to_owned()));
-        }
-        Labels::from_pairs(pairs).unwrap_or_else(|_| labels.clone())
+        identity_of(&self.query, &self.alert_labels, labels)
     }
 
     /// The pieces that `series` make, those that are this process's.
@@ -450,6 +441,20 @@ fn without_value(labels: &Labels, timestamp: Timestamp, summary: String) -> Verd
 
 fn span(millis: i64) -> String {
     format_duration(Duration::from_millis(millis.unsigned_abs()))
+}
+
+/// The labels under which the alerts of a series are known, see [`Judge::identity`].
+pub(crate) fn identity_of(query: &str, added: &[(String, String)], labels: &Labels) -> Labels {
+    let mut pairs: Vec<(String, String)> = vec![("query".to_owned(), query.to_owned())];
+    pairs.extend(added.iter().cloned());
+    for (name, value) in labels.iter() {
+        let mut name = if name == METRIC_NAME { "metric" } else { name }.to_owned();
+        while pairs.iter().any(|(taken, _)| *taken == name) {
+            name.insert_str(0, "exported_");
+        }
+        pairs.push((name, value.to_owned()));
+    }
+    Labels::from_pairs(pairs).unwrap_or_else(|_| labels.clone())
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ mod observe;
 mod older;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod periodic;
 mod process;
 mod query;
 mod rca;
@@ -91,6 +92,7 @@ pub use inspect::{SavedQuery, SavedSeries, SavedState};
 pub use journal::{VERDICT_HEADER, verdict_row};
 pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};
+pub use periodic::{Period, PeriodicReport, PeriodicRequest, parse_day, periodic_report};
 pub use rca::{
     RcaOutcome, RcaRequest, parse_actions, parse_patterns, rca_page, read_text, root_cause,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bongsu_alert::Plotter;
-use bongsu_core::{Alert, Labels, Verdict};
+use bongsu_core::{Alert, Labels, Timestamp, Verdict};
 
 use crate::collect::Track;
 use crate::config::QueryConfig;
@@ -52,6 +52,41 @@ impl Recent {
         }
     }
 
+    /// The series of `query` with something since `since`, the oddest first, at most `limit` of them;
+    /// and how many there are.
+    pub(crate) fn of_query(
+        &self,
+        query: &str,
+        since: Timestamp,
+        limit: usize,
+    ) -> (Vec<(Labels, Track)>, usize) {
+        let tracks = self.tracks();
+        let first = (query.to_owned(), Labels::empty());
+        let of_query = tracks
+            .range(first..)
+            .take_while(|((name, _), _)| name == query);
+        let mut all: Vec<(f64, &Labels, &Track)> = of_query
+            .map(|((_, labels), track)| {
+                let scores = track.points.iter().filter_map(|point| point.score);
+                (scores.fold(0.0, f64::max), labels, track)
+            })
+            .collect();
+        all.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let count = all.len();
+        let newer = |track: &Track| Track {
+            unit: track.unit.clone(),
+            points: track
+                .points
+                .iter()
+                .filter(|point| point.timestamp > since)
+                .copied()
+                .collect(),
+        };
+        let chosen = all.into_iter().take(limit);
+        let chosen = chosen.map(|(_, labels, track)| (labels.clone(), newer(track)));
+        (chosen.collect(), count)
+    }
+
     fn tracks(&self) -> MutexGuard<'_, Tracks> {
         // A track is only added to, so a poisoned lock holds good values too.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -78,8 +113,6 @@ impl Plotter for Recent {
 
 #[cfg(test)]
 mod tests {
-    use bongsu_core::Timestamp;
-
     use super::*;
 
     fn verdict(name: &str, second: i64, value: f64) -> Verdict {

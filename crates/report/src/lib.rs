@@ -4,12 +4,14 @@
 //! The drawings need no network, no JavaScript and no font of the machine. Every text from outside
 //! is escaped.
 
+mod critical_difference;
 mod curve;
 mod describe;
 mod downsample;
 mod error;
 mod figure;
 mod grafana;
+mod histogram;
 mod html;
 mod panels;
 mod plot;
@@ -23,9 +25,11 @@ mod time_axis;
 mod unit;
 mod value_axis;
 
+pub use critical_difference::CriticalDifference;
 pub use curve::CurvePlot;
 pub use error::{Error, ErrorKind};
 pub use grafana::{GrafanaBoards, GrafanaDashboard, GrafanaQuery};
+pub use histogram::Histogram;
 pub use html::{AlertRow, Fact, QualityRow, RunReport, Table};
 pub use panels::Panels;
 pub use plot::{Mark, Span, SpanKind, TimeSeriesPlot};

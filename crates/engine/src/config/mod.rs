@@ -15,6 +15,7 @@ mod older;
 mod outputs;
 mod rca;
 mod reference;
+mod reports;
 mod scalars;
 mod scrape;
 mod shard;
@@ -37,6 +38,7 @@ pub use outputs::{
 };
 pub use rca::{RcaConfig, ServiceConfig};
 pub use reference::{reference_markdown, schema_json};
+pub use reports::ReportsConfig;
 pub use scalars::{SecretText, Span};
 pub use scrape::TargetConfig;
 pub use shard::{ShardConfig, ShardIndex};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlertingConfig, BudgetConfig, CapacityConfig, GapsConfig, GroupConfig, MaintenanceConfig,
-    OutputConfig, RcaConfig, SecretText, ServerConfig, ShardConfig, SinkConfig, Span, TargetConfig,
-    TrainingConfig,
+    OutputConfig, RcaConfig, ReportsConfig, SecretText, ServerConfig, ShardConfig, SinkConfig,
+    Span, TargetConfig, TrainingConfig,
 };
 use crate::Error;
 
@@ -34,6 +34,9 @@ pub struct Config {
     /// What is written besides alerts.
     #[serde(default)]
     pub output: OutputConfig,
+    /// Reports of days, weeks and months; without this section there are none.
+    #[serde(default)]
+    pub reports: Option<ReportsConfig>,
     /// How the loop runs.
     #[serde(default)]
     pub engine: EngineSettings,

@@ -60,6 +60,9 @@ impl Config {
             server.validate()?;
         }
         self.output.validate()?;
+        if let Some(reports) = &self.reports {
+            reports.validate(self.output.verdicts.is_some())?;
+        }
         if let Some(write) = &self.output.remote_write {
             write.validate()?;
             let replicas = self.shard.as_ref().map_or(1, |shard| shard.replicas);

@@ -30,6 +30,7 @@ use crate::courier::{Courier, tell_unclaimed};
 use crate::journal::{Journal, Rows};
 use crate::metrics::Metrics;
 use crate::observe::Watch;
+use crate::periodic::ReportJob;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
 use crate::server::{Access, Served, Server, Shared};
@@ -130,6 +131,7 @@ pub struct Engine {
     write_back: Option<WriteBack>,
     /// Writers of earlier configurations with something left to deliver.
     parting: JoinSet<()>,
+    reports: Option<ReportJob>,
 }
 
 #[derive(Debug)]
@@ -207,7 +209,8 @@ impl Engine {
         let journal = journal
             .map(|path| Journal::open(path, &config.output, state.journal.as_ref()))
             .transpose()?;
-        let recent = sinks::show_plots(&config).then(Arc::<Recent>::default);
+        let recent =
+            (sinks::show_plots(&config) || config.server.is_some()).then(Arc::<Recent>::default);
         let mut dispatcher = if options.dry_run {
             Dispatcher::new()
         } else {
@@ -245,6 +248,7 @@ impl Engine {
                 control: control.clone(),
                 reports: incidents.reports.clone(),
                 access: Access::new(server),
+                recent: recent.clone().unwrap_or_default(),
             };
             Server::start(server, served)
         };
@@ -258,6 +262,11 @@ impl Engine {
         let mut suppressor = told::suppressor(&config, &mut state)?;
         let courier = Courier::new(dispatcher, &ended);
         told::end(&mut suppressor, ended);
+        let reports = if options.dry_run {
+            None
+        } else {
+            ReportJob::start(&config)?
+        };
         let mut engine = Self {
             queries,
             source: Arc::new(source),
@@ -295,6 +304,7 @@ impl Engine {
             server,
             write_back,
             parting: JoinSet::new(),
+            reports,
         };
         engine.reconcile_incidents();
         if !resumed {

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::config::{Config, SourceConfig};
 use crate::courier::Change;
 use crate::incident::Analyst;
+use crate::periodic::ReportJob;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
 use crate::source::Source;
@@ -42,8 +43,8 @@ impl Engine {
                 query.follow(old);
             }
         }
-        let recent =
-            sinks::show_plots(&config).then(|| self.observer.recent.clone().unwrap_or_default());
+        let recent = (sinks::show_plots(&config) || config.server.is_some())
+            .then(|| self.observer.recent.clone().unwrap_or_default());
         let dispatcher = if self.options.dry_run {
             Dispatcher::new()
         } else {
@@ -61,6 +62,12 @@ impl Engine {
         let write_back = match write {
             Some(config) if old_write != Some(config) => Some(WriteBack::start(config)?),
             _ => None,
+        };
+
+        let reports = if self.options.dry_run {
+            None
+        } else {
+            ReportJob::start(&config)?
         };
 
         // From here on nothing fails.
@@ -123,6 +130,7 @@ impl Engine {
         self.silences = silences;
         self.incidents.exchange(&config, analyst);
         self.reconcile_incidents();
+        self.reports = reports;
         if let (Some(server), Some(config)) = (&self.server, &config.server) {
             server.renew(config);
         }

@@ -5,6 +5,7 @@ mod answers;
 mod api;
 mod change;
 mod connections;
+mod dashboard;
 mod incidents;
 mod openapi;
 mod routes;
@@ -31,6 +32,7 @@ pub(crate) use view::{BudgetView, ModelView, QueryView, Shared, newest};
 use crate::config::ServerConfig;
 use crate::incident::Reports;
 use crate::metrics::Metrics;
+use crate::recent::Recent;
 use crate::{Control, Error};
 
 /// How long a stopping server waits for requests that are being answered.
@@ -45,6 +47,8 @@ pub(crate) struct Served {
     pub(crate) control: Control,
     pub(crate) reports: Reports,
     pub(crate) access: Access,
+    /// What charts are drawn from.
+    pub(crate) recent: Arc<Recent>,
 }
 
 /// A running server; it stops when it is dropped.

@@ -315,7 +315,7 @@ pub(super) fn router(served: Served) -> Router {
         };
         router = router.route(route.path, handler);
     }
-    router
+    super::dashboard::add(router, &served)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(served)
