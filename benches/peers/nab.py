@@ -10,7 +10,8 @@ Reads the folder nab of $BONGSU_DATA. Every detector sees each value once, score
 it; it knows neither the limits of a file nor what comes later. Prints the score of the three profiles
 of NAB 1.1, each at its best threshold over all files, and what the standard one comes from. With
 `--leave-out` the threshold of each of the seven folders is the best one of the other six.
-The scorer gives the published results for the published scores of the benchmark's own detectors.
+The Rust scorer in crates/eval gives the published results for the published scores of three of the
+benchmark's own detectors (Skyline, random cut forest, relative entropy); this one agrees with it.
 """
 
 import argparse

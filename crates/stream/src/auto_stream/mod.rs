@@ -30,7 +30,7 @@ pub use stream::AutoStreamState;
 /// - `A`: of the error of an autoregression of order 3, which knows the last points: spikes and breaks
 ///   of a rhythm within the usual range.
 /// - `V`: of how far the mean step from point to point (half-life of 30) is from its usual size, as a
-///   ratio: bursts of noise, and activity that is missing, such as a line that is flat.
+///   ratio: bursts of noise. A line that goes flat slowly is not found.
 ///
 /// The tails are not those of a normal distribution but of histograms on a logarithmic scale (40 bins
 /// of half an octave, a half-life of 5,000 points), so that scores of metrics of any shape can be
