@@ -252,6 +252,7 @@ const SETTLES: &[(&str, usize)] = &[
     ("cusum", 5),
     ("spot", 45),
     ("bocpd", 5),
+    ("auto-stream", 10),
     ("online-mad", 5),
     ("seasonal-profile", 5),
     ("holt-winters", 5),
