@@ -167,6 +167,28 @@ time_intervals:
     assert!(path.contains("route held: the route is muted by the time interval `office`"));
 }
 
+#[test]
+fn what_came_and_went_while_its_route_was_closed_is_not_told() {
+    let routing = "
+route: { receiver: none, group_by: [job], routes: [ { receiver: day, active_time_intervals: [office] } ] }
+receivers: [ { name: none }, { name: day } ]
+time_intervals:
+- name: office
+  time_intervals: [ { times: [ { start_time: '00:10', end_time: '00:20' } ] } ]
+";
+    let mut world = World::new(&SuppressConfig::default(), tree(routing));
+    // As long as its group waits, but over before the next look at it.
+    world.fire(0, "a/1");
+    world.fire(40, "a/2");
+    world.end(300, "a/2");
+    world.end(310, "a/1");
+    world.tick_to(1_100);
+    assert!(world.heard().is_empty());
+    world.fire(610, "a/1");
+    world.tick_to(1_100);
+    assert_eq!(world.heard().len(), 1);
+}
+
 const INHIBIT: &str = "
 route: { receiver: r, group_by: ['...'], group_wait: 30s }
 receivers: [ { name: r } ]

@@ -89,7 +89,14 @@ fn the_same_routing_changes_nothing_and_so_does_a_severity_that_rises() {
     world.fire(0, "a/1");
     world.fire(660, "a/1");
     world.tick_to(1000);
-    assert!(world.heard().len() > 1);
+    // The escalation is told in the group that it is in, and nowhere else.
+    assert_eq!(
+        world.heard(),
+        [
+            "30 r fired +a/1",
+            "930 r escalated +a/1 (severity rose from warning to major)"
+        ]
+    );
     reroute(&mut world, &config, tree(routing));
     assert!(world.suppressor.farewells().is_empty());
 }

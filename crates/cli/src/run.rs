@@ -1,4 +1,5 @@
 use std::io::Write as _;
+use std::time::Duration;
 
 use bongsu::core::Verdict;
 use bongsu::engine::config::{QueryConfig, load};
@@ -11,6 +12,9 @@ use crate::args::RunArgs;
 use crate::reload;
 use crate::signals::{Hangups, Signals};
 
+/// What works aside at the end is waited for this long.
+const LONGEST_END: Duration = Duration::from_secs(2);
+
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     // Before it is read, so that no change after it is missed.
     let text = reload::read(&args.config);
@@ -22,7 +26,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let options = Options {
         dry_run: args.dry_run,
     };
-    tokio::runtime::Runtime::new()?.block_on(async {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let outcome = runtime.block_on(async {
         // A single tick ends soon enough by itself, or the default way.
         let mut signals = (!args.once).then(Signals::install).transpose()?;
         let hangups = (!args.once).then(Hangups::install).transpose()?;
@@ -67,7 +72,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
             )));
         }
         Ok(())
-    })
+    });
+    // A report that is being written is begun again after the next start.
+    runtime.shutdown_timeout(LONGEST_END);
+    outcome
 }
 
 async fn finish(engine: Engine) -> Totals {

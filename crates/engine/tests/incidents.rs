@@ -155,6 +155,8 @@ async fn a_restart_in_the_middle_goes_on_with_the_same_incident() {
         let file = folder.path().join("state/incidents.bngs");
         if lost {
             std::fs::write(&file, b"damaged").unwrap();
+            // The report of another incident, which nobody knows of any more.
+            std::fs::write(folder.path().join("state/incidents/other.json"), "{}").unwrap();
         }
         let second = run(&yaml(folder.path(), &cascade(400), &url, SERVICES)).await;
         assert_eq!(
@@ -169,6 +171,12 @@ async fn a_restart_in_the_middle_goes_on_with_the_same_incident() {
         assert!(!incidents[0].is_open());
         assert_eq!(incidents[0].cause(), expected.cause());
         assert_eq!(file.with_extension("bngs.damaged").exists(), lost);
+        let other = folder.path().join("state/incidents/other.json");
+        assert_eq!(
+            other.exists(),
+            lost,
+            "what was known is set aside, not lost"
+        );
     }
 }
 

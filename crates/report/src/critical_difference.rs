@@ -286,7 +286,7 @@ mod tests {
         let diagram = CriticalDifference::new("t", methods(&[1.0, 1.5, 2.0, 3.2, 3.4])).unwrap();
         assert_eq!(diagram.clone().critical(1.0).joined, [(0, 2), (3, 4)]);
         assert_eq!(
-            diagram.clone().critical(1.7).joined,
+            diagram.clone().critical(1.75).joined,
             [(0, 2), (1, 3), (2, 4)]
         );
         assert_eq!(diagram.clone().critical(0.0).joined, []);
@@ -303,7 +303,7 @@ mod tests {
     fn bars_that_overlap_have_lanes_of_their_own() {
         let diagram = CriticalDifference::new("t", methods(&[1.0, 1.5, 2.0, 3.2, 3.4])).unwrap();
         assert_eq!(
-            diagram.critical(1.7).lanes(),
+            diagram.critical(1.75).lanes(),
             [(0, 2, 0), (1, 3, 1), (2, 4, 2)]
         );
     }

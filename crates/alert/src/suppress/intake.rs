@@ -159,7 +159,9 @@ impl Suppressor {
             let group = self.state.groups.get_mut(id);
             if let Some(member) = group.and_then(|group| group.members.get_mut(&fingerprint)) {
                 let wait = route.map_or(Duration::ZERO, |route| route.waits.group_wait);
-                let untold = member.told.is_none() && member.held.is_none();
+                // Nobody hears afterwards of what came and went while its route was closed.
+                let open = route.is_none_or(|route| route.closed(end).is_none());
+                let untold = open && member.told.is_none() && member.held.is_none();
                 // What it was owed before stays owed, however short it is this time.
                 member.brief |= untold && end >= lasted_from + wait;
             }
@@ -274,6 +276,11 @@ impl Suppressor {
             };
             let labels = route.group_of(subject);
             let id = GroupId::new(&route.path, &labels);
+            // One that escalates stays in its group, also where severities are grouped apart.
+            let elsewhere = |group: &GroupId| group.route == id.route && *group != id;
+            if known.groups.iter().any(elsewhere) {
+                continue;
+            }
             let group = self.state.groups.entry(id).or_insert_with(|| Group {
                 path: route.path.clone(),
                 receiver: route.receiver.clone(),

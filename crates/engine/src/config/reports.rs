@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Span;
+use super::{Archive, OutputConfig, Span};
 use crate::{Error, Period};
 
 /// Reports of days, weeks and months, which the service writes when they are over: a page and its
@@ -21,7 +21,8 @@ pub struct ReportsConfig {
     /// How long after the end of its time a report is written, so that what comes late is in it.
     /// Domain: at most 1d.
     pub delay: Span,
-    /// Reports older than this are removed; `0s` never.
+    /// Reports older than this are removed; `0s` never. Domain: 0s, or at least twice the longest of
+    /// `periods`.
     pub keep: Span,
 }
 
@@ -48,11 +49,29 @@ impl ReportsConfig {
         })
     }
 
-    pub(super) fn validate(&self, has_verdicts: bool) -> Result<(), Error> {
+    pub(super) fn validate(&self, output: &OutputConfig) -> Result<(), Error> {
         let wrong = |message: &str| Err(Error::config(format!("reports{message}")));
         self.zone()?;
-        if !has_verdicts {
+        if output.verdicts.is_none() {
             return wrong(" are made of output.verdicts, which is not set");
+        }
+        if output.anomalous_only {
+            return wrong(" are made of all verdicts, but output.anomalous_only is set");
+        }
+        if output.archive == Archive::Parquet {
+            return wrong(" are made of CSV, but output.archive is parquet");
+        }
+        let longest = self.periods.iter().map(|period| match period {
+            Period::Daily => 1,
+            Period::Weekly => 7,
+            Period::Monthly => 31,
+        });
+        let least = longest.max().unwrap_or(1) * 2;
+        if self.keep.millis() > 0 && self.keep.millis() < least * 86_400_000 {
+            return wrong(&format!(
+                ".keep is {}, but must be 0s or at least {least}d, twice the longest of periods",
+                self.keep
+            ));
         }
         if self.periods.is_empty() {
             return wrong(".periods is empty, but must name one of daily, weekly, monthly");
@@ -61,5 +80,38 @@ impl ReportsConfig {
             return wrong(&format!(".delay is {}, but must be at most 1d", self.delay));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_reports_cannot_be_made_of_is_refused() {
+        let with = |output: &str, reports: &str| {
+            crate::config::parse(
+                &format!(
+                    "source: {{type: prometheus, url: 'http://x'}}\n\
+                     queries: [{{name: a, expr: up}}]\n\
+                     output: {{{output}}}\nreports: {{{reports}}}\n"
+                ),
+                None,
+            )
+        };
+        let daily = "verdicts: v.csv, rotate: daily";
+        assert!(with(daily, "periods: [weekly], keep: 14d").is_ok());
+        for (output, reports, named) in [
+            ("", "", "output.verdicts"),
+            (
+                "verdicts: v.csv, anomalous_only: true",
+                "",
+                "anomalous_only",
+            ),
+            (daily, "periods: [monthly], keep: 7d", "at least 62d"),
+            (daily, "periods: []", "reports.periods"),
+            (daily, "timezone: Moon/Sea", "reports.timezone"),
+        ] {
+            let error = with(output, reports).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 }

@@ -61,7 +61,7 @@ impl Config {
         }
         self.output.validate()?;
         if let Some(reports) = &self.reports {
-            reports.validate(self.output.verdicts.is_some())?;
+            reports.validate(&self.output)?;
         }
         if let Some(write) = &self.output.remote_write {
             write.validate()?;

@@ -48,9 +48,12 @@ impl Incidents {
     pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<Self, Error> {
         let analyst = Analyst::new(config)?;
         let file = directory.map(|directory| directory.join("incidents.bngs"));
-        let saved = file.as_deref().map(load).transpose()?.unwrap_or_default();
-        let known = saved.incidents.iter().map(|incident| incident.id.as_str());
-        let reports = Reports::open(directory, known)
+        let found = file.as_deref().map(load).transpose()?;
+        let found = found.unwrap_or_else(|| Some(Saved::default()));
+        let ids = |saved: &Saved| saved.incidents.iter().map(|i| i.id.clone()).collect();
+        let known = found.as_ref().map(ids);
+        let saved = found.unwrap_or_default();
+        let reports = Reports::open(directory, known.as_ref())
             .map_err(|e| Error::state(format!("the reports of incidents: {e}")))?;
         Ok(Self {
             book: Book::new(config, analyst.graph.clone(), saved),
@@ -228,6 +231,10 @@ impl Engine {
     /// Takes in what an analysis came to: the cause goes to the alerts.
     pub(super) fn finish_analysis(&mut self, ended: Result<Analysed, JoinError>) {
         let Ok(analysed) = ended else {
+            // Which one it was is not known; the others remove themselves.
+            if self.incidents.analyses.is_empty() {
+                self.incidents.running.clear();
+            }
             return;
         };
         let id = analysed.id;
@@ -303,22 +310,22 @@ fn tell_cause(
     }
 }
 
-/// What an earlier run knew of incidents. A file that cannot be understood is set aside: alerts that
-/// fire then open new ones.
-fn load(file: &Path) -> Result<Saved, Error> {
+/// What an earlier run knew of incidents. A file that cannot be understood is set aside, and nothing
+/// is known: alerts that fire then open new ones.
+fn load(file: &Path) -> Result<Option<Saved>, Error> {
     let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", file.display()));
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Saved::default()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Some(Saved::default())),
         Err(e) => return Err(failed(&e)),
     };
     match snapshot::from_bytes_capped(&bytes, u64::MAX) {
-        Ok(saved) => Ok(saved),
+        Ok(saved) => Ok(Some(saved)),
         Err(error) => {
             let aside = file.with_extension("bngs.damaged");
             fs::rename(file, &aside).map_err(|e| failed(&e))?;
             tracing::error!(%error, aside = %aside.display(), "the incidents of an earlier run cannot be read; they were set aside");
-            Ok(Saved::default())
+            Ok(None)
         }
     }
 }

@@ -167,6 +167,8 @@ impl Engine {
 
     pub(super) fn until_next(&self) -> Duration {
         let now = self.source.now();
+        // Before that there is nothing to judge.
+        let known = self.source.known_from().unwrap_or(now.add_millis(1_000));
         let waits = self
             .queries
             .iter()
@@ -179,6 +181,7 @@ impl Engine {
                     let next = cursor.add_millis(step).align_up(interval).align_up(step);
                     next.add_millis(query.config.offset.millis())
                 });
+                let next = next.max(known.align_up(query.judge.step));
                 let data = Duration::from_millis(next.millis_since(now).max(0).unsigned_abs());
                 let retry = query.retry_at.map_or(Duration::ZERO, |at| {
                     at.saturating_duration_since(Instant::now())

@@ -82,8 +82,14 @@ impl Engine {
         let before = self.suppressor.as_ref();
         let farewells = suppressor.as_mut().map(Suppressor::farewells);
         self.courier.enqueue_pages(farewells.unwrap_or_default());
+        // They are saved before they leave.
+        self.unsaved_messages = true;
         let known = suppressor.as_ref().or(before);
-        let firing: Vec<Alert> = self.state.lifecycle.active().cloned().collect();
+        // Of what is silenced no sink has heard, and none hears now.
+        let active = self.state.lifecycle.active().cloned();
+        let firing: Vec<Alert> = active
+            .filter(|alert| !self.withheld.contains(alert.labels.fingerprint()))
+            .collect();
         let change = Change {
             moved,
             welcome: &|receiver| known.map_or_else(Vec::new, |s| s.welcome(receiver)),
@@ -124,7 +130,8 @@ impl Engine {
                 .retain(|name, _| names.contains(&name.as_str()));
         });
         let ended = adopt(&mut self.state, &self.queries);
-        self.courier.enqueue(&ended);
+        let audible = self.audible(ended.clone());
+        self.courier.enqueue(&audible);
         told::end(&mut suppressor, ended);
         self.suppressor = suppressor;
         self.silences = silences;

@@ -163,8 +163,18 @@ async fn silences_hold_without_the_section_for_alerting() {
     // Of one that nobody heard of nobody hears the end.
     engine.make_silence(order()).await.unwrap();
     engine.tell(vec![fired]);
-    let mut ended = alert;
+    let mut ended = alert.clone();
     ended.state = bongsu_core::AlertState::Resolved;
     engine.tell(vec![Transition::Resolved(ended)]);
+    assert_eq!(told(&engine), 1);
+
+    // One that was forgotten while it was silenced is not told when the silence is over.
+    let mut other = alert;
+    other.labels = Labels::from_pairs([("query", "load"), ("instance", "gone")]).unwrap();
+    engine.tell(vec![Transition::Fired(other)]);
+    for silence in engine.list_silences() {
+        engine.end_silence(silence.id.clone()).await.unwrap();
+    }
+    engine.tell_unsilenced();
     assert_eq!(told(&engine), 1);
 }

@@ -11,6 +11,12 @@ use super::Engine;
 #[derive(Debug, Default)]
 pub(super) struct Withheld(BTreeMap<u64, Alert>);
 
+impl Withheld {
+    pub(super) fn contains(&self, fingerprint: u64) -> bool {
+        self.0.contains_key(&fingerprint)
+    }
+}
+
 impl Engine {
     /// What sinks may hear of `news`. A silenced alert is withheld, and its end with it.
     pub(super) fn audible(&mut self, news: Vec<Alert>) -> Vec<Alert> {
@@ -45,10 +51,14 @@ impl Engine {
             .collect();
         let mut news = Vec::new();
         for fingerprint in over {
-            let known = self.withheld.0.remove(&fingerprint);
-            // As it is by now.
-            let latest = self.state.lifecycle.get(fingerprint).cloned();
-            news.extend(latest.or(known));
+            self.withheld.0.remove(&fingerprint);
+            // As it is by now; one that ended in silence is nobody's concern.
+            let latest = self.state.lifecycle.get(fingerprint);
+            news.extend(
+                latest
+                    .filter(|alert| alert.state == AlertState::Firing)
+                    .cloned(),
+            );
         }
         self.courier.enqueue(&news);
     }

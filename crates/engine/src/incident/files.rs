@@ -30,21 +30,17 @@ pub(crate) struct Reports {
 
 impl Reports {
     /// In the directory `incidents` of the state, or in memory. What is there of incidents that are
-    /// not `known` is removed.
-    pub(crate) fn open<'a>(
-        state: Option<&Path>,
-        known: impl Iterator<Item = &'a str>,
-    ) -> io::Result<Self> {
+    /// not `known` is removed; without knowledge nothing is.
+    pub(crate) fn open(state: Option<&Path>, known: Option<&BTreeSet<String>>) -> io::Result<Self> {
         let Some(state) = state else {
             return Ok(Self::default());
         };
-        let known: BTreeSet<&str> = known.collect();
         let directory = state.join("incidents");
         fs::create_dir_all(&directory)?;
         for entry in fs::read_dir(&directory)?.flatten() {
             let path = entry.path();
             let of = path.file_stem().and_then(|stem| stem.to_str());
-            let is_known = of.is_some_and(|of| known.contains(of));
+            let is_known = of.is_some_and(|of| known.is_none_or(|known| known.contains(of)));
             let is_ours = path
                 .extension()
                 .is_some_and(|end| end == "json" || end == "html" || end == "tmp");
