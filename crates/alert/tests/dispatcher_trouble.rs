@@ -133,6 +133,24 @@ async fn a_receiver_that_is_down_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_comes_back_half_way_loses_nothing() {
+    for kind in [ErrorKind::Network, ErrorKind::RateLimited] {
+        // Down, then one message passes, and the first one is cut off or asked to wait.
+        let mut answers = vec![Answer::Fail(ErrorKind::Server); 5];
+        answers.extend([Answer::Ok, Answer::Fail(kind)]);
+        let fake = Fake::new("f", Mode::Transitions, answers);
+        let mut dispatcher = Dispatcher::new()
+            .with_receiver("team", Box::new(fake.clone()))
+            .unwrap();
+        let pages = vec![page("a", &["x"]), page("b", &["y"])];
+        assert!(dispatcher.enqueue_pages(pages).is_empty());
+        run(&mut dispatcher, 40).await;
+        assert_eq!(fake.heard(), ["+y", "+x"], "{kind:?}");
+        assert_eq!(dispatcher.sinks().next().unwrap().lost, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alert_that_breaks_its_receiver_is_given_up_when_others_pass() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("dead.jsonl");

@@ -102,9 +102,14 @@ impl Lane {
             Verdict::Later(_) => return false,
             verdict => self.close(load, index, 1, &verdict, began, delivery),
         }
+        let doubts = self.doubts;
         let deadline = Instant::now() + self.sink.timeout();
         let result = self.offer(load, 0..1, began, deadline).await;
         let verdict = self.judge(began, result, delivery);
+        if matches!(verdict, Verdict::Later(_)) && self.doubts == doubts {
+            // Asked to wait, or cut off: that says nothing of this entry.
+            return false;
+        }
         self.succeeded();
         self.close(load, 0, 1, &verdict, began, delivery);
         true

@@ -68,6 +68,13 @@ pub(super) fn carried_over(section: &str, entry: &Value, at: &str) -> Result<Val
         }
     };
     sink.insert("send_resolved".to_owned(), Value::from(send_resolved));
+    if kind.sink == "pagerduty"
+        && let Some(url) = entry.get("url").and_then(Value::as_str)
+    {
+        // Theirs is the address of events, ours that of the service.
+        let service = url.trim_end_matches('/').trim_end_matches("/v2/enqueue");
+        sink.insert("url".to_owned(), Value::from(service));
+    }
     if let Some(timeout) = entry.get("timeout").filter(|timeout| **timeout != "0s") {
         sink.insert("timeout".to_owned(), timeout.clone());
     }
@@ -162,6 +169,12 @@ mod tests {
                 "pagerduty_configs",
                 json!({"service_key": "k", "http_config": {"enable_http2": false}}),
                 json!({"type": "pagerduty", "routing_key": "k", "send_resolved": true}),
+            ),
+            (
+                "pagerduty_configs",
+                json!({"routing_key": "k", "url": "https://events.eu.pagerduty.com/v2/enqueue"}),
+                json!({"type": "pagerduty", "routing_key": "k", "send_resolved": true,
+                    "url": "https://events.eu.pagerduty.com"}),
             ),
         ] {
             assert_eq!(read(section, &entry).unwrap(), expected, "{entry}");
