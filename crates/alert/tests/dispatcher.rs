@@ -33,7 +33,7 @@ async fn tick(dispatcher: &mut Dispatcher, second: i64, alerts: &[Alert]) -> Vec
         .await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn order_is_kept_through_failures() {
     let fail = Answer::Fail(ErrorKind::Network);
     let sink = Fake::new("s", Mode::Transitions, [fail, fail]);
@@ -60,7 +60,7 @@ async fn order_is_kept_through_failures() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_receiver_decides_about_the_pause() {
     let answers = [
         Answer::FailFor(Duration::from_secs(90)),
@@ -77,7 +77,7 @@ async fn the_receiver_decides_about_the_pause() {
     assert_eq!(sink.heard(), ["+a"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_alert_does_not_take_others_with_it() {
     let sink = Fake::new("s", Mode::Transitions, [Answer::RefuseName("bad")]);
     let mut dispatcher = Dispatcher::new().with_sink(sink.clone()).unwrap();
@@ -92,7 +92,7 @@ async fn a_refused_alert_does_not_take_others_with_it() {
     assert_eq!(sink.heard(), ["+a", "+c", "+d"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_loses_its_oldest_and_says_so() {
     let fail = Answer::Fail(ErrorKind::Server);
     let sink = Fake::new("s", Mode::Transitions, [fail]);
@@ -146,7 +146,7 @@ async fn a_cancelled_tick_loses_nothing() {
     assert_eq!(sink.heard(), ["+a", "+b"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_restart_loses_nothing() {
     let fail = Answer::Fail(ErrorKind::Network);
     let before = Fake::new("s", Mode::Transitions, [fail]);
@@ -171,7 +171,7 @@ async fn a_restart_loses_nothing() {
     assert!(dispatcher.pending().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_queued_can_be_saved_before_it_is_delivered() {
     let sink = Fake::new("s", Mode::Transitions, []);
     let mut dispatcher = Dispatcher::new().with_sink(sink.clone()).unwrap();
@@ -189,7 +189,7 @@ async fn what_is_queued_can_be_saved_before_it_is_delivered() {
     assert_eq!(sink.heard(), ["+a", "+b"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_first_version_of_the_snapshot_still_loads() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -212,7 +212,7 @@ async fn the_first_version_of_the_snapshot_still_loads() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sink_of_states_hears_all_again_and_again() {
     let fail = Answer::Fail(ErrorKind::Network);
     let sink = Fake::new("s", STATE, [Answer::Ok, Answer::Ok, fail]);
@@ -252,7 +252,7 @@ async fn a_sink_of_states_hears_all_again_and_again() {
     assert_eq!(&sink.heard()[4..], ["+b", "-a"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_goes_back_silences_nobody() {
     let fail = Answer::FailFor(Duration::from_secs(600));
     let sink = Fake::new("s", Mode::Transitions, [fail]);
@@ -273,7 +273,7 @@ async fn a_clock_that_goes_back_silences_nobody() {
     assert_eq!(state.calls(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn pending_alerts_are_not_told_and_names_are_unique() {
     let sink = Fake::new("s", Mode::Transitions, []);
     let dispatcher = Dispatcher::new().with_sink(sink.clone()).unwrap();

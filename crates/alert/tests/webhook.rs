@@ -173,7 +173,8 @@ async fn a_server_error_is_tried_again() {
         error.to_string(),
         "web hook `webhook` answered 500 Internal Server Error: oops"
     );
-    let deliveries = dispatcher.dispatch(at(5), &[], &lifecycle).await;
+    // The pause of five seconds begins with the answer.
+    let deliveries = dispatcher.dispatch(at(7), &[], &lifecycle).await;
     assert_eq!((deliveries[0].delivered, deliveries[0].queued), (1, 0));
     let seen = seen.lock().unwrap();
     assert_eq!(seen.bodies.len(), 2);
@@ -200,15 +201,15 @@ async fn retry_after_is_honoured() {
             .await
             .is_empty()
     );
-    dispatcher.dispatch(at(120), &[], &lifecycle).await;
+    dispatcher.dispatch(at(122), &[], &lifecycle).await;
     assert!(
         dispatcher
-            .dispatch(at(149), &[], &lifecycle)
+            .dispatch(at(151), &[], &lifecycle)
             .await
             .is_empty()
     );
     assert_eq!(
-        dispatcher.dispatch(at(150), &[], &lifecycle).await[0].delivered,
+        dispatcher.dispatch(at(155), &[], &lifecycle).await[0].delivered,
         1
     );
     assert_eq!(seen.lock().unwrap().bodies.len(), 3);
