@@ -4,6 +4,7 @@
 //! A case is `{"name", "step_seconds", "values", "threshold", "horizon_days", "level"}`, with null for a
 //! missing value.
 
+// xtask: skip benches/peers/capacity.py runs it, on the cases that it writes
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

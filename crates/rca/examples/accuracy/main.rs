@@ -5,6 +5,7 @@
 //! data: `synthetic` with metrics each minute, `hard` with three to four metrics a service every five
 //! minutes, weak faults, changing load and unrelated changes. `lab` is the recording of `examples/lab`; the
 //! argument of that name leaves out all others. Times to the onset are shifted as stated.
+// xtask: args lab quick
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
