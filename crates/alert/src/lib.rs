@@ -77,8 +77,8 @@ pub use matcher::{MatchOp, Matcher, Subject};
 pub use page::{Digest, DigestGroup, Note, NoteKind, Occasion, Page};
 pub use policy::Policy;
 pub use routing::{
-    InhibitRuleConfig, NamedIntervalConfig, Opaque, ReceiverConfig, RouteConfig, RoutingConfig,
-    RoutingTree, Waits,
+    GlobalConfig, InhibitRuleConfig, NamedIntervalConfig, Opaque, ReceiverConfig, RouteConfig,
+    RoutingConfig, RoutingTree, Waits,
 };
 pub use sink::alertmanager::{AlertmanagerBuilder, AlertmanagerSink};
 pub use sink::auth::Auth;
@@ -107,7 +107,7 @@ pub mod kind {
     pub use crate::sink::webhook::Webhook;
 }
 pub use suppress::{
-    BudgetConfig, BudgetKey, EscalationStep, FlappingConfig, Limits, MaintenanceConfig, MuteConfig,
-    Outcome, Rate, Silence, Stage, Step, SuppressConfig, Suppressor, SuppressorState,
-    SuppressorStatus,
+    Acknowledgement, BudgetConfig, BudgetKey, EscalationStep, FlappingConfig, Limits,
+    MaintenanceConfig, MuteConfig, Outcome, Rate, Silence, Stage, Step, SuppressConfig, Suppressor,
+    SuppressorState, SuppressorStatus,
 };

@@ -78,41 +78,6 @@ async fn run(dispatcher: &mut Dispatcher, ticks: usize) -> Vec<i64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_breaks_its_receiver_is_given_up_when_others_pass() {
-    for kind in [
-        ErrorKind::Server,
-        ErrorKind::Timeout,
-        ErrorKind::Misconfigured,
-    ] {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("dead.jsonl");
-        let fake = Fake::new("f", Mode::Transitions, [Answer::BreakOn("bad", kind)]);
-        let mut dispatcher = Dispatcher::new()
-            .with_receiver("team", Box::new(fake.clone()))
-            .unwrap()
-            .dead_letters(DeadLetters::new(&path));
-        // The second one is about the same group, so it must not overtake the first.
-        let pages = vec![
-            page("a", &["x", "bad"]),
-            page("a", &["y"]),
-            page("b", &["x"]),
-            page("c", &["z"]),
-            page("d", &["w"]),
-        ];
-        assert!(dispatcher.enqueue_pages(pages).is_empty());
-        let tried = run(&mut dispatcher, 9).await;
-        assert_eq!(tried.len(), 5, "{kind:?}");
-        assert_eq!(fake.heard(), ["+z", "+y", "+x", "+w"], "{kind:?}");
-        assert_eq!(letters(&path), ["stuck bad breaks it x"]);
-        let status = dispatcher.sinks().next().unwrap();
-        assert_eq!(
-            (status.lost, status.delivered, status.retry_at),
-            (1, 4, None)
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_receiver_that_is_down_loses_nothing() {
     for kind in [
         ErrorKind::Server,
@@ -148,23 +113,6 @@ async fn a_receiver_that_comes_back_half_way_loses_nothing() {
         assert_eq!(fake.heard(), ["+y", "+x"], "{kind:?}");
         assert_eq!(dispatcher.sinks().next().unwrap().lost, 0);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_alert_that_breaks_its_receiver_is_given_up_when_others_pass() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("dead.jsonl");
-    let broken = Answer::BreakOn("bad", ErrorKind::Server);
-    let fake = Fake::new("f", Mode::Transitions, [broken]);
-    let mut dispatcher = Dispatcher::new()
-        .with_sink(fake.clone())
-        .unwrap()
-        .dead_letters(DeadLetters::new(&path));
-    dispatcher.enqueue(&["a", "bad", "b", "c"].map(alert));
-    let tried = run(&mut dispatcher, 20).await;
-    assert_eq!(fake.heard(), ["+a", "+b", "+c"]);
-    assert_eq!(letters(&path), ["stuck bad breaks it bad"]);
-    assert_eq!(tried.len(), 10, "{tried:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,10 +7,10 @@ mod receiver;
 use std::time::Duration;
 
 use bongsu_alert::{
-    Digest, DigestGroup, Dispatcher, ErrorKind, Lifecycle, Links, Occasion, Page, PagerDutySink,
-    Retry, Sink,
+    Digest, DigestGroup, Dispatcher, ErrorKind, Lifecycle, Links, Note, NoteKind, Occasion, Page,
+    PagerDutySink, Retry, Sink,
 };
-use bongsu_core::{Labels, Secret, Severity, Timestamp};
+use bongsu_core::{Alert, Labels, Secret, Severity, Timestamp};
 use common::{fire, labels, resolve};
 use receiver::{Answer, Receiver};
 use serde_json::{Value, json};
@@ -187,6 +187,37 @@ async fn an_incident_can_be_acknowledged() {
     sink(&receiver).acknowledge("0123").await.unwrap();
     let expected = json!({"routing_key": KEY, "event_action": "acknowledge", "dedup_key": "0123"});
     assert_eq!(receiver.bodies(), [expected]);
+}
+
+#[tokio::test]
+async fn a_group_is_acknowledged_when_all_that_fires_in_it_is() {
+    let receiver = Receiver::start(ACCEPTED, []).await;
+    let sink = sink(&receiver);
+    let mut told = page(&labels(&[("job", "x")]));
+    told.occasion = Occasion::Acknowledged;
+    told.alerts = ["a", "b"]
+        .map(|name| fire(&mut Lifecycle::new(), &identity(name), at(0)))
+        .to_vec();
+    let note = |alert: &Alert| Note {
+        fingerprint: alert.labels.fingerprint(),
+        kind: NoteKind::Acknowledged {
+            by: Some("kim".to_owned()),
+            note: None,
+        },
+    };
+    told.notes = told.alerts.iter().map(note).collect();
+    let taken = told.notes.pop().unwrap();
+    sink.page(at(0), &told).await.unwrap();
+    told.notes.push(taken);
+    sink.page(at(0), &told).await.unwrap();
+    // A later message about the same group triggers: it is about something new.
+    told.occasion = Occasion::Fired;
+    sink.page(at(0), &told).await.unwrap();
+    let bodies = receiver.bodies();
+    let actions: Vec<_> = bodies.iter().map(|body| &body["event_action"]).collect();
+    assert_eq!(actions, ["trigger", "acknowledge", "trigger"]);
+    assert!(bodies.iter().all(|body| body["dedup_key"] == told.key()));
+    assert!(bodies[0].to_string().contains("acknowledged by kim"));
 }
 
 #[tokio::test]

@@ -12,10 +12,10 @@ mod world;
 
 use std::path::Path;
 
-use bongsu_alert::{Dispatcher, Mode, Silence};
-use bongsu_core::{Snapshot, snapshot};
+use bongsu_alert::{Acknowledgement, Dispatcher, Mode, Silence};
+use bongsu_core::{Snapshot, Timestamp, snapshot};
 use fake::Fake;
-use world::{SIMPLE, World, suppress, tree};
+use world::{SIMPLE, World, identity, suppress, tree};
 
 fn check<T: Snapshot>(state: &T) {
     let name = T::KIND.split_once('.').unwrap().1;
@@ -64,6 +64,13 @@ escalation: [ { after: 10m, severity: major } ]
         );
         world.fire(second + 1, "lasts/1");
     }
+    let acknowledgement = Acknowledgement {
+        at: Timestamp::from_secs(800),
+        by: Some("kim".to_owned()),
+        note: None,
+    };
+    let lasts = identity("lasts/1").fingerprint();
+    assert!(world.suppressor.acknowledge(lasts, acknowledgement));
     world
 }
 

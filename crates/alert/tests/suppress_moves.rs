@@ -202,3 +202,41 @@ fn what_a_budget_held_back_is_told_to_the_new_receiver() {
     assert!(all.contains("+a/1") && all.contains("+b/1"), "{told:?}");
     assert_eq!(world.suppressor.status().held_groups, 0);
 }
+
+#[test]
+fn beyond_the_limit_the_end_of_what_was_told_is_told() {
+    let config = suppress("limits: { alerts: 3 }");
+    let mut world = World::new(&config, tree(SIMPLE));
+    for name in ["a/1", "a/2", "b/1"] {
+        world.fire(0, name);
+    }
+    world.tick_to(60);
+    world.heard();
+    world.fire(70, "c/1");
+    world.tick_to(400);
+    // The rest of its group still fires, and no incident of the group ends.
+    assert_eq!(
+        world.heard(),
+        [
+            "30 r resolved +a/2 -a/1 (still fires; forgotten, since there are too many alerts)",
+            "100 r fired +c/1"
+        ]
+    );
+    assert!(world.pages.iter().all(bongsu_alert::Page::is_open));
+    assert_eq!(world.suppressor.status().dropped, 1);
+    let path = world.path("a/1").join(" ");
+    assert!(
+        path.contains("lifecycle dropped: more than 3 alerts are known"),
+        "{path}"
+    );
+    // Its real end is nobody's concern.
+    world.end(500, "a/1");
+    world.tick_to(1000);
+    assert!(world.heard().is_empty());
+    // One that nobody was told of goes in silence.
+    world.fire(1100, "d/1");
+    world.heard();
+    world.fire(1101, "e/1");
+    world.fire(1102, "f/1");
+    assert_eq!(world.suppressor.status().dropped, 4);
+}

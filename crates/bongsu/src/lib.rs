@@ -65,9 +65,10 @@ pub use bongsu_stream as stream;
 /// The types and traits that most programs need.
 pub mod prelude {
     pub use bongsu_core::{
-        Alert, Calibration, Calibrator, Detector, DeviationFilter, Direction, DriftDetector,
-        Expectation, Fill, FitDetector, FittedForecaster, Forecaster, Frame, Labels, Rows, Score,
-        Series, SeriesView, Severity, Snapshot, StreamDetector, Timestamp, Verdict,
+        Alert, AlertState, Calibration, Calibrator, Contribution, Detector, DeviationFilter,
+        Direction, DriftDetector, Expectation, Explanation, Fill, FitDetector, FittedForecaster,
+        Forecast, ForecastRequest, Forecaster, Frame, Labels, Rows, Score, Series, SeriesView,
+        Severity, Snapshot, StreamDetector, Timestamp, Verdict,
     };
 }
 

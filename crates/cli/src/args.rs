@@ -1,3 +1,5 @@
+#[cfg(feature = "arrow")]
+mod arrow;
 mod bench;
 mod capacity;
 mod config;
@@ -6,12 +8,15 @@ mod evaluate;
 mod rca;
 mod report;
 mod service;
+mod tune;
 
 use std::path::PathBuf;
 
 use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "arrow")]
+pub(crate) use arrow::ArrowArgs;
 pub(crate) use bench::BenchArgs;
 pub(crate) use capacity::CapacityArgs;
 pub(crate) use config::ConfigCommand;
@@ -20,6 +25,7 @@ pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use rca::RcaArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use service::{AlertsCommand, StateCommand};
+pub(crate) use tune::{TuneArgs, TuneFormat};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
 #[derive(Debug, Parser)]
@@ -98,6 +104,11 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Compare scores with labels: every measure as JSON.
     Evaluate(EvaluateArgs),
+    /// Do a job with every series of an Arrow IPC stream: standard input to standard output.
+    #[cfg(feature = "arrow")]
+    Arrow(ArrowArgs),
+    /// Search parameters of a detector on a CSV file, with labels or without.
+    Tune(TuneArgs),
     /// Check and describe configurations.
     Config {
         #[command(subcommand)]

@@ -2,8 +2,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bongsu::engine::{BenchRequest, bench as run, read_collection};
+use bongsu::core::Timestamp;
+use bongsu::engine::{
+    BenchRequest, HistoryRequest, bench as run, open_input, prometheus_history, read_collection,
+    read_incidents,
+};
 use bongsu::eval::{LabelledSeries, Synthetic};
+use bongsu::prometheus::Range;
 
 use crate::args::BenchArgs;
 use crate::{Failure, output, terminal};
@@ -16,6 +21,7 @@ pub(crate) fn bench(args: &BenchArgs, quiet: bool) -> Result<(), Failure> {
         limit,
         threads: args.threads,
         folder: Some(args.report.join("runs")),
+        unlabelled: args.prometheus.is_some() && args.labels.is_none(),
     };
     request.chosen()?;
     let series = series(args)?;
@@ -61,6 +67,9 @@ fn series(args: &BenchArgs) -> Result<Vec<LabelledSeries>, Failure> {
         );
         series.extend(found.series);
     }
+    if let (Some(url), Some(query)) = (&args.prometheus, &args.query) {
+        series.extend(history(args, url, query)?);
+    }
     if args.synthetic {
         let made = Synthetic::default().rows(args.synthetic_rows);
         let made = made.map_err(|e| Failure::Usage(e.to_string()))?;
@@ -75,6 +84,29 @@ fn series(args: &BenchArgs) -> Result<Vec<LabelledSeries>, Failure> {
         series.retain(|one| args.sets.contains(&one.set));
     }
     Ok(series)
+}
+
+/// Two weeks.
+const SPAN_MILLIS: i64 = 14 * 86_400_000;
+
+fn history(args: &BenchArgs, url: &str, query: &str) -> Result<Vec<LabelledSeries>, Failure> {
+    let incidents = args.labels.as_deref().map(open_input).transpose()?;
+    let incidents = incidents.map(read_incidents).transpose()?;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    let end = args.end.unwrap_or(now);
+    let start = args.start.unwrap_or_else(|| end.add_millis(-SPAN_MILLIS));
+    let request = HistoryRequest {
+        url: url.to_owned(),
+        query: query.to_owned(),
+        range: Range {
+            start,
+            end,
+            step_ms: i64::try_from(args.step.as_millis()).unwrap_or(i64::MAX),
+        },
+    };
+    let asked = prometheus_history(&request, incidents.as_deref());
+    Ok(tokio::runtime::Runtime::new()?.block_on(asked)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -60,7 +60,7 @@ pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
             }
             signals.wait().await;
         }
-        demo.close().await;
+        Box::pin(demo.close()).await;
         Ok(())
     })
 }

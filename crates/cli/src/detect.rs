@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bongsu::engine::registry::{COMMON_PARAMETERS, REFIT_PARAMETERS, detectors, markdown};
-use bongsu::engine::{DetectRequest, DetectedRow, Table, detect as run_detector};
+use bongsu::engine::{DetectRequest, DetectedRow, Table, detect as run_detector, explain_choice};
 use serde_json::json;
 
 use crate::args::{DetectArgs, ListFormat};
@@ -31,6 +31,9 @@ pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     progress.set_message(format!("judging {} rows", table.timestamps.len()));
     let rows = run_detector(&table, &request)?;
     progress.finish_and_clear();
+    for (channel, why) in explain_choice(&table, &request) {
+        tracing::info!(channel, "{why}");
+    }
     tell(&table, &rows, args)
 }
 

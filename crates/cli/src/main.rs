@@ -4,6 +4,8 @@
 //! `--fail-on-anomaly` was given.
 
 mod args;
+#[cfg(feature = "arrow")]
+mod arrow;
 mod backtest;
 mod bench;
 mod capacity;
@@ -30,6 +32,7 @@ mod terminal;
 #[cfg(feature = "otel")]
 mod traces;
 mod train;
+mod tune;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -92,6 +95,9 @@ fn main() -> ExitCode {
         Command::Dashboard { command } => dashboard::dashboard(&command, arguments.quiet),
         Command::Bench(args) => bench::bench(&args, arguments.quiet),
         Command::Evaluate(args) => evaluate::evaluate(&args, arguments.quiet),
+        #[cfg(feature = "arrow")]
+        Command::Arrow(args) => arrow::arrow(&args),
+        Command::Tune(args) => tune::tune(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),
     };

@@ -3,7 +3,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bongsu::engine::{
-    RcaOutcome, RcaRequest, Table, parse_actions, parse_patterns, rca_page, read_text, root_cause,
+    RcaDocument, RcaOutcome, RcaRequest, Table, parse_actions, parse_patterns, rca_page, read_text,
+    root_cause,
 };
 
 use crate::args::RcaArgs;
@@ -28,7 +29,8 @@ pub(crate) fn rca(args: &RcaArgs, quiet: bool) -> Result<(), Failure> {
     }
     if args.json || args.html.is_none() {
         let mut out = output::open(&args.output)?;
-        serde_json::to_writer_pretty(&mut out, &found.report).map_err(std::io::Error::from)?;
+        let document = RcaDocument::new(&found);
+        serde_json::to_writer_pretty(&mut out, &document).map_err(std::io::Error::from)?;
         out.write_all(b"\n")?;
         out.flush()?;
     }

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
                 end?
             }
         };
-        let totals = finish(engine).await;
+        let totals = Box::pin(finish(engine)).await;
         // A service that was told to stop has done its duty, whatever it met on the way.
         if end == End::NoMoreData && (totals.failures > 0 || totals.undelivered > 0) {
             return Err(Failure::Incomplete(format!(

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
+use bongsu::alert::Acknowledgement;
 use bongsu::core::{AlertState, Timestamp, format_duration};
+use bongsu::engine::grafana::{Service, read_secret};
 use bongsu::engine::{SavedState, TimeFormat};
 use serde_json::json;
 
@@ -61,17 +63,19 @@ pub(crate) fn alerts(command: &AlertsCommand) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match command {
         AlertsCommand::List { state } => {
-            for alert in SavedState::read(state)?.alerts() {
+            let saved = SavedState::read(state)?;
+            for alert in saved.alerts() {
                 let fingerprint = alert.labels.fingerprint();
                 let lasted = alert.resolved_at.unwrap_or(alert.verdict.timestamp);
                 let lasted = lasted.millis_since(alert.starts_at).max(0).unsigned_abs();
                 let lasted = format_duration(std::time::Duration::from_millis(lasted));
                 writeln!(
                     out,
-                    "{fingerprint:016x} {} {} since {} for {lasted}: {}",
+                    "{fingerprint:016x} {} {} since {} for {lasted}{}: {}",
                     word(alert.state),
                     alert.severity,
                     rfc3339(alert.starts_at),
+                    taken_up(saved.acknowledgement(fingerprint)),
                     alert.summary
                 )?;
             }
@@ -89,9 +93,31 @@ pub(crate) fn alerts(command: &AlertsCommand) -> Result<(), Failure> {
                 writeln!(out, "{step}")?;
             }
         }
+        AlertsCommand::Acknowledge(args) => {
+            let service = Service::new(&args.service, Some(read_secret(&args.service_token)?))?;
+            let (by, note) = (args.by.as_deref(), args.note.as_deref());
+            let asked = service.acknowledge(args.alert, by, note);
+            tokio::runtime::Runtime::new()?.block_on(asked)?;
+            writeln!(out, "acknowledged {:016x}", args.alert)?;
+        }
     }
     out.flush()?;
     Ok(())
+}
+
+/// Who has taken up an alert, in words that follow others.
+fn taken_up(acknowledgement: Option<&Acknowledgement>) -> String {
+    let Some(Acknowledgement { at, by, note }) = acknowledgement else {
+        return String::new();
+    };
+    let by = by.as_ref().map(|by| format!(" by {by}"));
+    let note = note.as_ref().map(|note| format!(" ({note})"));
+    format!(
+        ", acknowledged{} at {}{}",
+        by.unwrap_or_default(),
+        rfc3339(*at),
+        note.unwrap_or_default()
+    )
 }
 
 fn word(state: AlertState) -> &'static str {

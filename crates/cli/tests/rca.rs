@@ -78,6 +78,18 @@ fn a_cause_is_named_with_its_evidence() {
     assert_eq!(report["metrics"][0]["metric"], "latency");
     assert_eq!(report["metrics"][0]["lag_seconds"], 0.0);
     assert!(!report["actions"].as_array().unwrap().is_empty());
+    let frames = report["frames"].as_array().unwrap();
+    assert_eq!(frames.len(), 4);
+    assert_eq!(
+        (&frames[0]["service"], &frames[0]["metric"]),
+        (&"cart".into(), &"latency".into())
+    );
+    assert_eq!(frames[0]["timestamps"][80], 1_700_002_400.0);
+    assert!(
+        frames[0]["values"][79].as_f64() < Some(11.0)
+            && frames[0]["values"][80].as_f64() > Some(38.0)
+    );
+    assert_eq!(frames[0]["values"].as_array().unwrap().len(), 120);
     let written = case("_");
     let other = write(folder.path(), "other.csv", &written);
     let same = found(&rca(&[
@@ -201,4 +213,59 @@ fn bad_input_is_told_apart() {
         assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
         assert!(said.contains(message), "{args:?}: {said}");
     }
+}
+
+/// A table of `metrics` metrics at `rows` moments, a minute apart.
+fn table(metrics: usize, rows: usize, value: impl Fn(usize, usize) -> String) -> String {
+    let names = (0..metrics).map(|m| format!("s{}:m{m}", m / 5));
+    let mut csv = format!("timestamp,{}\n", names.collect::<Vec<_>>().join(","));
+    for row in 0..rows {
+        let values: Vec<String> = (0..metrics).map(|m| value(row, m)).collect();
+        csv += &format!("{},{}\n", 60 * (row + 1), values.join(","));
+    }
+    csv
+}
+
+#[test]
+fn constant_metrics_prove_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(
+        folder.path(),
+        "case.csv",
+        &table(6, 60, |_, m| m.to_string()),
+    );
+    let report = found(&rca(&["--input", &input, "--onset", "2400"]));
+    assert_eq!(report["verdict"], "not_proven");
+    assert_eq!(report["none_likelihood"], 100.0);
+    assert_eq!(report["actions"].as_array().unwrap().len(), 0);
+    let unknown = rca(&["--input", &input]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("no metric moves"));
+}
+
+#[test]
+fn metrics_without_any_value_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(
+        folder.path(),
+        "case.csv",
+        &table(6, 60, |_, _| String::new()),
+    );
+    let output = rca(&["--input", &input, "--onset", "2400"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("needs at least"));
+}
+
+#[test]
+fn one_service_is_found_among_five_thousand_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let value = |row: usize, m: usize| {
+        let noise = (row * (2 * m + 37) + row * row * 7) % 101;
+        (noise + if m < 5 && row >= 40 { 900 } else { 0 }).to_string()
+    };
+    let input = write(folder.path(), "case.csv", &table(5_000, 60, value));
+    let report = found(&rca(&["--input", &input, "--onset", "2460"]));
+    assert_eq!(report["verdict"], "ranked");
+    assert_eq!(report["services"][0]["service"], "s0");
+    assert_eq!(report["metrics"].as_array().unwrap().len(), 5_000);
 }

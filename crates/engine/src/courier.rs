@@ -2,7 +2,7 @@
 
 mod carrier;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bongsu_alert::{Delivery, Dispatcher, Lifecycle, NoteKind, Page, Pending, PendingPages};
@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
 
 use self::carrier::Carrier;
+use crate::sinks::identity::{place, serves};
 use crate::trace;
 
 /// What goes to the sinks, each of which has a carrier of its own.
@@ -32,10 +33,33 @@ pub(crate) struct Undelivered {
     pub(crate) pages: PendingPages,
 }
 
+impl Undelivered {
+    /// Gives an earlier run's queues to the sinks of `dispatcher` at the same places. `former` holds
+    /// their names by those that versions before gave them. What belongs to no sink is kept as dead
+    /// letters.
+    pub(crate) fn take_up(self, dispatcher: &mut Dispatcher, former: &BTreeMap<String, String>) {
+        let saved = self.alerts.queues().map(|(name, _)| name.to_owned());
+        let saved = saved.chain(self.pages.queues().map(|(name, _)| name.to_owned()));
+        let moved = moved(&saved.collect(), dispatcher);
+        let name = |name: &str| match former.get(name).or_else(|| moved.get(name)) {
+            Some(now) => {
+                tracing::info!(former = name, now, "what waits for a sink has its new name");
+                now.clone()
+            }
+            None => name.to_owned(),
+        };
+        let alerts = dispatcher.restore(self.alerts.renamed(name));
+        let pages = dispatcher.restore_pages(self.pages.renamed(name));
+        tell_unclaimed(&alerts, &pages);
+        dispatcher.keep_unclaimed(&alerts, &pages);
+    }
+}
+
 /// What there is to say to sinks that come and go with a new configuration.
 pub(crate) struct Change<'a> {
-    /// The sinks that lead to another place than before, though they have the same name.
-    pub(crate) moved: BTreeSet<String>,
+    /// Of sinks of the state that go, by name: what tells the end of it where nobody else tells the
+    /// state from now on.
+    pub(crate) leaving: BTreeMap<String, Option<Dispatcher>>,
     /// What a new sink of a receiver is told.
     pub(crate) welcome: &'a dyn Fn(&str) -> Vec<Page>,
     /// What a sink of a receiver that goes is told.
@@ -44,6 +68,8 @@ pub(crate) struct Change<'a> {
     pub(crate) firing: Vec<Alert>,
     /// The same, as they are over for sinks that go.
     pub(crate) ended: Vec<Alert>,
+    /// Those that ended lately, for sinks of the state.
+    pub(crate) over: Vec<Alert>,
 }
 
 impl Courier {
@@ -62,21 +88,28 @@ impl Courier {
     }
 
     /// Delivers with `dispatcher` from now on, what is not delivered yet included. Sinks that are not
-    /// in it, or lead elsewhere now, are told the end of what they know, and dismissed.
-    pub(crate) fn exchange(&mut self, dispatcher: Dispatcher, change: &Change<'_>) {
+    /// in it are told the end of what they know, and dismissed; one that is dismissed and comes back
+    /// goes on with what it still has to hear.
+    pub(crate) fn exchange(&mut self, dispatcher: Dispatcher, change: &mut Change<'_>) {
         let mut old: Vec<Carrier> = std::mem::take(&mut self.carriers);
-        for part in dispatcher.split() {
-            let name = carrier::name_of(&part);
-            let same = |carrier: &Carrier| !carrier.is_dismissed() && carrier.name() == name;
-            let stays = old.iter().position(same);
-            if let Some(at) = stays.filter(|_| !change.moved.contains(&name)) {
-                let mut carrier = old.remove(at);
-                carrier.exchange(part);
-                self.carriers.push(carrier);
-                continue;
+        let parts = dispatcher.split();
+        let names: Vec<String> = parts.iter().map(carrier::name_of).collect();
+        let served: BTreeSet<&str> = names.iter().map(|name| place(name)).collect();
+        let staying = old.iter().filter(|carrier| !carrier.is_dismissed());
+        // Where one of several sinks for the same place stays, there is nothing new to tell.
+        let known: BTreeSet<String> = staying.map(|c| place(c.name()).to_owned()).collect();
+        for (part, name) in parts.into_iter().zip(&names) {
+            match old.iter().position(|carrier| carrier.name() == name) {
+                Some(at) => {
+                    let mut carrier = old.remove(at);
+                    carrier.exchange(part);
+                    self.carriers.push(carrier);
+                }
+                None => self.add(part),
             }
-            self.add(part);
-            if let Some(carrier) = self.carriers.last_mut() {
+            if !known.contains(place(name))
+                && let Some(carrier) = self.carriers.last_mut()
+            {
                 match carrier.receiver().map(change.welcome) {
                     Some(pages) => carrier.enqueue_pages(pages),
                     None => carrier.enqueue(&change.firing),
@@ -85,11 +118,21 @@ impl Courier {
         }
         for mut carrier in old {
             if !carrier.is_dismissed() {
-                match carrier.receiver().map(change.parting) {
-                    Some(pages) => carrier.enqueue_pages(pages),
-                    None => carrier.enqueue(&change.ended),
+                let gone = !served.contains(place(carrier.name()));
+                match (change.leaving.remove(carrier.name()), carrier.receiver()) {
+                    (Some(Some(rest)), _) => {
+                        carrier.exchange(rest);
+                        let ended = [change.ended.clone(), change.over.clone()].concat();
+                        carrier.dismiss(ended);
+                    }
+                    (None, Some(receiver)) if gone => {
+                        let pages = (change.parting)(receiver);
+                        carrier.enqueue_pages(pages);
+                        carrier.dismiss(Vec::new());
+                    }
+                    (None, None) if gone => carrier.dismiss(change.ended.clone()),
+                    _ => carrier.dismiss(Vec::new()),
                 }
-                carrier.dismiss();
             }
             self.carriers.push(carrier);
         }
@@ -209,8 +252,29 @@ impl Courier {
     }
 }
 
+/// The present names of sinks whose place was changed while nothing ran, by those that were `saved`:
+/// of a kind and a receiver there was one, and there is one, so that it is the same with a mended
+/// address.
+fn moved(saved: &BTreeSet<String>, dispatcher: &Dispatcher) -> BTreeMap<String, String> {
+    let now: BTreeSet<String> = dispatcher
+        .sinks()
+        .map(|sink| sink.name.to_owned())
+        .collect();
+    let alike = |name: &str, names: &BTreeSet<String>| -> Vec<String> {
+        let series = serves(name);
+        let same = names.iter().filter(|other| serves(other) == series);
+        same.cloned().collect()
+    };
+    let gone = saved.difference(&now);
+    gone.filter_map(|name| match (&*alike(name, saved), &*alike(name, &now)) {
+        ([_], [now]) => Some((name.clone(), now.clone())),
+        _ => None,
+    })
+    .collect()
+}
+
 /// Says what belongs to sinks that are not there any more.
-pub(crate) fn tell_unclaimed(alerts: &Pending, pages: &PendingPages) {
+fn tell_unclaimed(alerts: &Pending, pages: &PendingPages) {
     for (sink, alerts) in alerts.queues() {
         tracing::warn!(
             sink,

@@ -132,14 +132,61 @@ impl Columns {
     }
 }
 
-fn label_column(table: &Table) -> Result<Vec<f64>, Error> {
-    let named = LABEL_NAMES.iter().find_map(|name| {
+/// Whether each row of `table` is anomalous, by the row of `labels` of the same time.
+///
+/// # Errors
+/// When the labels have no column `label`, one is neither 0 nor 1, a time repeats there, or a row of
+/// `table` has none.
+pub fn row_labels(table: &Table, labels: &Table) -> Result<Vec<bool>, Error> {
+    let values = label_column(labels)?;
+    let places = by_time(labels, "labels")?;
+    let times = table.timestamps.iter().enumerate();
+    times
+        .map(|(row, time)| {
+            let Some(&place) = places.get(time) else {
+                let text = table.timestamp_texts.get(row).map_or("", String::as_str);
+                return Err(Error::input(format!("there is no label at {text}")));
+            };
+            truth(
+                values.get(place).copied().unwrap_or(f64::NAN),
+                labels,
+                place,
+            )
+        })
+        .collect()
+}
+
+/// Takes the column `label` out of `table`, so that no detector sees it; `None` where there is none.
+///
+/// # Errors
+/// When a label is neither 0 nor 1, or no other column is left.
+pub fn take_labels(table: &mut Table) -> Result<Option<Vec<bool>>, Error> {
+    let Some(place) = named_labels(table) else {
+        return Ok(None);
+    };
+    let column = table.values.column(place).to_vec();
+    let labels = column.iter().enumerate();
+    let labels = labels.map(|(row, label)| truth(*label, table, row));
+    let labels = labels.collect::<Result<Vec<_>, _>>()?;
+    table.take_channel(place);
+    if table.channels.is_empty() {
+        return Err(Error::input("there is no column beside the labels"));
+    }
+    Ok(Some(labels))
+}
+
+/// Where the labels stand, by the name of their column.
+fn named_labels(table: &Table) -> Option<usize> {
+    LABEL_NAMES.iter().find_map(|name| {
         table
             .channels
             .iter()
             .position(|channel| channel.eq_ignore_ascii_case(name))
-    });
-    let place = named.or((table.channels.len() == 1).then_some(0));
+    })
+}
+
+fn label_column(table: &Table) -> Result<Vec<f64>, Error> {
+    let place = named_labels(table).or((table.channels.len() == 1).then_some(0));
     let place = place.ok_or_else(|| {
         Error::input(format!(
             "the labels have no column `label`, but {}",

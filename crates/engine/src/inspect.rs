@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use bongsu_alert::Step;
+use bongsu_alert::{Acknowledgement, Step};
 use bongsu_core::{Alert, Labels, StreamDetector, Timestamp, snapshot};
 use serde::Serialize;
 
@@ -131,6 +131,12 @@ impl SavedState {
             .active()
             .chain(lifecycle.pending())
             .chain(lifecycle.recently_resolved())
+    }
+
+    /// Who has taken up the alert with this fingerprint, while it fires.
+    #[must_use]
+    pub fn acknowledgement(&self, fingerprint: u64) -> Option<&Acknowledgement> {
+        self.state.suppressor.as_ref()?.acknowledgement(fingerprint)
     }
 
     /// Why the alert with this fingerprint did or did not lead to a message, oldest step first.

@@ -71,21 +71,27 @@ pub mod stream;
 mod table;
 mod trace;
 mod training;
+mod tune;
 mod write_back;
 
 pub use backtest::{BacktestTask, Length, ModelBacktest, Scores, TableBacktest, backtest};
-pub use bench::{BenchOutcome, BenchProgress, BenchRequest, bench, read_collection};
+pub use bench::{
+    BenchOutcome, BenchProgress, BenchRequest, HistoryRequest, KnownIncident, bench,
+    prometheus_history, read_collection, read_incidents,
+};
 pub use capacity::{
     CapacityOutcome, CapacityRequest, capacity_page, capacity_plot, parse_recommendations,
     plan_capacity, plan_configured,
 };
 pub use collect::{Collector, Point, Track};
-pub use detect::{DetectRequest, DetectedRow, are_limits_wrong, detect, tell_outside_limits};
+pub use detect::{
+    DetectRequest, DetectedRow, are_limits_wrong, detect, explain_choice, tell_outside_limits,
+};
 pub use drift::{DriftRequest, find_drift};
 pub use dry_run::{Answered, QueryCheck, check_queries};
 pub use engine::{Control, End, Engine, Options, Totals};
 pub use error::{Error, ErrorKind};
-pub use evaluate::{Evaluated, evaluate};
+pub use evaluate::{Evaluated, evaluate, row_labels, take_labels};
 pub use forecast::{ForecastTask, ModelSummary, TableForecast, forecast, read_holidays};
 pub use incident::{Analysis, Cause, Incident, IncidentChange, Member};
 pub use inspect::{SavedQuery, SavedSeries, SavedState};
@@ -94,10 +100,12 @@ pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};
 pub use periodic::{Period, PeriodicReport, PeriodicRequest, parse_day, periodic_report};
 pub use rca::{
-    RcaOutcome, RcaRequest, parse_actions, parse_patterns, rca_page, read_text, root_cause,
+    EvidenceFrame, RcaDocument, RcaOutcome, RcaRequest, parse_actions, parse_patterns, rca_page,
+    read_text, root_cause,
 };
 pub use report::run_report;
 pub use rules::rules_yaml;
 pub use server::openapi_json;
 pub use table::{Table, TimeFormat, TimeUnit, format_number, open as open_input, parse_time};
 pub use trace::TRACE_TARGET;
+pub use tune::{TestPart, TuneProgress, TuneRequest, Tuned, tune};

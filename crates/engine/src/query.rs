@@ -4,17 +4,17 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use bongsu_alert::{Policy, Transition};
-use bongsu_core::{Alert, Labels, Series, Timestamp, format_duration};
+use bongsu_core::{Alert, Labels, Timestamp, format_duration};
 
 use crate::asked::Asked;
 use crate::config::{Config, QueryConfig};
 use crate::engine::Pace;
-use crate::judge::{Budget, Grid, Judge, Judged};
-use crate::maintenance::{Closed, Maintenance};
+use crate::judge::{Budget, Judge, Judged};
+use crate::maintenance::Maintenance;
 use crate::server::{BudgetView, ModelView, QueryView};
 use crate::shard::Shard;
 use crate::state::{EngineState, QueryState};
-use crate::training::{Reason, Training};
+use crate::training::{Meanwhile, Reason, Training};
 use crate::{Error, Observer, sinks};
 
 /// The first wait before a failed query is tried again; it doubles up to [`LONGEST_RETRY`].
@@ -47,20 +47,11 @@ pub(crate) struct Query {
     /// Whether the training under way was asked for.
     pub(crate) by_request: bool,
     /// What came since a training began that is under way; `None` while there is none.
-    pub(crate) meanwhile: Option<Vec<Arrived>>,
+    pub(crate) meanwhile: Option<Meanwhile>,
     /// Why the latest training gave nothing.
     pub(crate) training_problem: Option<String>,
     /// The versions of trained detectors that are kept.
     pub(crate) kept: Vec<u64>,
-}
-
-/// Data that were judged.
-#[derive(Debug)]
-pub(crate) struct Arrived {
-    pub(crate) grid: Grid,
-    pub(crate) series: Vec<Series>,
-    pub(crate) closed: Closed,
-    pub(crate) complete: bool,
 }
 
 impl Query {
@@ -321,7 +312,11 @@ pub(crate) fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String>
 
 /// Brings a saved state in line with the configured queries: same order, changed ones afresh.
 /// Gives the alerts that ended because nothing judges their series any more.
-pub(crate) fn adopt(state: &mut EngineState, queries: &[Query]) -> Vec<Alert> {
+pub(crate) fn adopt<'a>(
+    state: &mut EngineState,
+    queries: &[Query],
+    planned: impl Iterator<Item = &'a Labels>,
+) -> Vec<Alert> {
     let mut saved = std::mem::take(&mut state.queries);
     state.queries = queries
         .iter()
@@ -332,6 +327,7 @@ pub(crate) fn adopt(state: &mut EngineState, queries: &[Query]) -> Vec<Alert> {
         .iter()
         .flat_map(|query| &query.series)
         .map(|series| series.identity.fingerprint())
+        .chain(planned.map(Labels::fingerprint))
         .collect();
     let orphans: Vec<(Labels, Timestamp)> = state
         .lifecycle

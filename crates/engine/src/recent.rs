@@ -16,14 +16,20 @@ const MAX_POINTS: usize = 240;
 const MAX_ALL_POINTS: usize = 200_000;
 /// The most series kept.
 const MAX_SERIES: usize = 5_000;
+/// A series without a value for so many steps of its query, and for [`LEAST_GONE`], is forgotten:
+/// by then the plot of one that lives begins later than its last value.
+const STEPS_GONE: i64 = 240;
+/// An hour, in milliseconds.
+const LEAST_GONE: i64 = 3_600_000;
 
 type Tracks = BTreeMap<(String, Labels), Track>;
 
 /// The newest verdicts of the series, for plots.
 ///
 /// Memory: at most 240 verdicts of a series and 200,000 (20 MB) of at most 5,000 series. Beyond
-/// that, series that were normal lately make room for those that are not. It is not saved: after a
-/// restart plots begin anew.
+/// that, series that were normal lately make room for those that are not. A series that had no value
+/// for 240 steps of its query, at least an hour, is forgotten. It is not saved: after a restart plots
+/// begin anew.
 #[derive(Debug, Default)]
 pub(crate) struct Recent(Mutex<Tracks>);
 
@@ -50,6 +56,16 @@ impl Recent {
             track.unit.clone_from(&query.unit);
             track.push(verdict, most);
         }
+        let newest = verdicts.iter().map(|verdict| verdict.timestamp).max();
+        if let Some(newest) = newest {
+            forget_gone(&mut tracks, query, newest);
+        }
+    }
+
+    /// Forgets the series of the queries that are not in `names`.
+    pub(crate) fn keep_queries(&self, names: &[&str]) {
+        self.tracks()
+            .retain(|(query, _), _| names.contains(&query.as_str()));
     }
 
     /// The series of `query` with something since `since`, the oddest first, at most `limit` of them;
@@ -90,6 +106,25 @@ impl Recent {
     fn tracks(&self) -> MutexGuard<'_, Tracks> {
         // A track is only added to, so a poisoned lock holds good values too.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the series of `query` that had no value for long at `newest`.
+fn forget_gone(tracks: &mut Tracks, query: &QueryConfig, newest: Timestamp) {
+    let most = query.step.millis().saturating_mul(STEPS_GONE);
+    let most = most.max(LEAST_GONE);
+    let first = (query.name.clone(), Labels::empty());
+    let of_query = tracks.range(first..);
+    let of_query = of_query.take_while(|((name, _), _)| *name == query.name);
+    let gone = of_query.filter(|(_, track)| {
+        let points = &track.points;
+        let last = points.iter().rfind(|point| point.value.is_some());
+        let last = last.or_else(|| points.front());
+        last.is_none_or(|last| newest.millis_since(last.timestamp) > most)
+    });
+    let gone: Vec<_> = gone.map(|(key, _)| key.clone()).collect();
+    for key in &gone {
+        tracks.remove(key);
     }
 }
 
@@ -155,6 +190,27 @@ mod tests {
         }
         let all: usize = recent.tracks().values().map(|t| t.points.len()).sum();
         assert_eq!(all, MAX_SERIES - 1 + MAX_ALL_POINTS / MAX_SERIES);
+    }
+
+    #[test]
+    fn a_series_without_values_for_long_is_forgotten_and_so_are_queries_that_go() {
+        let recent = Recent::default();
+        let (query, other) = (QueryConfig::new("q", "x"), QueryConfig::new("r", "x"));
+        let count = |of: &str| recent.of_query(of, Timestamp::MIN, usize::MAX).1;
+        let most = (STEPS_GONE * query.step.millis()).max(LEAST_GONE) / 1_000;
+        recent.verdicts(&other, &[verdict("far", 0, 0.5)]);
+        recent.verdicts(&query, &[verdict("gone", 0, 0.5), verdict("stays", 0, 0.5)]);
+        // It is told to be absent, which is no value.
+        let absent = Verdict {
+            value: None,
+            ..verdict("gone", most, 0.5)
+        };
+        recent.verdicts(&query, &[absent, verdict("stays", most, 0.5)]);
+        assert_eq!(count("q"), 2);
+        recent.verdicts(&query, &[verdict("stays", most + 1, 0.5)]);
+        assert_eq!((count("q"), count("r")), (1, 1));
+        recent.keep_queries(&["q"]);
+        assert_eq!((count("q"), count("r")), (1, 0));
     }
 
     #[cfg(feature = "png")]

@@ -43,7 +43,7 @@ const LOOKBACK_MS: i64 = 5 * 60 * 1_000;
 
 /// Name, condition, how long it must hold, and what it means, of the alerts about the service. What
 /// to do about each is in the runbook of `docs/operations.md`.
-const SERVICE: [(&str, &str, &str, &str); 9] = [
+const SERVICE: [(&str, &str, &str, &str); 10] = [
     (
         "BongsuAbsent",
         "absent(bongsu_build_info)",
@@ -94,12 +94,41 @@ const SERVICE: [(&str, &str, &str, &str); 9] = [
         "No training of {{ $labels.query }} has worked for a day",
     ),
     (
+        "BongsuAnalysesFail",
+        "sum(increase(bongsu_incident_analyses_total{outcome=\"failed\"}[1h])) > 0 \
+         unless sum(increase(bongsu_incident_analyses_total{outcome!=\"failed\"}[1h])) > 0",
+        "0s",
+        "No analysis of an incident has worked for an hour; {{ $value | humanize }} failed",
+    ),
+    (
         "BongsuClockSkew",
         "abs(bongsu_source_clock_skew_seconds) > 0",
         "15m",
         "The clocks of Bongsu and of its source differ by {{ $value | humanizeDuration }}",
     ),
 ];
+
+/// The alerts about capacity, where it is planned.
+fn of_capacity(config: &Config) -> Vec<Rule> {
+    let Some(capacity) = &config.capacity else {
+        return Vec::new();
+    };
+    let days = capacity.alert_days;
+    let soon = of_service((
+        "BongsuCapacity",
+        &format!("bongsu_capacity_days_left < {days}"),
+        "0s",
+        "{{ $labels.resource }} runs out in {{ $value | humanize }} days",
+    ));
+    let fails = of_service((
+        "BongsuCapacityFails",
+        "sum(increase(bongsu_capacity_runs_total{outcome=\"failed\"}[1d])) > 2 \
+         unless sum(increase(bongsu_capacity_runs_total{outcome!=\"failed\"}[1d])) > 0",
+        "0s",
+        "No plan of capacity has worked for a day",
+    ));
+    vec![soon, fails]
+}
 
 /// A Prometheus rules file for this configuration: an alert for each query on the series that
 /// [`output.remote_write`](crate::config::OutputConfig) writes, with the query's own `for`,
@@ -122,7 +151,13 @@ pub fn rules_yaml(config: &Config) -> Result<String, Error> {
     let all = SERVICE.into_iter().map(of_service);
     let service = Group {
         name: "bongsu-service",
-        rules: config.queries.iter().flat_map(on_time).chain(all).collect(),
+        rules: config
+            .queries
+            .iter()
+            .flat_map(on_time)
+            .chain(of_capacity(config))
+            .chain(all)
+            .collect(),
     };
     let writes = config.output.remote_write.is_some();
     let file = File {

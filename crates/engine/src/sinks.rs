@@ -1,6 +1,8 @@
 //! Sinks and alert policies from their configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) mod identity;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bongsu_alert::{
@@ -42,17 +44,7 @@ pub(crate) fn build(config: &Config, plots: Plots<'_>) -> Result<Dispatcher, Err
             .map_err(Error::config);
     }
     for placed in all {
-        let wrong =
-            |e: &dyn std::fmt::Display| Error::config(format!("{}: {e}", placed.written_at));
-        let mut sink = sink(&placed.config, placed.name, plots).map_err(|e| wrong(&e))?;
-        if !placed.config.sends_resolved() {
-            sink = Box::new(FiringOnly::new(sink));
-        }
-        dispatcher = match &placed.receiver {
-            Some(receiver) => dispatcher.with_receiver(receiver, sink),
-            None => dispatcher.with_boxed(sink),
-        }
-        .map_err(|e| wrong(&e))?;
+        dispatcher = placed.join(dispatcher, plots)?;
     }
     Ok(dispatcher)
 }
@@ -60,55 +52,89 @@ pub(crate) fn build(config: &Config, plots: Plots<'_>) -> Result<Dispatcher, Err
 /// A sink and its place in the configuration.
 struct Placed {
     name: String,
+    /// What versions before named it, by where it stands.
+    former_name: String,
     receiver: Option<String>,
     config: SinkConfig,
     /// What messages about it begin with.
     written_at: String,
 }
 
+impl Placed {
+    /// `dispatcher` with this sink.
+    fn join(self, dispatcher: Dispatcher, plots: Plots<'_>) -> Result<Dispatcher, Error> {
+        let wrong = |e: &dyn std::fmt::Display| Error::config(format!("{}: {e}", self.written_at));
+        let mut sink = sink(&self.config, self.name.clone(), plots).map_err(|e| wrong(&e))?;
+        if !self.config.sends_resolved() {
+            sink = Box::new(FiringOnly::new(sink));
+        }
+        match &self.receiver {
+            Some(receiver) => dispatcher.with_receiver(receiver, sink),
+            None => dispatcher.with_boxed(sink),
+        }
+        .map_err(|e| wrong(&e))
+    }
+}
+
 /// All sinks that are configured.
 fn placed(config: &Config) -> Result<Vec<Placed>, Error> {
     let mut all = Vec::new();
-    for (receiver, sinks) in config
-        .alerting
-        .as_ref()
-        .map(AlertingConfig::receivers)
-        .transpose()?
-        .unwrap_or_default()
-    {
-        for (i, config) in sinks.into_iter().enumerate() {
+    let mut add =
+        |receiver: Option<&str>, config: &SinkConfig, former_name: String, written_at: String| {
+            let base = identity::name(config, receiver);
+            let same = |other: &&Placed| identity::place(&other.name) == base;
+            let name = identity::repeated(&base, all.iter().filter(same).count());
             all.push(Placed {
-                name: format!("{}-{receiver}-{i}", config.kind()),
-                written_at: format!("alerting: receiver `{receiver}`, sink {i}"),
-                receiver: Some(receiver.clone()),
-                config,
+                name,
+                former_name,
+                receiver: receiver.map(ToOwned::to_owned),
+                config: config.clone(),
+                written_at,
             });
+        };
+    let receivers = config.alerting.as_ref().map(AlertingConfig::receivers);
+    for (receiver, sinks) in receivers.transpose()?.unwrap_or_default() {
+        for (i, config) in sinks.iter().enumerate() {
+            let former = format!("{}-{receiver}-{i}", config.kind());
+            let written_at = format!("alerting: receiver `{receiver}`, sink {i}");
+            add(Some(receiver.as_str()), config, former, written_at);
         }
     }
     let routed = config.alerting.is_none();
     for (i, config) in config.sinks.iter().enumerate() {
-        all.push(Placed {
-            name: format!("{}-{i}", config.kind()),
-            written_at: format!("sinks[{i}]"),
-            receiver: (routed && config.is_for_people()).then(|| EVERYBODY.to_owned()),
-            config: config.clone(),
-        });
+        let receiver = (routed && config.is_for_people()).then_some(EVERYBODY);
+        let former = format!("{}-{i}", config.kind());
+        add(receiver, config, former, format!("sinks[{i}]"));
     }
     Ok(all)
 }
 
-/// The names of sinks that lead to another place, or serve another receiver, in `new` than in `old`.
-pub(crate) fn moved(old: &Config, new: &Config) -> Result<BTreeSet<String>, Error> {
-    let old: BTreeMap<String, Placed> = placed(old)?
-        .into_iter()
-        .map(|placed| (placed.name.clone(), placed))
-        .collect();
-    let new = placed(new)?.into_iter().filter(|new| {
-        old.get(&new.name).is_some_and(|old| {
-            !old.config.is_same_place(&new.config) || old.receiver != new.receiver
-        })
-    });
-    Ok(new.map(|placed| placed.name).collect())
+/// The present names of sinks by those that versions before gave them, as `config` has them.
+pub(crate) fn former_names(config: &Config) -> Result<BTreeMap<String, String>, Error> {
+    let all = placed(config)?.into_iter();
+    Ok(all.map(|sink| (sink.former_name, sink.name)).collect())
+}
+
+/// What goes from `old` to `new` and holds the state: by name, a dispatcher to the members that
+/// nobody else tells of the same alerts, or `None` where others tell them all.
+pub(crate) fn leaving(
+    old: &Config,
+    new: &Config,
+) -> Result<BTreeMap<String, Option<Dispatcher>>, Error> {
+    let (old, new) = (placed(old)?, placed(new)?);
+    let stays = |sink: &Placed| new.iter().any(|new| new.name == sink.name);
+    let state = |sink: &Placed| matches!(sink.config, SinkConfig::Alertmanager { .. });
+    let gone = old.into_iter().filter(|sink| state(sink) && !stays(sink));
+    gone.map(|mut sink| {
+        let name = sink.name.clone();
+        let left = sink.config.beside(new.iter().map(|new| &new.config));
+        let left = left.map(|left| {
+            sink.config = left;
+            sink.join(Dispatcher::new(), None)
+        });
+        Ok((name, left.transpose()?))
+    })
+    .collect()
 }
 
 /// Whether any sink shows plots.
@@ -126,14 +152,20 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
         SinkConfig::Webhook {
             url,
             token,
+            auth,
             template,
             links,
             timeout,
             send_resolved: _,
         } => {
-            let auth = token
-                .as_ref()
-                .map_or(Auth::None, |token| Auth::Bearer(token.secret().clone()));
+            let auth = match (token, auth_of(auth)?) {
+                (Some(token), Auth::None) => Auth::Bearer(token.secret().clone()),
+                (None, auth) => auth,
+                (Some(_), _) => {
+                    let message = "`token` and `auth` exclude each other";
+                    return Err(Error::config(message));
+                }
+            };
             let mut sink = WebhookSink::builder(url.secret().clone())
                 .name(name)
                 .auth(auth)
@@ -166,6 +198,7 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
         }
         SinkConfig::Slack {
             url,
+            channel,
             upload_token,
             api_url,
             links,
@@ -176,6 +209,9 @@ fn sink(config: &SinkConfig, name: String, plots: Plots<'_>) -> Result<Box<dyn S
                 .name(name)
                 .links(links_of(links)?)
                 .timeout(timeout.duration());
+            if let Some(channel) = channel {
+                sink = sink.channel(channel);
+            }
             if let Some(token) = upload_token {
                 let plotter = plots.map_or_else(|| Arc::new(NoPlots) as Arc<_>, Arc::clone);
                 sink = sink.plots(token.secret().clone(), plotter).api_url(api_url);

@@ -1,17 +1,22 @@
 //! What is kept between runs: detectors, cursors, alerts, and the length of the journal.
 
+mod file;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bongsu_alert::{Lifecycle, Pending, PendingPages, Silence, SuppressorState};
-use bongsu_core::{Result as CoreResult, Snapshot, Timestamp, snapshot};
+use bongsu_core::{Alert, Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::journal::Mark;
 use crate::judge::{Budget, SeriesState};
-use crate::older::{self, Added, Aged};
+use crate::older::{Added, Aged};
 use crate::training::TrainingState;
+
+pub(crate) use file::StateFile;
 
 /// Everything that must survive a restart.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -26,6 +31,8 @@ pub(crate) struct EngineState {
     pub(crate) silences: Vec<Silence>,
     /// How far this state accounts for the journal.
     pub(crate) journal: Option<Mark>,
+    /// The alerts that fire and that no sink has heard of, since they are silenced; by fingerprint.
+    pub(crate) withheld: BTreeMap<u64, Alert>,
 }
 
 /// What is known of one query.
@@ -56,7 +63,7 @@ impl QueryState {
 
 impl Snapshot for EngineState {
     const KIND: &'static str = "engine.state";
-    const VERSION: u16 = 6;
+    const VERSION: u16 = 7;
 
     fn validate(&self) -> CoreResult<()> {
         for query in &self.queries {
@@ -78,7 +85,20 @@ impl Snapshot for EngineState {
 /// be read, and [`Aged::OLDEST`] is raised too.
 impl Aged for EngineState {
     const OLDEST: u16 = 6;
-    const ADDED: &'static [Added] = &[];
+    const ADDED: &'static [Added] = &[
+        Added {
+            since: 7,
+            of: "SuppressorState",
+            field: "acknowledged",
+            value: &[0],
+        },
+        Added {
+            since: 7,
+            of: "EngineState",
+            field: "withheld",
+            value: &[0],
+        },
+    ];
 }
 
 /// The file of the state in its directory.
@@ -89,7 +109,7 @@ pub(crate) fn state_file(directory: &Path) -> PathBuf {
 /// The directory that holds the state, locked against other processes.
 #[derive(Debug)]
 pub(crate) struct Store {
-    path: PathBuf,
+    file: StateFile<EngineState>,
     // Held for as long as the store lives.
     _lock: snapshot::Lock,
 }
@@ -102,114 +122,22 @@ impl Store {
         let lock = snapshot::Lock::take(directory.join("lock"))
             .map_err(|e| Error::state(e.to_string()))?;
         remove_leftovers(directory);
+        let path = state_file(directory);
         Ok(Self {
-            path: state_file(directory),
+            file: StateFile::new(path, "state", "detectors start afresh"),
             _lock: lock,
         })
     }
 
-    /// The saved state, of this version or an older one that can be read. A damaged file, or one of
-    /// another version, is set aside under a name of its own, and the one before is read; one that
-    /// cannot be read for another reason is an error, and nothing is lost.
+    /// The saved state; see [`StateFile::load`].
     pub(crate) fn load(&self) -> Result<Option<EngineState>, Error> {
-        let (damage, ending) = match read(&self.path)? {
-            Read::State(state) => return Ok(Some(*state)),
-            Read::Damaged(damage) => (damage, "damaged".to_owned()),
-            Read::OtherVersion(version, why) => (why, format!("version-{version}")),
-            Read::Nothing => {
-                // A start after damage may have ended before it could save.
-                let before = self.load_before()?;
-                if before.is_some() {
-                    tracing::warn!("there is no state but the one before, which is taken up");
-                }
-                return Ok(before);
-            }
-        };
-        let aside = self.free_name(&ending);
-        fs::rename(&self.path, &aside)
-            .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
-        let before = self.load_before()?;
-        let then = match &before {
-            Some(_) => "the one before is taken up",
-            None => "detectors start afresh",
-        };
-        tracing::error!(
-            error = %damage,
-            aside = %aside.display(),
-            "the saved state cannot be used; it was set aside and {then}"
-        );
-        Ok(before)
-    }
-
-    fn load_before(&self) -> Result<Option<EngineState>, Error> {
-        Ok(match read(&self.before())? {
-            Read::State(state) => Some(*state),
-            Read::Nothing | Read::Damaged(_) | Read::OtherVersion(..) => None,
-        })
-    }
-
-    /// Where the state before the newest is.
-    fn before(&self) -> PathBuf {
-        self.path.with_extension("bngs.before")
-    }
-
-    fn free_name(&self, ending: &str) -> PathBuf {
-        let name = |n: u32| match n {
-            0 => self.path.with_extension(format!("bngs.{ending}")),
-            n => self.path.with_extension(format!("bngs.{ending}.{n}")),
-        };
-        (0..)
-            .map(name)
-            .find(|path| !path.exists())
-            .unwrap_or_else(|| name(0))
+        self.file.load()
     }
 
     /// Saves the state, and keeps the one before; gives its bytes.
     pub(crate) fn save(&self, state: &EngineState) -> Result<u64, Error> {
-        let before = self.before();
-        // Without a predecessor there is nothing to fall back on, which harms nobody now.
-        if self.path.exists() && (!before.exists() || fs::remove_file(&before).is_ok()) {
-            let _ = fs::hard_link(&self.path, &before);
-        }
-        snapshot::save(state, &self.path)?;
-        // Its size is only shown.
-        Ok(fs::metadata(&self.path).map_or(0, |data| data.len()))
+        self.file.save(state)
     }
-}
-
-/// What a file of the state holds.
-enum Read {
-    Nothing,
-    State(Box<EngineState>),
-    Damaged(bongsu_core::Error),
-    /// A version that this build does not read, and that in words.
-    OtherVersion(u16, bongsu_core::Error),
-}
-
-fn read(path: &Path) -> Result<Read, Error> {
-    let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", path.display()));
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Read::Nothing),
-        Err(e) => return Err(failed(&e)),
-    };
-    let version = snapshot::inspect(&bytes)
-        .ok()
-        .filter(|header| header.kind == EngineState::KIND)
-        .map(|header| header.version);
-    Ok(match older::read::<EngineState>(&bytes) {
-        Ok(state) => {
-            if let Some(version) = version.filter(|version| *version != EngineState::VERSION) {
-                let now = EngineState::VERSION;
-                tracing::info!(version, now, "the state of an older version is taken up");
-            }
-            Read::State(Box::new(state))
-        }
-        Err(error) => match version {
-            Some(version) if !EngineState::reads(version) => Read::OtherVersion(version, error),
-            _ => Read::Damaged(error),
-        },
-    })
 }
 
 /// Removes what a killed process left of a save that it had begun. The lock is held.

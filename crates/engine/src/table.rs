@@ -1,6 +1,7 @@
 //! Tables of time series in CSV: `timestamp,<channel>[,<channel>...]`.
 
 mod header;
+mod part;
 mod shown;
 mod unpack;
 mod written;

@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use support::{Memory, server};
 
 const TOKEN: &str = "Bearer open-sesame";
+const TAKE_UP: &str = "/api/v1/alerts/{fingerprint}/acknowledge";
+const KIM: &str = r#"{"by": "kim", "note": "looking"}"#;
 
 /// When the load leaves its level, in seconds since 1970.
 type Leaves = Arc<Mutex<Option<i64>>>;
@@ -57,6 +59,8 @@ queries:
 alerting: {{routing: {{route: {{receiver: log, group_wait: 1s}}, receivers: [{{name: log, sinks: [{{type: log}}]}}]}}}}
 state: {{directory: '{}'}}
 rca: {{service_labels: [host], step: 1s, before: 40s, after: 1m, settle: 1s}}
+capacity:
+  {{step: 1s, history: 40s, horizon: 1m, models: [theil-sen], schedule: {{every: 2s}}, resources: [{{name: load, expr: load, threshold: 1e12}}]}}
 server: {{listen: '127.0.0.1:0', token: open-sesame, read_token: please}}",
         state.display()
     )
@@ -166,6 +170,7 @@ async fn every_answer_is_as_described() {
     let id = made["id"].as_str().unwrap();
     let other = silence.replace("known", "other");
     let explain = format!("/api/v1/alerts/{fingerprint}/explain");
+    let taken_up = format!("/api/v1/alerts/{fingerprint}/acknowledge");
     let end = format!("/api/v1/silences/{id}");
     let document = service.json("/api/v1/openapi.json").await;
     assert_eq!(document, openapi_json());
@@ -293,6 +298,27 @@ async fn every_answer_is_as_described() {
             r#"{"query": "x", "version": 1}"#,
             404,
         ),
+        ("post", TAKE_UP, &taken_up, TOKEN, KIM, 200),
+        ("post", TAKE_UP, &taken_up, TOKEN, "", 200),
+        ("post", TAKE_UP, &taken_up, TOKEN, r#"{"by": 1}"#, 400),
+        ("post", TAKE_UP, &taken_up, "", KIM, 401),
+        (
+            "post",
+            TAKE_UP,
+            "/api/v1/alerts/0/acknowledge",
+            TOKEN,
+            "",
+            404,
+        ),
+        (
+            "post",
+            TAKE_UP,
+            "/api/v1/alerts/x/acknowledge",
+            TOKEN,
+            "",
+            400,
+        ),
+        ("get", "/api/v1/alerts", "/api/v1/alerts", TOKEN, "", 200),
         ("post", "/api/v1/train", "/api/v1/train", TOKEN, "", 200),
         (
             "post",
@@ -346,6 +372,14 @@ async fn every_answer_is_as_described() {
             "get",
             "/api/v1/silences",
             "/api/v1/silences",
+            TOKEN,
+            "",
+            200,
+        ),
+        (
+            "get",
+            "/api/v1/capacity",
+            "/api/v1/capacity",
             TOKEN,
             "",
             200,

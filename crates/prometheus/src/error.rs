@@ -173,6 +173,14 @@ impl Error {
         })
     }
 
+    /// The same error with another message, where a server had a say in it.
+    pub(crate) fn map_message(mut self, change: impl FnOnce(String) -> String) -> Self {
+        if let Repr::Request { message, .. } | Repr::Plain { message, .. } = &mut *self.0 {
+            *message = change(std::mem::take(message));
+        }
+        self
+    }
+
     pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
         Self::io(path.display().to_string(), source)
     }

@@ -3,7 +3,9 @@ use std::cmp::Ordering;
 use bongsu_core::{Error, Frame, Result, Timestamp};
 
 use crate::onset::{Onset, OnsetSource, find_onset};
-use crate::rank::{self, Deviation, Evidence, Layout, MIN_NORMAL, Movement, Ranking, Split};
+use crate::rank::{
+    self, Deviation, Evidence, Layout, MIN_NORMAL, Movement, Ranking, Split, thinned,
+};
 use crate::report::SCHEMA;
 use crate::{
     Advice, Graph, MetricCause, Moved, Observations, Options, Ranker, RcaReport, RcaVerdict,
@@ -12,6 +14,9 @@ use crate::{
 
 /// From so many robust standard deviations on a metric counts as moved in texts and timelines.
 const CLEARLY_MOVED: f64 = 3.0;
+
+/// Of so many evenly spaced moments before and after, it is judged how much a metric says of the onset.
+const GLANCE: usize = 600;
 
 /// Finds what an incident in `frame` began with. The value of the label
 /// [`Options::service_label`] names the service of each channel.
@@ -84,7 +89,10 @@ pub fn analyse_observations(
     let uncertainty = i64::try_from(options.onset_uncertainty.as_millis()).unwrap_or(i64::MAX);
     let layout = Layout::new(observations.metrics());
     let weigh = |normal: &[&[f64]], after: &[&[f64]]| {
-        Evidence::new(&layout, normal, after, options.block_share).weights
+        let ((normal, _), (after, _)) = (thinned(normal, GLANCE), thinned(after, GLANCE));
+        let normal: Vec<&[f64]> = normal.iter().map(Vec::as_slice).collect();
+        let after: Vec<&[f64]> = after.iter().map(Vec::as_slice).collect();
+        Evidence::new(&layout, &normal, &after, options.block_share).weights
     };
     let latest = options.onset_is_latest;
     let split = Split::new(observations, normal, onset.time, uncertainty, latest, weigh)?;

@@ -451,3 +451,28 @@ fn an_onset_that_an_alarm_tells_keeps_what_follows_it_out_of_normal_times() {
     let (either_way, latest) = (deviation(false), deviation(true));
     assert!(latest > 2.0 * either_way, "{latest} {either_way}");
 }
+
+/// Of a rhythm of 40 minutes, normal times show three; the incident is the half in which it rises.
+#[test]
+fn a_rhythm_is_no_leak_and_hides_none() {
+    let rhythm = |i: usize| 10.0 * -(std::f64::consts::TAU * i as f64 / 40.0).cos();
+    let jump = |i: usize, by: f64| if i < 120 { 0.0 } else { by };
+    let rises = |i: usize| 100.0 + rhythm(i) + jump(i, 45.0) + noise(i, 1);
+    // Here the incident is the half in which it falls.
+    let leaks =
+        |i: usize| 100.0 - rhythm(i) + jump(i, 20.0 + 2.0 * (i as f64 - 120.0)) + noise(i, 2);
+    let columns = [(0..140).map(rises).collect(), (0..140).map(leaks).collect()];
+    let metrics = ["web:heap", "cart:heap"].map(|name| Metric::parse(name, ":").unwrap());
+    let times: Vec<_> = (0..140).map(|i| Timestamp::from_secs(60 * i)).collect();
+    let data = Observations::new(times, metrics.to_vec(), columns.to_vec()).unwrap();
+    let mut options = Options::default();
+    options.onset_uncertainty = std::time::Duration::ZERO;
+    let onset = Some(Timestamp::from_secs(60 * 120));
+    let report = analyse_observations(&data, None, onset, &Graph::new(), &options).unwrap();
+    let leaks = report
+        .patterns
+        .iter()
+        .filter(|p| p.pattern == "memory_leak");
+    let leaks: Vec<&str> = leaks.map(|p| p.services[0].as_str()).collect();
+    assert_eq!(leaks, ["cart"], "{:#?}", report.patterns);
+}

@@ -2,7 +2,9 @@
 // Reads out the point under the pointer, or under a cursor that the arrow keys move.
 const NS = "http://www.w3.org/2000/svg";
 for (const figure of document.querySelectorAll("figure")) {
-  const stops = JSON.parse(figure.querySelector("script").textContent);
+  const data = figure.querySelector("script");
+  if (!data) continue; // a picture without values over time
+  const stops = JSON.parse(data.textContent);
   const frame = figure.querySelector(".frame");
   const out = figure.querySelector("output");
   if (!stops.length || !frame.querySelector("[data-area]")) continue;

@@ -95,6 +95,9 @@ impl ServiceGraph {
                 Px(width),
                 Px(height.max(2.0 * PAD))
             ));
+        } else {
+            // The page makes it smaller to fit, but never larger than drawn.
+            svg.put(format_args!(" width=\"{}\"", Px(width)));
         }
         svg.put(format_args!("><title id=\"{id}-t\">"));
         svg.escaped(&self.caption);

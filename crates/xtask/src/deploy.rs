@@ -38,6 +38,9 @@ pub(crate) fn run() -> Result {
         "deploy",
         &[
             ("chart", &|| chart(&tools, &deploy.join("helm"))),
+            ("manifests", &|| {
+                manifests(&tools, &deploy.join("kubernetes/bongsu.yaml"))
+            }),
             ("container", &|| container(&tools, &deploy.join("docker"))),
             ("unit", &|| {
                 unit(&tools, &deploy.join("systemd/bongsu.service"))
@@ -76,6 +79,15 @@ fn chart(tools: &Tools, folder: &Path) -> Result {
         }
     }
     Ok(())
+}
+
+/// The objects without Helm fit Kubernetes' schemas, and their configuration is one.
+fn manifests(tools: &Tools, file: &Path) -> Result {
+    let config = tools.scratch.join("kubernetes.config.yaml");
+    let mut validate = Command::new(&tools.python);
+    validate.arg(cargo::root().join("examples/deploy/validate.py"));
+    cargo::run(validate.arg(file).arg(&config))?;
+    cargo::run(bongsu(tools, "check").arg(&config))
 }
 
 /// The Dockerfile has no fault that its linter knows; the files beside it are what Prometheus,

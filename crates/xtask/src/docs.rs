@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::cargo::{self, Result, cargo_workspace};
-use crate::{examples, links};
+use crate::{examples, links, quotes};
 
 /// Pages that the binary writes: the file, and the arguments of `bongsu` that print it.
 const GENERATED: &[(&str, &[&str])] = &[
@@ -27,7 +27,10 @@ const GENERATED: &[(&str, &[&str])] = &[
 pub(crate) fn run(args: &[String]) -> Result {
     match args {
         [] => check(),
-        [write] if write == "--write" => each_page(&write_page),
+        [write] if write == "--write" => {
+            quotes::write()?;
+            each_page(&write_page)
+        }
         other => Err(format!("docs takes `--write` or nothing, not {other:?}").into()),
     }
 }
@@ -38,6 +41,7 @@ pub(crate) fn check() -> Result {
         "docs",
         &[
             ("links", &links::run),
+            ("quotations", &quotes::check),
             ("generated pages", &|| each_page(&check_page)),
             ("rustdoc", &rustdoc),
         ],

@@ -6,6 +6,7 @@
 )]
 
 mod airflow;
+mod arrow;
 mod cargo;
 mod ci;
 mod deny;
@@ -21,6 +22,7 @@ mod lint;
 mod msrv;
 mod onnx;
 mod optional;
+mod quotes;
 mod record;
 mod setup;
 mod sources;
@@ -41,6 +43,7 @@ usage: cargo xtask <task> [arguments]
   onnx      lints and tests of the feature `onnx`, whose dependency takes minutes to build
   parquet   lints and tests of the feature `parquet`, which is not in the default build
   otel      lints and tests of the feature `otel`, which is not in the default build
+  arrow     lints and tests of crates/arrow, which is outside the workspace
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
   deploy    the files of examples/deploy against helm, Kubernetes' schemas and other programs (fetches them)
   airflow   a real Airflow runs the DAG of examples/deploy (fetches it: a gigabyte, some minutes)
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         "onnx" => onnx::run(),
         "parquet" => optional::parquet(),
         "otel" => optional::otel(),
+        "arrow" => arrow::run(),
         "airflow" => airflow::run(),
         "deny" => deny::run(),
         "fuzz" => fuzz::run(&rest),

@@ -20,6 +20,10 @@ const MAX_LETTER_BYTES: usize = 16 * 1024 * 1024;
 const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
 /// After so many attempts in a row that failed the first entry itself may be at fault.
 const SUSPECT: u32 = 5;
+/// It is, when it has failed so often just after the receiver took others, and refused none of them.
+/// At a server that fails at random, however often, that is less likely each time than that the first
+/// entry is taken: so often in a row it happens with a probability below 1 in 1,000.
+const ROUNDS: u32 = 10;
 
 /// A sink with what it still has to hear.
 #[derive(Debug)]
@@ -37,12 +41,24 @@ pub(super) struct Lane {
     /// State mode: something changed since the last success.
     due: bool,
     last_sent: Option<Timestamp>,
-    retry_at: Option<Timestamp>,
+    pub(super) retry_at: Option<Timestamp>,
+    /// Whether this pause is there because a setting is wrong.
+    misconfigured: bool,
     /// Failures since the last success.
     failures: u32,
     /// Attempts at the first entry to which the receiver said no, or nothing, without refusing it
     /// for good.
     pub(super) doubts: u32,
+    /// Whether the receiver asked to be left alone when it failed last.
+    asked_to_wait: bool,
+    /// How often the first entry failed though others were taken since it failed before.
+    rounds: u32,
+    /// What came of the entries that were tried since the first one failed.
+    others: Others,
+    /// Until then the first entry waits, and others pass it.
+    first_waits_until: Option<Timestamp>,
+    /// State mode: all that is left to say, as the sink goes.
+    last_words: Vec<Alert>,
     pub(super) status: Totals,
     /// Whether what is given up becomes a dead letter.
     pub(super) keeps_letters: bool,
@@ -87,8 +103,14 @@ impl Lane {
             due: false,
             last_sent: None,
             retry_at: None,
+            misconfigured: false,
             failures: 0,
             doubts: 0,
+            asked_to_wait: false,
+            rounds: 0,
+            others: Others::Untried,
+            first_waits_until: None,
+            last_words: Vec::new(),
             status: Totals::default(),
             keeps_letters: false,
             letters: Vec::new(),
@@ -126,7 +148,46 @@ impl Lane {
 
     /// The number of entries that wait.
     pub(super) fn queued(&self) -> usize {
-        self.queue.len() + self.pages.len()
+        self.queue.len() + self.pages.len() + self.last_words.len()
+    }
+
+    /// Goes on in place of `old`, a sink at the same place.
+    pub(super) fn take_over(&mut self, old: Self) {
+        self.queue = old.queue;
+        self.pages = old.pages;
+        self.lost = old.lost;
+        self.single = old.single;
+        self.due = old.due;
+        self.last_sent = old.last_sent;
+        if !old.misconfigured {
+            // The setting may be another one now.
+            self.retry_at = old.retry_at;
+            self.failures = old.failures;
+        }
+        self.doubts = old.doubts;
+        self.rounds = old.rounds;
+        self.others = old.others;
+        self.first_waits_until = old.first_waits_until;
+        self.last_words = old.last_words;
+        self.status = old.status;
+        self.letters = old.letters;
+        self.letter_bytes = old.letter_bytes;
+        self.unkept = old.unkept;
+        self.trim();
+    }
+
+    /// Takes note of the last that the sink is to hear.
+    pub(super) fn part(&mut self, alerts: &[Alert]) {
+        match self.sink.mode() {
+            Mode::Transitions => alerts.iter().for_each(|alert| self.push(alert)),
+            Mode::State { .. } => self.last_words = alerts.to_vec(),
+        }
+    }
+
+    /// There is more to say after all.
+    pub(super) fn rejoin(&mut self) {
+        self.due = true;
+        self.last_words.clear();
     }
 
     /// Takes note of a transition.
@@ -145,6 +206,11 @@ impl Lane {
 
     /// Puts transitions of an earlier run before those of this one.
     pub(super) fn restore(&mut self, alerts: Vec<Alert>, lost: u64) {
+        if let Mode::State { .. } = self.sink.mode() {
+            // It is told of what there is by now.
+            self.due |= !alerts.is_empty();
+            return;
+        }
         for alert in alerts.into_iter().rev() {
             self.queue.push_front(alert);
         }
@@ -160,7 +226,7 @@ impl Lane {
         let pages = self.pages.excess(self.limits);
         if !(alerts.is_empty() && pages.is_empty()) {
             // Another one is the first now.
-            self.doubts = 0;
+            self.trust_first();
         }
         self.give_up(&alerts, &pages, Reason::Overflow);
     }
@@ -169,6 +235,8 @@ impl Lane {
     pub(super) fn abandon(&mut self) {
         let alerts = self.queue.take(0, usize::MAX);
         let pages = self.pages.take(0, usize::MAX);
+        // The end of what a sink of the state knows comes by itself.
+        self.last_words.clear();
         self.give_up(&alerts, &pages, Reason::Abandoned);
     }
 
@@ -188,6 +256,9 @@ impl Lane {
         let Mode::State { resend } = self.sink.mode() else {
             return false;
         };
+        if !self.last_words.is_empty() {
+            return false;
+        }
         let elapsed = self
             .last_sent
             // A clock that went back must not silence the sink.
@@ -197,7 +268,9 @@ impl Lane {
 
     /// Whether there is something to deliver or to report.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.lost > 0 || self.wants_state(now) || (self.queued() > 0 && self.may_try(now))
+        self.lost > 0
+            || self.wants_state(now)
+            || (self.queued() > 0 && self.may_try(now) && self.may_begin(now))
     }
 
     pub(super) fn may_try(&self, now: Timestamp) -> bool {
@@ -239,6 +312,9 @@ impl Lane {
 
     async fn run_state(&mut self, began: Began, state: &[Alert], delivery: &mut Delivery) -> bool {
         let now = began.now;
+        if !self.last_words.is_empty() {
+            return self.say_last(began, delivery).await;
+        }
         if !self.wants_state(now) {
             return false;
         }
@@ -270,6 +346,25 @@ impl Lane {
         true
     }
 
+    /// Tells a sink that goes the end of what it knows.
+    async fn say_last(&mut self, began: Began, delivery: &mut Delivery) -> bool {
+        if !self.may_try(began.now) {
+            return false;
+        }
+        let last = std::mem::take(&mut self.last_words);
+        let deadline = began.watch + self.sink.timeout();
+        let result = within(self.sink.as_ref(), deadline, |sink| {
+            sink.deliver(began.now, &last)
+        })
+        .await;
+        match self.judge(began, result, delivery) {
+            Verdict::Delivered | Verdict::Partly(_) => delivery.delivered = last.len(),
+            Verdict::Refused(_) => {}
+            Verdict::Later(_) => self.last_words = last,
+        }
+        true
+    }
+
     /// Notes in `delivery` what came of it, and when to try again.
     pub(super) fn judge(
         &mut self,
@@ -290,7 +385,8 @@ impl Lane {
             }
             Err(error) => error,
         };
-        let pause = match error.retry() {
+        let retry = error.retry();
+        let pause = match retry {
             Retry::Never => None,
             Retry::Backoff => {
                 let doubled = FIRST_PAUSE * (1 << self.failures.min(6));
@@ -310,6 +406,8 @@ impl Lane {
         };
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(began.present() + pause);
+        self.misconfigured = matches!(retry, Retry::Slow);
+        self.asked_to_wait = matches!(retry, Retry::After(_));
         Verdict::Later(said)
     }
 
@@ -323,6 +421,61 @@ impl Lane {
     pub(super) fn doubts_first(&self) -> bool {
         self.doubts >= SUSPECT
     }
+
+    /// Another entry is the first now.
+    pub(super) fn trust_first(&mut self) {
+        self.doubts = 0;
+        self.rounds = 0;
+        self.others = Others::Untried;
+        self.first_waits_until = None;
+    }
+
+    /// Whether others are to pass the first entry at the moment `now`.
+    pub(super) fn first_waits(&self, now: Timestamp) -> bool {
+        // A pause that far ahead means that the clock went back.
+        self.first_waits_until
+            .is_some_and(|until| now < until && until <= now + PAUSE_LIMIT)
+    }
+
+    /// The suspected first entry has failed again: whether that has been so often, while others were
+    /// taken, that it never will be. If not, it waits, and others pass it.
+    pub(super) fn first_failed(&mut self, began: Began) -> bool {
+        if self.others == Others::Taken {
+            self.rounds = self.rounds.saturating_add(1);
+        }
+        self.others = Others::Untried;
+        if self.rounds >= ROUNDS {
+            return true;
+        }
+        let pause = FIRST_PAUSE * (1 << self.doubts.saturating_sub(SUSPECT).min(6));
+        self.first_waits_until = Some(began.present() + pause.min(LONGEST_PAUSE));
+        self.retry_at = self.retry_at.filter(|_| self.asked_to_wait);
+        false
+    }
+
+    /// Another entry was taken while the first one waited.
+    pub(super) fn other_taken(&mut self) {
+        match self.others {
+            Others::Untried | Others::Taken => self.others = Others::Taken,
+            // The receiver is back, and has perhaps nothing against the first entry.
+            Others::Failed => self.first_waits_until = None,
+        }
+    }
+
+    /// Another entry failed while the first one waited.
+    pub(super) fn other_failed(&mut self) {
+        self.others = Others::Failed;
+    }
+}
+
+/// What came of the entries that were tried since the first one failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Untried,
+    /// All of them were taken.
+    Taken,
+    /// At least one failed, which is nothing that the first entry is to blame for.
+    Failed,
 }
 
 /// What came of an attempt.

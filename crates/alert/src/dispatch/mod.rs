@@ -25,8 +25,10 @@ const DEFAULT_BYTES: usize = 64 * 1024 * 1024;
 ///   front and is tried again at a later tick: after 5 seconds, doubling up to 5 minutes; at once
 ///   after 5 minutes where a setting is wrong; or when the receiver says. The pauses begin with the
 ///   answer. What a receiver refuses for its content is given up, one alert at a time, and reported.
-///   So is what has failed five times in a row, and once more, while the receiver takes others that
-///   wait behind it: one bad entry does not keep all others back. Else nothing is given up.
+///   What has failed five times in a row waits, from 5 seconds up to 5 minutes, while others pass
+///   it: one bad entry does not keep all others back. It is given up as well when it has failed ten
+///   times more, each time after the receiver took others and failed none: an outage that lets a
+///   request through now and then costs nothing. Else nothing is given up.
 /// - A sink that wants the [state](crate::Mode::State) has none: it gets the whole state again.
 /// - A sink that serves a [receiver](Dispatcher::with_receiver) of a routing tree has a queue of
 ///   [pages](Page) instead: [`Dispatcher::enqueue_pages`] fills it, and each page is one delivery.
@@ -263,6 +265,47 @@ impl Dispatcher {
     #[must_use]
     pub fn wants_state(&self, now: Timestamp) -> bool {
         self.lanes.iter().any(|lane| lane.wants_state(now))
+    }
+
+    /// Tells its sinks, which have no place any more, what they know for the last time: `ended` is
+    /// what fires, as it is over for them. A sink of the [state](crate::Mode::State) is told of
+    /// nothing else from now on.
+    pub fn part(&mut self, ended: &[Alert]) {
+        let lanes = self.lanes.iter_mut();
+        lanes
+            .filter(|lane| lane.receiver.is_none())
+            .for_each(|lane| lane.part(ended));
+        self.bury();
+    }
+
+    /// Takes back [`Dispatcher::part`]: its sinks have a place again, and the state is told to those
+    /// that want it.
+    pub fn rejoin(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::rejoin);
+    }
+
+    /// Goes on in place of `old`: what waits there, its pauses, totals and unwritten dead letters go
+    /// to the sinks of the same name. A pause that is there because a setting was wrong ends. What
+    /// belongs to other sinks comes back: report it.
+    #[must_use = "what belongs to no sink is lost unless it is reported"]
+    pub fn take_over(&mut self, old: Self) -> (Pending, PendingPages) {
+        let mut left = Self {
+            lanes: Vec::new(),
+            ..old
+        };
+        for lane in old.lanes {
+            let mut own = self.lanes.iter_mut();
+            let same = |own: &&mut Lane| {
+                own.sink.name() == lane.sink.name() && own.receiver == lane.receiver
+            };
+            match own.find(same) {
+                Some(own) => own.take_over(lane),
+                None => left.lanes.push(lane),
+            }
+        }
+        self.bury();
+        left.bury();
+        (left.pending(), left.pending_pages())
     }
 
     /// Gives up everything that waits: it is counted, and kept as dead letters.

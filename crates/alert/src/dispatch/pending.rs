@@ -44,13 +44,15 @@ impl Pending {
         }
     }
 
-    /// The same, waiting for a sink of another name.
+    /// The same, waiting for sinks of other names. What waits for one name then stays together.
     #[must_use]
     pub fn renamed(self, name: impl Fn(&str) -> String) -> Self {
-        let queues = self.queues.into_iter();
-        Self {
-            queues: queues.map(|(old, queue)| (name(&old), queue)).collect(),
+        let mut renamed = Self::default();
+        for (old, queue) in self.queues {
+            let queues = BTreeMap::from([(name(&old), queue)]);
+            renamed.append(Self { queues });
         }
+        renamed
     }
 
     /// The sinks' names and the transitions that wait for each, oldest first.
@@ -107,13 +109,15 @@ impl PendingPages {
         }
     }
 
-    /// The same, waiting for a sink of another name.
+    /// The same, waiting for sinks of other names. What waits for one name then stays together.
     #[must_use]
     pub fn renamed(self, name: impl Fn(&str) -> String) -> Self {
-        let queues = self.queues.into_iter();
-        Self {
-            queues: queues.map(|(old, pages)| (name(&old), pages)).collect(),
+        let mut renamed = Self::default();
+        for (old, pages) in self.queues {
+            let queues = BTreeMap::from([(name(&old), pages)]);
+            renamed.append(Self { queues });
         }
+        renamed
     }
 
     /// The sinks' names and the pages that wait for each, oldest first.

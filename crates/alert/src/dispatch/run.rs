@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use bongsu_core::{Alert, Labels};
+use bongsu_core::{Alert, Labels, Timestamp};
 use tokio::time::Instant;
 
 use super::Delivery;
@@ -41,7 +41,7 @@ impl Lane {
         for page in pages.into_iter().rev() {
             self.pages.push_front(page);
         }
-        self.doubts = 0;
+        self.trust_first();
         self.trim();
     }
 
@@ -58,11 +58,18 @@ impl Lane {
         }
         let timeout = self.sink.timeout();
         let mut tried = false;
-        while self.waiting(load) > 0 && (!tried || began.watch.elapsed() < timeout / 2) {
+        while !tried || began.watch.elapsed() < timeout / 2 {
+            let Some(index) = self.next(load, began.now) else {
+                break;
+            };
             tried = true;
-            let size = self.next_size(load);
+            let size = match index {
+                0 => self.next_size(load),
+                _ => 1,
+            };
+            let doubts = self.doubts;
             let result = self
-                .offer(load, 0..size, began, began.watch + timeout)
+                .offer(load, index..index + size, began, began.watch + timeout)
                 .await;
             match self.judge(began, result, delivery) {
                 Verdict::Refused(_) if size > 1 => {
@@ -73,46 +80,54 @@ impl Lane {
                 Verdict::Later(_) if size > 1 && self.doubts_first() => {
                     // Perhaps it is one of them.
                     self.single = size;
-                    self.doubts = 0;
+                    self.trust_first();
                     break;
                 }
-                Verdict::Later(_) if self.doubts_first() => {
-                    if !self.pass_first(load, began, delivery).await {
+                // Asked to wait, or cut off: that says nothing of this entry.
+                Verdict::Later(_) if index == 0 && self.doubts == doubts => break,
+                verdict @ Verdict::Later(_) if index == 0 && self.doubts_first() => {
+                    if self.first_failed(began) {
+                        self.succeeded();
+                        self.close(load, 0, 1, &verdict, began, delivery);
+                    } else if self.retry_at.is_some() {
+                        // The receiver asked to be left alone, by everything.
                         break;
                     }
                 }
-                Verdict::Later(_) => break,
-                verdict => self.close(load, 0, size, &verdict, began, delivery),
+                Verdict::Later(_) => {
+                    if index > 0 {
+                        self.doubts = doubts;
+                        self.other_failed();
+                    }
+                    break;
+                }
+                verdict => {
+                    if index > 0 {
+                        self.other_taken();
+                    }
+                    self.close(load, index, size, &verdict, began, delivery);
+                }
             }
         }
-        true
+        tried
     }
 
-    /// Tries what waits behind the first entry, which has failed again and again. When the receiver
-    /// has an answer to that and still none to the first one, this is given up.
-    ///
-    /// Whether the lane can go on.
-    async fn pass_first(&mut self, load: Load, began: Began, delivery: &mut Delivery) -> bool {
-        let Some(index) = self.unrelated(load) else {
-            return false;
-        };
-        let deadline = Instant::now() + self.sink.timeout();
-        let result = self.offer(load, index..index + 1, began, deadline).await;
-        match self.judge(began, result, delivery) {
-            Verdict::Later(_) => return false,
-            verdict => self.close(load, index, 1, &verdict, began, delivery),
+    /// The entry whose turn it is: the first, or while that waits, one that may pass it.
+    fn next(&self, load: Load, now: Timestamp) -> Option<usize> {
+        match self.waiting(load) {
+            0 => None,
+            _ if self.first_waits(now) => self.unrelated(load),
+            _ => Some(0),
         }
-        let doubts = self.doubts;
-        let deadline = Instant::now() + self.sink.timeout();
-        let result = self.offer(load, 0..1, began, deadline).await;
-        let verdict = self.judge(began, result, delivery);
-        if matches!(verdict, Verdict::Later(_)) && self.doubts == doubts {
-            // Asked to wait, or cut off: that says nothing of this entry.
-            return false;
+    }
+
+    /// Whether there is an entry whose turn it is.
+    pub(super) fn may_begin(&self, now: Timestamp) -> bool {
+        if !self.first_waits(now) {
+            return true;
         }
-        self.succeeded();
-        self.close(load, 0, 1, &verdict, began, delivery);
-        true
+        let loads = [Load::Pages, Load::Alerts];
+        loads.iter().any(|load| self.next(*load, now).is_some())
     }
 
     /// The entries that wait.
@@ -132,7 +147,7 @@ impl Lane {
         }
     }
 
-    /// The first entry that may overtake those before it: it concerns none of their alerts.
+    /// The first entry that may overtake those before it: it concerns none of their alerts or groups.
     fn unrelated(&self, load: Load) -> Option<usize> {
         match load {
             Load::Alerts => {
@@ -140,8 +155,8 @@ impl Lane {
                 self.queue.iter().position(|alert| alert.labels != *first)
             }
             Load::Pages => {
-                let first = self.pages.front()?;
-                self.pages.iter().position(|page| !related(first, page))
+                let mut passed = Passed::default();
+                self.pages.iter().position(|page| !passed.holds_up(page))
             }
         }
     }
@@ -183,7 +198,7 @@ impl Lane {
         delivery: &mut Delivery,
     ) {
         if index == 0 {
-            self.doubts = 0;
+            self.trust_first();
         }
         let parcel = match load {
             Load::Alerts => {
@@ -231,12 +246,29 @@ impl Parcel {
     }
 }
 
-/// Whether the order of two messages matters: they are about the same group or about an alert in
-/// common.
-fn related(a: &Page, b: &Page) -> bool {
-    if a.key() == b.key() {
-        return true;
+/// What the messages that wait are about.
+#[derive(Default)]
+struct Passed<'a> {
+    keys: BTreeSet<String>,
+    alerts: BTreeSet<&'a Labels>,
+}
+
+impl<'a> Passed<'a> {
+    /// Whether the order of `page` and one of those before it matters: they are about the same group
+    /// or about an alert in common. Then it waits with them. The first of all does.
+    fn holds_up(&mut self, page: &'a Page) -> bool {
+        let groups = page.digest.iter().flat_map(|digest| &digest.groups);
+        let mut keys: Vec<String> = groups.map(|group| group.key.clone()).collect();
+        keys.push(page.key());
+        let mut labels = page.alerts.iter().map(|alert| &alert.labels);
+        let waits = self.keys.is_empty()
+            || keys.iter().any(|key| self.keys.contains(key))
+            || labels.any(|labels| self.alerts.contains(labels));
+        if waits {
+            self.keys.extend(keys);
+            self.alerts
+                .extend(page.alerts.iter().map(|alert| &alert.labels));
+        }
+        waits
     }
-    let of_a: BTreeSet<&Labels> = a.alerts.iter().map(|x| &x.labels).collect();
-    b.alerts.iter().any(|alert| of_a.contains(&alert.labels))
 }

@@ -26,11 +26,13 @@ pub enum Occasion {
     Resolved,
     /// Nothing is new, but the receiver asked to be reminded.
     Reminder,
+    /// Somebody has taken up an alert.
+    Acknowledged,
 }
 
 impl Occasion {
-    /// The word used in messages: `digest`, `fired`, `escalated`, `flapping`, `resolved` or
-    /// `reminder`.
+    /// The word used in messages: `digest`, `fired`, `escalated`, `flapping`, `resolved`,
+    /// `reminder` or `acknowledged`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +42,7 @@ impl Occasion {
             Self::Flapping => "flapping",
             Self::Resolved => "resolved",
             Self::Reminder => "reminder",
+            Self::Acknowledged => "acknowledged",
         }
     }
 }

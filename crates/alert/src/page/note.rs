@@ -55,16 +55,25 @@ pub enum NoteKind {
     },
     /// It still fires, but the receiver hears no more of it: the configuration has changed.
     Moved,
+    /// It still fires, but nobody hears more of it: there are too many alerts.
+    Forgotten,
+    /// Somebody has taken it up.
+    Acknowledged {
+        /// Who, where it was said.
+        by: Option<String>,
+        /// What was said of it.
+        note: Option<String>,
+    },
 }
 
 impl std::fmt::Display for NoteKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
+        match self {
             Self::Escalated { from, to } => write!(f, "severity rose from {from} to {to}"),
             Self::Flapping { percent } => write!(
                 f,
                 "flapping: {} % state changes; held until it comes to rest",
-                number(percent, 3)
+                number(*percent, 3)
             ),
             Self::Brief => f.write_str("fired and ended between two messages"),
             Self::FlappingEnded => f.write_str("has stopped flapping"),
@@ -74,14 +83,27 @@ impl std::fmt::Display for NoteKind {
             } => write!(
                 f,
                 "settled at a new level: {} is expected now, it was {}",
-                number(to, 4),
-                number(from, 4)
+                number(*to, 4),
+                number(*from, 4)
             ),
             Self::Settled { .. } => f.write_str("settled at a new level"),
             Self::Moved => {
                 f.write_str("still fires; told elsewhere since the configuration changed")
             }
-            Self::HeldBack { since } => write!(f, "held back since {}", rfc3339(since)),
+            Self::Forgotten => {
+                f.write_str("still fires; forgotten, since there are too many alerts")
+            }
+            Self::Acknowledged { by, note } => {
+                f.write_str("acknowledged")?;
+                if let Some(by) = by {
+                    write!(f, " by {by}")?;
+                }
+                match note {
+                    Some(note) => write!(f, ": {note}"),
+                    None => Ok(()),
+                }
+            }
+            Self::HeldBack { since } => write!(f, "held back since {}", rfc3339(*since)),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{TimeIntervalConfig, duration_text};
 /// Alertmanager can carry theirs over.
 ///
 /// Unknown keys are errors, except for what belongs to single receivers (see [`ReceiverConfig`]) and
-/// for the sections `global` and `templates`, which are accepted and not read here.
+/// for the section `global`, which is kept for them, and `templates`, which is accepted and not read.
 ///
 /// ```
 /// use bongsu_alert::{RoutingConfig, RoutingTree};
@@ -46,10 +46,11 @@ pub struct RoutingConfig {
     /// The older name of `time_intervals`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mute_time_intervals: Vec<NamedIntervalConfig>,
-    /// Not read: settings of Alertmanager's own receivers.
+    /// What holds for all receivers; left to whoever builds the sinks, as the sections of
+    /// [`ReceiverConfig`] are.
     #[serde(default, skip_serializing)]
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
-    pub global: Opaque,
+    pub global: GlobalConfig,
     /// Not read: files with Alertmanager's own templates.
     #[serde(default, skip_serializing)]
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
@@ -113,6 +114,31 @@ pub struct RouteConfig {
     /// The nodes below.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Self>,
+}
+
+/// What holds for all receivers, by key. It may hold secrets: `Debug` shows the keys only.
+#[derive(Clone, PartialEq, Default)]
+pub struct GlobalConfig(BTreeMap<String, serde_json::Value>);
+
+impl GlobalConfig {
+    /// The value of this key; `None` also where it is `null`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&serde_json::Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+}
+
+impl<'de> Deserialize<'de> for GlobalConfig {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values = Option::<BTreeMap<String, serde_json::Value>>::deserialize(deserializer)?;
+        Ok(Self(values.unwrap_or_default()))
+    }
+}
+
+impl std::fmt::Debug for GlobalConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// Somebody who can be told.

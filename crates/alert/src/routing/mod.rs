@@ -5,7 +5,8 @@ mod inhibit;
 mod tree;
 
 pub use self::config::{
-    InhibitRuleConfig, NamedIntervalConfig, Opaque, ReceiverConfig, RouteConfig, RoutingConfig,
+    GlobalConfig, InhibitRuleConfig, NamedIntervalConfig, Opaque, ReceiverConfig, RouteConfig,
+    RoutingConfig,
 };
 pub(crate) use self::inhibit::InhibitRule;
 pub(crate) use self::tree::Route;

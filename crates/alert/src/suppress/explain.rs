@@ -34,6 +34,8 @@ pub enum Stage {
     Budget,
     /// Severity that rises.
     Escalation,
+    /// Somebody has taken it up.
+    Acknowledgement,
 }
 
 impl Stage {
@@ -52,6 +54,7 @@ impl Stage {
             Self::Grouping => "grouping",
             Self::Budget => "budget",
             Self::Escalation => "escalation",
+            Self::Acknowledgement => "acknowledgement",
         }
     }
 }

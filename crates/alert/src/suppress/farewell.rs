@@ -1,6 +1,8 @@
 //! The last message to a receiver that hears no more of what it was told.
 
-use bongsu_core::{Alert, AlertState, Timestamp};
+use std::collections::BTreeSet;
+
+use bongsu_core::{Alert, AlertState, Labels, Timestamp};
 
 use super::flush::Content;
 use super::state::{Group, GroupId, Known, Member};
@@ -49,8 +51,10 @@ impl Suppressor {
     pub fn parting(&self, receiver: &str) -> Vec<Page> {
         let now = self.state.now.unwrap_or(Timestamp::MIN);
         let groups = self.groups_of(receiver);
-        let pages = groups
-            .filter_map(|group| page(group, Occasion::Resolved, self.last_words(group, now), now));
+        let pages = groups.filter_map(|group| {
+            let content = self.last_words(group, now, &NoteKind::Moved);
+            page(group, Occasion::Resolved, content, now)
+        });
         pages.collect()
     }
 
@@ -93,7 +97,7 @@ impl Suppressor {
 
     /// The last message about a group, when its receiver waits for one.
     fn farewell(&mut self, id: GroupId, group: &Group, now: Timestamp) -> Option<Page> {
-        let content = self.last_words(group, now);
+        let content = self.last_words(group, now, &NoteKind::Moved);
         for &fingerprint in content.alerts.keys() {
             let receiver = &group.receiver;
             let reason = format!("the configuration changed: {receiver} is told the end");
@@ -105,8 +109,63 @@ impl Suppressor {
         page(group, Occasion::Resolved, content, now)
     }
 
-    /// The end of each alert whose end the receiver waits for.
-    fn last_words(&self, group: &Group, now: Timestamp) -> Content {
+    /// Puts `told` in the place of an earlier last message to the same group that has not left yet:
+    /// what ended there has ended, and what fires is here as it is now.
+    fn say_once(&mut self, mut told: Page) {
+        let key = told.key();
+        let same = |page: &Page| page.occasion == Occasion::Resolved && page.key() == key;
+        let farewells = &mut self.state.farewells;
+        if let Some(place) = farewells.iter().position(same) {
+            let earlier = farewells.remove(place);
+            let known: BTreeSet<Labels> = told.alerts.iter().map(|a| a.labels.clone()).collect();
+            let ended = earlier.alerts.into_iter().filter(|alert| {
+                alert.state == AlertState::Resolved && !known.contains(&alert.labels)
+            });
+            let ended: Vec<Alert> = ended.collect();
+            let of: BTreeSet<u64> = ended.iter().map(|a| a.labels.fingerprint()).collect();
+            let notes = earlier.notes.into_iter();
+            told.notes
+                .extend(notes.filter(|note| of.contains(&note.fingerprint)));
+            told.alerts.extend(ended);
+        }
+        self.state.farewells.push(told);
+    }
+
+    /// Forgets these alerts. Receivers that wait for the end of one are told it.
+    pub(super) fn forget(&mut self, fingerprints: &BTreeSet<u64>) {
+        let known = fingerprints.iter().filter_map(|f| self.state.known.get(f));
+        let groups: BTreeSet<GroupId> = known.flat_map(|known| known.groups.clone()).collect();
+        let now = self.state.now.unwrap_or(Timestamp::MIN);
+        for id in groups {
+            let Some(mut group) = self.state.groups.remove(&id) else {
+                continue;
+            };
+            let (gone, left) = std::mem::take(&mut group.members)
+                .into_iter()
+                .partition(|(fingerprint, _)| fingerprints.contains(fingerprint));
+            group.members = gone;
+            let mut content = self.last_words(&group, now, &NoteKind::Forgotten);
+            group.members = left;
+            if !content.alerts.is_empty() {
+                let present = self.present(&group, now);
+                content.alerts.extend(present.alerts);
+                content.notes.extend(present.notes);
+                if let Some(told) = page(&group, Occasion::Resolved, content, now) {
+                    self.say_once(told);
+                }
+                group.sequence = group.sequence.saturating_add(1);
+            }
+            self.put_back(id, group);
+        }
+        for &fingerprint in fingerprints {
+            self.uninhibit(fingerprint);
+            self.state.known.remove(&fingerprint);
+            self.drop_acknowledgement(fingerprint);
+        }
+    }
+
+    /// The end of each alert whose end the receiver waits for; what still fires has this note.
+    fn last_words(&self, group: &Group, now: Timestamp, still: &NoteKind) -> Content {
         let mut content = Content::default();
         for (&fingerprint, member) in &group.members {
             if let Some(known) = self.state.known.get(&fingerprint)
@@ -115,7 +174,7 @@ impl Suppressor {
                 if known.fires() {
                     content.notes.push(Note {
                         fingerprint,
-                        kind: NoteKind::Moved,
+                        kind: still.clone(),
                     });
                 }
                 content.alerts.insert(fingerprint, ended(known, now));
@@ -125,7 +184,12 @@ impl Suppressor {
     }
 }
 
-fn page(group: &Group, occasion: Occasion, content: Content, now: Timestamp) -> Option<Page> {
+pub(super) fn page(
+    group: &Group,
+    occasion: Occasion,
+    content: Content,
+    now: Timestamp,
+) -> Option<Page> {
     if content.alerts.is_empty() {
         return None;
     }
@@ -147,7 +211,7 @@ fn page(group: &Group, occasion: Occasion, content: Content, now: Timestamp) -> 
 fn groups_alike(route: &Route, group: &Group, known: &Known) -> bool {
     let now = route.group_of(Subject::new(&known.alert));
     // Values may differ: those that come from the severity change while an alert lasts.
-    let names = |labels: &bongsu_core::Labels| -> Vec<String> {
+    let names = |labels: &Labels| -> Vec<String> {
         labels.iter().map(|(name, _)| name.to_owned()).collect()
     };
     names(&now) == names(&group.labels)

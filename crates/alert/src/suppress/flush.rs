@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bongsu_core::{Alert, AlertState, Labels, Timestamp};
 
+use super::acknowledge::Acknowledgement;
 use super::budget::{Backlog, BudgetKey};
 use super::review::{News, Standing};
 use super::state::{Group, GroupId, hash};
@@ -59,7 +60,9 @@ impl Suppressor {
         }
         self.part(id, group, &reviewed, now);
         let news = reviewed.iter().any(|(_, s)| matches!(s, Standing::News(_)));
-        let fires = reviewed.iter().any(|(_, s)| *s == Standing::Known);
+        let fires = reviewed.iter().any(|(fingerprint, standing)| {
+            *standing == Standing::Known && self.acknowledgement(*fingerprint).is_none()
+        });
         let repeats = group.last_page.map(|last| last + waits.repeat_interval);
         let reminds = fires && repeats.is_some_and(|due| now >= due);
         if !news && !reminds {
@@ -179,12 +182,19 @@ impl Suppressor {
             };
             let Standing::News(news) = *standing else {
                 if *standing == Standing::Known {
+                    let taken_up = self.state.acknowledged.get(fingerprint);
+                    content.notes.extend(taken_up.map(|by| Note {
+                        fingerprint: *fingerprint,
+                        kind: by.note(),
+                    }));
                     content.alerts.insert(*fingerprint, known.alert.clone());
                 }
                 continue;
             };
             content.alerts.insert(*fingerprint, known.alert.clone());
-            let notes = news.notes(known, member).into_iter();
+            let taken_up = self.state.acknowledged.get(fingerprint);
+            let taken_up = taken_up.map(Acknowledgement::note);
+            let notes = news.notes(known, member).into_iter().chain(taken_up);
             content.notes.extend(notes.map(|kind| Note {
                 fingerprint: *fingerprint,
                 kind,
@@ -286,7 +296,7 @@ impl Suppressor {
     }
 
     /// Keeps the group when there is an alert in it.
-    fn put_back(&mut self, id: GroupId, group: Group) {
+    pub(super) fn put_back(&mut self, id: GroupId, group: Group) {
         if group.members.is_empty() {
             self.schedule.remove(&(group.next, id));
             let backlogs = self.state.budgets.backlogs.values_mut();

@@ -104,6 +104,7 @@ impl Suppressor {
         known.alert.state = AlertState::Firing;
         known.alert.fired_at = Some(at);
         known.alert.severity = escalation::severity(&self.rules.escalation, alert, at);
+        self.state.acknowledged.remove(&fingerprint);
         let before = self.state.known.remove(&fingerprint);
         known.groups = before.map(|known| known.groups).unwrap_or_default();
         self.inhibitor
@@ -124,7 +125,8 @@ impl Suppressor {
             return;
         };
         let end = alert.resolved_at.unwrap_or(at);
-        known.settled = verdict.and_then(|verdict| known.band.settled(verdict));
+        let worst = known.alert.verdict.value;
+        known.settled = verdict.and_then(|verdict| known.band.settled(worst, verdict));
         known.alert = Alert {
             state: AlertState::Resolved,
             resolved_at: Some(end),
@@ -140,6 +142,7 @@ impl Suppressor {
         forget_oldest(&mut self.state.ended, self.rules.limits.alerts, |&end| end);
         let reason = reason.to_owned();
         self.note(fingerprint, at, Stage::Lifecycle, Outcome::Noted, reason);
+        self.drop_acknowledgement(fingerprint);
         self.keep_brief(fingerprint, end);
         self.forget_told(fingerprint);
     }
@@ -182,7 +185,7 @@ impl Suppressor {
             alert.summary = describe(alert);
         }
         let severity = escalation::severity(&self.rules.escalation, alert, verdict.timestamp);
-        if severity <= alert.severity {
+        if severity <= alert.severity || self.state.acknowledged.contains_key(&fingerprint) {
             return;
         }
         let reason = format!("severity rises from {} to {severity}", alert.severity);
@@ -198,7 +201,7 @@ impl Suppressor {
     }
 
     /// Takes the alert out of the sources of inhibition, where it is one.
-    fn uninhibit(&mut self, fingerprint: u64) {
+    pub(super) fn uninhibit(&mut self, fingerprint: u64) {
         if let Some(known) = self.state.known.get(&fingerprint) {
             let subject = Subject::new(&known.alert);
             self.inhibitor
@@ -329,7 +332,7 @@ impl Suppressor {
     }
 
     /// Makes sure that one more alert fits: a sixteenth goes, those that are over first, then those
-    /// that began first.
+    /// that began first. Who was told of one is told its end.
     fn make_room(&mut self) {
         let limit = self.rules.limits.alerts;
         if self.state.known.len() < limit {
@@ -342,20 +345,22 @@ impl Suppressor {
             .map(|(&fingerprint, known)| (known.fires(), known.alert.starts_at, fingerprint))
             .collect();
         order.sort_unstable();
-        for (_, _, fingerprint) in order.into_iter().take(limit.div_ceil(16)) {
-            self.uninhibit(fingerprint);
-            let Some(known) = self.state.known.remove(&fingerprint) else {
-                continue;
-            };
-            for id in known.groups {
-                if let Some(group) = self.state.groups.get_mut(&id) {
-                    group.members.remove(&fingerprint);
-                }
-            }
+        let gone: Vec<(Timestamp, u64)> = order
+            .into_iter()
+            .take(limit.div_ceil(16))
+            .map(|(_, began, fingerprint)| (began, fingerprint))
+            .collect();
+        self.forget(&gone.iter().map(|&(_, fingerprint)| fingerprint).collect());
+        for (began, fingerprint) in gone {
             self.state.dropped = self.state.dropped.saturating_add(1);
-            let at = known.alert.starts_at;
             let reason = format!("more than {limit} alerts are known");
-            self.note(fingerprint, at, Stage::Lifecycle, Outcome::Dropped, reason);
+            self.note(
+                fingerprint,
+                began,
+                Stage::Lifecycle,
+                Outcome::Dropped,
+                reason,
+            );
         }
     }
 

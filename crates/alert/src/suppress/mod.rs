@@ -1,5 +1,6 @@
 //! What stands between alerts and messages: everything that keeps messages few.
 
+mod acknowledge;
 mod budget;
 mod config;
 mod escalation;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bongsu_core::{Snapshot as _, Timestamp};
 
+pub use self::acknowledge::Acknowledgement;
 pub use self::budget::{BudgetConfig, BudgetKey, Rate};
 use self::config::Rules;
 pub use self::config::{Limits, SuppressConfig};
@@ -56,14 +58,16 @@ use crate::{Error, RoutingTree, Subject};
 ///    is looked at. What they hold is told when they end and the alert still fires. The end of an
 ///    alert that was told is told, whatever they say, except that it waits while the alert is
 ///    flapping; a message says so when that begins.
-/// 6. **Time intervals** of routes hold whole groups, also the ends of their alerts.
-/// 7. **Budget.** A message that finds no token waits for a digest ([`BudgetConfig`]).
+/// 6. **Acknowledgement** ([`Suppressor::acknowledge`]) keeps reminders and rising severity away.
+/// 7. **Time intervals** of routes hold whole groups, also the ends of their alerts.
+/// 8. **Budget.** A message that finds no token waits for a digest ([`BudgetConfig`]).
 ///
 /// Each step leaves a trace: [`Suppressor::explain`].
 ///
 /// Guarantee: an alert that fires for at least the `group_wait` of its route and is neither muted,
 /// silenced, inhibited, under maintenance nor flapping is told to its receivers at the next look at
-/// its group, or in the next digest; and when it was told, its end is told, too. After a restart from an
+/// its group, or in the next digest, unless there are more alerts than [`Limits::alerts`]; and when it
+/// was told, its end is told, too, in any case. After a restart from an
 /// older state, with the same data again, messages may come again; none is left out.
 ///
 /// Memory: see [`SuppressorState`]. Cost: O(log n) for a verdict; for a look at a group O(its alerts).

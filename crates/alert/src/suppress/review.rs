@@ -109,7 +109,9 @@ impl Suppressor {
         match (flapping, member.told) {
             (Some(percent), _) => Standing::News(News::Flapping(percent)),
             (None, None) => Standing::News(News::New),
-            (None, Some(told)) if known.alert.severity > told => {
+            (None, Some(told))
+                if known.alert.severity > told && self.acknowledgement(fingerprint).is_none() =>
+            {
                 Standing::News(News::Escalated(told))
             }
             (None, Some(_)) => Standing::Known,

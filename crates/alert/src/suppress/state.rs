@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bongsu_core::{Alert, AlertState, Labels, Severity, Snapshot, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::acknowledge::Acknowledgement;
 use super::budget::Budgets;
 use super::explain::{Step, Trails};
 use super::flapping::FlapTrack;
@@ -33,10 +34,13 @@ pub struct SuppressorState {
     pub(super) budgets: Budgets,
     pub(super) silences: Vec<Silence>,
     pub(super) trails: Trails,
-    /// Messages to receivers that hear no more of what they were told.
+    /// Messages that no budget holds back: to receivers that hear no more of what they were told, and
+    /// of alerts that somebody has taken up.
     pub(super) farewells: Vec<Page>,
     /// Alerts forgotten because there were too many.
     pub(super) dropped: u64,
+    /// Who has taken up alerts that fire.
+    pub(super) acknowledged: BTreeMap<u64, Acknowledgement>,
 }
 
 /// An alert that fires, or whose end is not told yet.
@@ -138,6 +142,11 @@ impl SuppressorState {
         if !self.flaps.values().all(FlapTrack::is_valid) || !self.budgets.is_valid() {
             return Err("a history of checks or a budget is outside its domain".to_owned());
         }
+        let mut taken_up = self.acknowledged.keys();
+        let fires = |fingerprint: &u64| self.known.get(fingerprint).is_some_and(Known::fires);
+        if !taken_up.all(fires) {
+            return Err("an alert that does not fire is acknowledged".to_owned());
+        }
         for silence in &self.silences {
             silence.compile().map_err(|e| e.to_string())?;
         }
@@ -146,6 +155,12 @@ impl SuppressorState {
 }
 
 impl SuppressorState {
+    /// As [`Suppressor::acknowledgement`](crate::Suppressor::acknowledgement), of a saved state.
+    #[must_use]
+    pub fn acknowledgement(&self, fingerprint: u64) -> Option<&Acknowledgement> {
+        self.acknowledged.get(&fingerprint)
+    }
+
     /// As [`Suppressor::explain`](crate::Suppressor::explain), of a saved state.
     pub fn explain(&self, fingerprint: u64) -> impl Iterator<Item = &Step> {
         self.trails.of(fingerprint)
@@ -154,7 +169,7 @@ impl SuppressorState {
 
 impl Snapshot for SuppressorState {
     const KIND: &'static str = "alert.suppressor";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn validate(&self) -> bongsu_core::Result<()> {
         self.check().map_err(bongsu_core::Error::snapshot)

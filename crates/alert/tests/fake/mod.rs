@@ -19,6 +19,8 @@ pub(crate) enum Answer {
     BreakOn(&'static str, ErrorKind),
     /// Refuses any batch with the alert of this name.
     RefuseName(&'static str),
+    /// Fails with so many of 100, at random.
+    FailOften(u64),
 }
 
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ struct Script {
     answers: VecDeque<Answer>,
     heard: Vec<String>,
     calls: usize,
+    /// Of a generator of random numbers.
+    seed: u64,
 }
 
 /// A sink that answers by script, and takes everything when the script is over.
@@ -53,6 +57,11 @@ impl Fake {
 
     pub(crate) fn heard(&self) -> Vec<String> {
         self.script.lock().unwrap().heard.clone()
+    }
+
+    pub(crate) fn seeded(self, seed: u64) -> Self {
+        self.script.lock().unwrap().seed = seed;
+        self
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -92,9 +101,8 @@ impl Sink for Fake {
                 let mut script = self.script.lock().unwrap();
                 script.calls += 1;
                 match script.answers.front().copied() {
-                    Some(Answer::RefuseName(_) | Answer::BreakOn(..)) | None => {
-                        script.answers.front().copied()
-                    }
+                    Some(Answer::RefuseName(_) | Answer::BreakOn(..) | Answer::FailOften(_))
+                    | None => script.answers.front().copied(),
                     Some(_) => script.answers.pop_front(),
                 }
             };
@@ -103,6 +111,16 @@ impl Sink for Fake {
                 Some(Answer::FailFor(after)) => {
                     let kind = ErrorKind::RateLimited;
                     return Err(Error::delivery_after(kind, "scripted", after));
+                }
+                Some(Answer::FailOften(percent)) => {
+                    let seed = &mut self.script.lock().unwrap().seed;
+                    // Knuth's MMIX.
+                    *seed = seed
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407);
+                    if (*seed >> 33) % 100 < percent {
+                        return Err(Error::delivery(ErrorKind::Server, "at random"));
+                    }
                 }
                 Some(Answer::Hang) => std::future::pending().await,
                 Some(Answer::RefuseName(name))

@@ -83,6 +83,26 @@ pub(crate) fn states(story: &[Vec<usize>]) -> Vec<Vec<bool>> {
 pub(crate) struct Receiver {
     pub(crate) fires: BTreeMap<u64, bool>,
     pub(crate) heard: BTreeSet<(u64, i64, bool)>,
+    /// What it was told of each alert and when, in the order of the messages.
+    pub(crate) told: BTreeMap<u64, Vec<(i64, bool)>>,
+}
+
+impl Receiver {
+    /// Whether it believed, at a moment of these minutes, that the alert fires.
+    pub(crate) fn believed(&self, fingerprint: u64, from: i64, to: i64) -> bool {
+        let told = self.told.get(&fingerprint).into_iter().flatten();
+        let mut believes = false;
+        for &(minute, fires) in told {
+            if minute > to {
+                break;
+            }
+            believes = fires || (believes && minute > from);
+            if believes && minute >= from {
+                return true;
+            }
+        }
+        believes
+    }
 }
 
 pub(crate) type Receivers = BTreeMap<String, Receiver>;
@@ -95,6 +115,10 @@ pub(crate) fn deliver(receivers: &mut Receivers, pages: impl IntoIterator<Item =
             receiver
                 .fires
                 .insert(fingerprint, alert.state != AlertState::Resolved);
+            let minute = page.at.as_millis() / 1000 / MINUTE;
+            let fires = alert.state != AlertState::Resolved;
+            let told = receiver.told.entry(fingerprint).or_default();
+            told.push((minute, fires));
             let began = alert.starts_at.as_millis() / 1000 / MINUTE;
             let over = alert.state == AlertState::Resolved;
             receiver.heard.insert((fingerprint, began, over));

@@ -1,13 +1,38 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
+use bongsu::core::{Timestamp, parse_duration};
+use bongsu::engine::parse_time;
 use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// A folder of labelled data sets: NAB, TSB-AD, the UCR archive, SMD, or CSV files with a column
     /// `label`, each set in a folder of its own.
-    #[arg(long, value_name = "DIR", required_unless_present = "synthetic")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["synthetic", "prometheus"])]
     pub(crate) data: Option<PathBuf>,
+    /// Measure on the series of a Prometheus instead: its address.
+    #[arg(long, value_name = "URL", requires = "query", conflicts_with_all = ["data", "synthetic"])]
+    pub(crate) prometheus: Option<String>,
+    /// The query in PromQL; each series of the answer is one of the set `prometheus`.
+    #[arg(long, value_name = "PROMQL", requires = "prometheus")]
+    pub(crate) query: Option<String>,
+    /// When the series begin, as Unix seconds, milliseconds or RFC 3339; without it two weeks before
+    /// the end.
+    #[arg(long, value_name = "TIME", requires = "prometheus", value_parser = moment)]
+    pub(crate) start: Option<Timestamp>,
+    /// When they end; without it now. Give both times, so that the same command goes on after an
+    /// interruption.
+    #[arg(long, value_name = "TIME", requires = "prometheus", value_parser = moment)]
+    pub(crate) end: Option<Timestamp>,
+    /// The time from row to row.
+    #[arg(long, value_name = "TIME", default_value = "1m", requires = "prometheus", value_parser = step)]
+    pub(crate) step: Duration,
+    /// The known incidents: a CSV file with the columns start, end and, where an incident concerns
+    /// some series only, series with a selector such as {instance="web-1"}. Without it the detectors
+    /// are compared by stability, alarms a week and the coverage of their bands.
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(crate) labels: Option<PathBuf>,
     /// Add series that are made up: six signals with seven kinds of anomalies each.
     #[arg(long)]
     pub(crate) synthetic: bool,
@@ -39,4 +64,18 @@ pub(crate) struct BenchArgs {
     /// remove its folder `runs` to measure anew.
     #[arg(long, value_name = "DIR", default_value = "bongsu-bench")]
     pub(crate) report: PathBuf,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    parse_time(text)
+        .map(|(time, _)| time)
+        .ok_or_else(|| "must be Unix seconds, Unix milliseconds or RFC 3339".to_owned())
+}
+
+fn step(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(step) if step.as_millis() > 0 => Ok(step),
+        Ok(_) => Err("must be at least 1ms".to_owned()),
+        Err(e) => Err(e.to_string()),
+    }
 }

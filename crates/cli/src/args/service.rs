@@ -1,8 +1,8 @@
-//! Commands that look into what a service has saved.
+//! Commands that look into what a service has saved, and that tell it something.
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateCommand {
@@ -42,6 +42,32 @@ pub(crate) enum AlertsCommand {
         #[arg(long)]
         state: PathBuf,
     },
+    /// Say to a running service that somebody has taken up an alert: nobody is reminded of it, its
+    /// severity does not rise, and receivers are told.
+    Acknowledge(AcknowledgeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AcknowledgeArgs {
+    /// The alert: 16 hexadecimal digits, as `list` shows them.
+    #[arg(value_parser = fingerprint)]
+    pub(crate) alert: u64,
+    /// Who has taken it up.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) by: Option<String>,
+    /// What there is to say of it, in one line.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// The address of the service.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9469")]
+    pub(crate) service: String,
+    /// Where the service's token is: `${NAME}` for an environment variable, or `file:PATH`.
+    #[arg(
+        long,
+        value_name = "${NAME}|file:PATH",
+        default_value = "${BONGSU_TOKEN}"
+    )]
+    pub(crate) service_token: String,
 }
 
 fn fingerprint(text: &str) -> Result<u64, String> {

@@ -1,7 +1,9 @@
 //! Every detector on labelled data sets: the library side of `bongsu bench`.
 
+mod history;
 mod run;
 mod store;
+mod unlabelled;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use bongsu_eval::{
     SeriesKind, events,
 };
 
+pub use self::history::{HistoryRequest, KnownIncident, prometheus_history, read_incidents};
 use self::run::{Runner, state_bytes};
 use self::store::Store;
 use crate::registry::{self, DetectorSpec, Learns, detectors};
@@ -30,6 +33,9 @@ pub struct BenchRequest {
     pub threads: usize,
     /// Where the result of each run is kept, so that a later call goes on; `None` keeps none.
     pub folder: Option<PathBuf>,
+    /// The series have no labels: what is measured is how steady a judgement is when it begins a tenth
+    /// of the series later, how often it alarms, and how much its band holds.
+    pub unlabelled: bool,
 }
 
 impl Default for BenchRequest {
@@ -39,6 +45,7 @@ impl Default for BenchRequest {
             limit: Duration::from_secs(30),
             threads: 0,
             folder: None,
+            unlabelled: false,
         }
     }
 }
@@ -126,7 +133,7 @@ pub fn bench(
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
         let pool = pool.map_err(Error::input)?;
         while let Some(spec) = next(&queue) {
-            let mut runner = Runner::new(spec, request.limit, store.as_ref());
+            let mut runner = Runner::new(spec, request, store.as_ref());
             for one in ordered.iter().filter(|one| judges(spec, one)) {
                 let run = pool.install(|| runner.run(one))?;
                 let count = ended.fetch_add(1, Ordering::Relaxed) + 1;
@@ -239,9 +246,13 @@ fn notes(
         ),
         format!("Times are wall-clock on one thread, {threads} detectors side by side. No series was shortened or downsampled."),
         "The state is that of the detector as a stream after 2,000 rows of one channel, as it is saved.".to_owned(),
-        "VUS-PR is with tolerances up to 100 rows. Rows without a score count as the least anomalous.".to_owned(),
-        "NAB scores are at the best threshold over all files, as the benchmark defines them; only those of detectors that learn point by point are causal. Calibrated scores are taken.".to_owned(),
     ];
+    if request.unlabelled {
+        notes.push("There are no labels. Stability: each detector runs again without the first tenth of the rows; the share of the rows that are among the highest hundredth (at least ten) of both runs' scores, of those that are among them in either. It ranks the detectors, and does not say that what they find matters: look at alarms a week beside it. Band coverage is the share of the values that lie within the band, of detectors that have one.".to_owned());
+    } else {
+        notes.push("VUS-PR is with tolerances up to 100 rows. Rows without a score count as the least anomalous.".to_owned());
+        notes.push("NAB scores are at the best threshold over all files, as the benchmark defines them; only those of detectors that learn point by point are causal. Calibrated scores are taken.".to_owned());
+    }
     if resumed > 0 {
         notes.push(format!("{resumed} runs were kept from an earlier call."));
     }

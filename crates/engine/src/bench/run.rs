@@ -7,8 +7,8 @@ use bongsu_core::{Result as CoreResult, Snapshot, StreamDetector as _, Timestamp
 use bongsu_eval::{Evaluate, LabelledScores, LabelledSeries, RunResult, RunStatus, SeriesKind};
 use serde::{Deserialize, Serialize};
 
-use super::is_nab;
 use super::store::Store;
+use super::{BenchRequest, is_nab, unlabelled};
 use crate::registry::{self, DetectorSpec, StreamState};
 use crate::{DetectRequest, Error, Table, TimeUnit, detect};
 
@@ -45,20 +45,22 @@ const OF_TABLES: [&str; 7] = [
 pub(super) struct Runner<'a> {
     spec: &'static DetectorSpec,
     limit: Duration,
+    unlabelled: bool,
     store: Option<&'a Store>,
     /// The costliest run so far, by what it foretells: seconds a squared row and channel.
     rate: f64,
 }
 
 impl<'a> Runner<'a> {
-    pub(super) const fn new(
+    pub(super) fn new(
         spec: &'static DetectorSpec,
-        limit: Duration,
+        request: &BenchRequest,
         store: Option<&'a Store>,
     ) -> Self {
         Self {
             spec,
-            limit,
+            limit: request.limit,
+            unlabelled: request.unlabelled,
             store,
             rate: 0.0,
         }
@@ -69,7 +71,10 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// When the result cannot be kept.
     pub(super) fn run(&mut self, one: &LabelledSeries) -> Result<(RunResult, bool), Error> {
-        if let Some(kept) = self.store.and_then(|store| store.run(self.spec.name, one)) {
+        if let Some(kept) = self
+            .store
+            .and_then(|store| store.run(self.spec.name, one, self.unlabelled))
+        {
             self.learn(&kept);
             return Ok((kept, true));
         }
@@ -89,7 +94,7 @@ impl<'a> Runner<'a> {
             if let Some(scores) = scores.filter(|_| is_nab(one)) {
                 store.keep_scores(self.spec.name, one, &scores)?;
             }
-            store.keep(&run)?;
+            store.keep(&run, one, self.unlabelled)?;
         }
         Ok((run, false))
     }
@@ -140,7 +145,12 @@ impl<'a> Runner<'a> {
             .map(|row| row.score.unwrap_or(f64::NAN))
             .collect();
         let alarms: Vec<bool> = rows.iter().map(|row| row.anomalous).collect();
-        match measures(one, &scores, &alarms) {
+        let measured = if self.unlabelled {
+            unlabelled::measures(&table, &rows, &request)
+        } else {
+            measures(one, &scores, &alarms).map_err(Error::from)
+        };
+        match measured {
             Ok(measures) => {
                 run.measures = measures;
                 run.status = RunStatus::Done;

@@ -1,5 +1,6 @@
 //! Capacity plans of tables and of a source's series: the library side of `bongsu capacity`.
 
+mod job;
 mod page;
 
 use bongsu_capacity::{
@@ -8,6 +9,7 @@ use bongsu_capacity::{
 use bongsu_core::{METRIC_NAME, Series};
 use serde_json::{Value, json};
 
+pub(crate) use self::job::{Answer, CapacityJob};
 pub use self::page::{capacity_page, capacity_plot};
 use crate::config::{CapacityConfig, Config};
 use crate::rca::parse;
@@ -164,7 +166,7 @@ pub fn plan_capacity(table: &Table, request: &CapacityRequest) -> Result<Capacit
     let series = table.to_series()?.into_iter().zip(&table.channels);
     let wanted = series.map(|(series, name)| ((name.clone(), None), series));
     let wanted: Vec<(Wanted, Series)> = wanted.collect();
-    gather(&wanted, Vec::new(), request)
+    gather(&wanted, Vec::new(), request, &|| false)
 }
 
 /// Asks the source of `config` for the past of every resource of its section `capacity`, and plans
@@ -183,8 +185,36 @@ pub async fn plan_configured(config: &Config) -> Result<CapacityOutcome, Error> 
     let request = CapacityRequest::of(section)?;
     let source = Source::open(config).await?;
     source.gather().await;
-    let mut wanted = Vec::new();
-    let mut failures = Vec::new();
+    let asked = ask(section, &source).await;
+    source.close().await;
+    gather(&asked.wanted, asked.failures, &request, &|| false)
+}
+
+/// What a source answered.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Whether something was not answered, or in part.
+    incomplete: bool,
+    wanted: Vec<(Wanted, Series)>,
+    /// The resource of the configuration that each of them belongs to.
+    resources: Vec<String>,
+    failures: Vec<String>,
+}
+
+impl Asked {
+    /// Keeps the series that `wanted` says.
+    fn keep(&mut self, wanted: impl Fn(&Series) -> bool) {
+        let (pasts, resources) = (self.wanted.drain(..), self.resources.drain(..));
+        let kept = pasts
+            .zip(resources)
+            .filter(|((_, series), _)| wanted(series));
+        (self.wanted, self.resources) = kept.collect();
+    }
+}
+
+/// The past of every resource.
+async fn ask(section: &CapacityConfig, source: &Source) -> Asked {
+    let mut asked = Asked::default();
     for resource in &section.resources {
         let range = source.whole(
             section.step.millis(),
@@ -192,21 +222,31 @@ pub async fn plan_configured(config: &Config) -> Result<CapacityOutcome, Error> 
             section.history.millis(),
         );
         match source.fetch(&resource.expr, &range).await {
+            // What is missing in a part has not ended, and a part is nothing to plan from.
+            Ok(answer) if answer.quality.partial => {
+                let message = format!("{}: the answer is partial", resource.name);
+                asked.failures.push(message);
+                asked.incomplete = true;
+            }
             Ok(answer) if answer.series.is_empty() => {
-                failures.push(format!("{}: there is no series", resource.name));
+                let message = format!("{}: there is no series", resource.name);
+                asked.failures.push(message);
             }
             Ok(answer) => {
                 let several = answer.series.len() > 1;
                 for series in answer.series {
                     let name = name_of(&resource.name, &series, several);
-                    wanted.push(((name, resource.threshold), series));
+                    asked.wanted.push(((name, resource.threshold), series));
+                    asked.resources.push(resource.name.clone());
                 }
             }
-            Err(error) => failures.push(format!("{}: {error}", resource.name)),
+            Err(error) => {
+                asked.failures.push(format!("{}: {error}", resource.name));
+                asked.incomplete = true;
+            }
         }
     }
-    source.close().await;
-    gather(&wanted, failures, &request)
+    asked
 }
 
 /// The name of a resource, with the labels of its series where it has several.
@@ -222,15 +262,20 @@ fn name_of(name: &str, series: &Series, several: bool) -> String {
     format!("{name}{{{}}}", labels.join(","))
 }
 
+/// Plans what is wanted, until `stop` says that nobody waits for it any more.
 fn gather(
     wanted: &[(Wanted, Series)],
     mut failures: Vec<String>,
     request: &CapacityRequest,
+    stop: &dyn Fn() -> bool,
 ) -> Result<CapacityOutcome, Error> {
     request.catalogue.validate()?;
     let mut planned: Vec<Planned> = Vec::new();
     let mut last = None;
     for (wanted, series) in wanted {
+        if stop() {
+            return Err(Error::input("the plan was broken off"));
+        }
         let plan = request
             .resource(wanted, series)
             .and_then(|(resource, note)| {
@@ -248,7 +293,7 @@ fn gather(
             }
         }
     }
-    if planned.is_empty() {
+    if planned.is_empty() && !failures.is_empty() {
         // One that is alone is told as it is.
         return Err(match (last, failures.as_slice()) {
             (Some(error), [_]) => error,

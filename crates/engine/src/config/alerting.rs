@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
 use bongsu_alert::{
-    ReceiverConfig, RouteConfig, RoutingConfig, RoutingTree, SuppressConfig, Suppressor,
+    GlobalConfig, ReceiverConfig, RouteConfig, RoutingConfig, RoutingTree, SuppressConfig,
+    Suppressor,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,10 +18,12 @@ use crate::{Error, sinks};
 pub struct AlertingConfig {
     /// Routes, receivers, inhibition and time intervals in the shape of Alertmanager's
     /// configuration file. A receiver lists its sinks under `sinks`, as the top level does;
-    /// `webhook_configs`, `slack_configs` and `pagerduty_configs` of Alertmanager are understood, too:
-    /// their addresses and keys, `send_resolved`, `timeout`, and of `http_config` a bearer token of a
-    /// web hook. Other keys of `http_config` are errors; what only concerns Alertmanager's own texts
-    /// is left out.
+    /// `webhook_configs`, `slack_configs`, `pagerduty_configs`, `email_configs`, `discord_configs`,
+    /// `msteams_configs` and `msteamsv2_configs` of Alertmanager are understood, too: their addresses,
+    /// keys, channels and recipients, `send_resolved`, `timeout`, of `http_config` the password or
+    /// bearer token of a web hook, and from `global` what stands for a key that is left out. What would
+    /// change the delivery and cannot be carried over is an error that names the key; what only
+    /// concerns Alertmanager's own texts is left out.
     pub routing: RoutingConfig,
     /// Flapping, mutes, maintenance, budget of messages, escalation and limits.
     #[serde(default)]
@@ -109,7 +112,8 @@ impl AlertingConfig {
         receivers
             .map(|(i, receiver)| {
                 let at = format!("alerting.routing.receivers[{i}]");
-                Ok((receiver.name.clone(), sinks_of(receiver, &at)?))
+                let sinks = sinks_of(receiver, &self.routing.global, &at)?;
+                Ok((receiver.name.clone(), sinks))
             })
             .collect()
     }
@@ -127,7 +131,11 @@ impl Config {
     }
 }
 
-fn sinks_of(receiver: &ReceiverConfig, at: &str) -> Result<Vec<SinkConfig>, Error> {
+fn sinks_of(
+    receiver: &ReceiverConfig,
+    global: &GlobalConfig,
+    at: &str,
+) -> Result<Vec<SinkConfig>, Error> {
     let mut sinks = Vec::new();
     for (key, section) in &receiver.sections {
         let at = format!("{at}.{key}");
@@ -138,7 +146,7 @@ fn sinks_of(receiver: &ReceiverConfig, at: &str) -> Result<Vec<SinkConfig>, Erro
             let at = format!("{at}[{i}]");
             let sink = match key.as_str() {
                 "sinks" => entry.clone(),
-                key => carried_over(key, entry, &at)?,
+                key => carried_over(key, entry, global, &at)?,
             };
             // The value may be a secret, so it is not shown.
             let sink = serde_path_to_error::deserialize(sink).map_err(|e| {

@@ -1,16 +1,18 @@
 //! When resources run out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bongsu_capacity::{Candidate, Planner, WhatIf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Span;
+use super::{ScheduleConfig, Span};
 use crate::Error;
+use crate::schedule::Schedule;
 
-/// When resources run out; planned by `bongsu capacity --config`.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+/// When resources run out; planned by the service on a schedule, and by `bongsu capacity --config`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CapacityConfig {
     /// What is planned; at least one.
@@ -45,6 +47,14 @@ pub struct CapacityConfig {
     /// Changes whose effect is asked for, such as `traffic=+30%` or `nodes=6+2`.
     #[serde(default)]
     pub what_if: Vec<String>,
+    /// When the service plans them; every six hours unless set. It plans at once where there is no
+    /// answer yet, and again after ten minutes where the source failed. Sources of type `csv` and
+    /// `scrape` hold no past that the service could plan from.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    /// Labels that the alerts of all resources carry.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A resource that is planned.
@@ -78,6 +88,9 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
+/// The time between two plans where the schedule says nothing.
+const USUAL_PAUSE: Span = Span::from_secs(6 * 3_600);
+
 const fn week() -> f64 {
     7.0
 }
@@ -98,6 +111,21 @@ impl CapacityConfig {
         let models = self.models.iter().map(|name| Candidate::from_name(name));
         let models: Vec<_> = models.collect::<Result<_, _>>()?;
         Ok(planner.candidates(&models)?)
+    }
+
+    pub(crate) fn schedule(&self) -> Result<Schedule, Error> {
+        let at = |e| Error::config(format!("schedule.{e}"));
+        let usual = ScheduleConfig {
+            every: Some(USUAL_PAUSE),
+            ..self.schedule.clone()
+        };
+        let given = Schedule::new(&self.schedule, "capacity").map_err(at)?;
+        // With an interval there is always a schedule.
+        let usual = || Schedule::new(&usual, "capacity").map_err(at);
+        match given {
+            Some(given) => Ok(given),
+            None => usual()?.ok_or_else(|| Error::config("schedule: there is none")),
+        }
     }
 
     pub(crate) fn changes(&self) -> Result<Vec<WhatIf>, Error> {
@@ -139,6 +167,14 @@ impl CapacityConfig {
                 &"history: must be at least ten steps of a second or more",
             ));
         }
+        for name in self.labels.keys() {
+            if ["query", "resource"].contains(&name.as_str()) {
+                return Err(at(&format!("labels: `{name}` is set by Bongsu itself")));
+            }
+        }
+        bongsu_core::Labels::from_pairs(self.labels.clone())
+            .map_err(|e| at(&format!("labels: {e}")))?;
+        self.schedule().map_err(|e| at(&e))?;
         self.planner().map_err(|e| at(&e))?;
         self.changes().map_err(|e| at(&e)).map(drop)
     }

@@ -1,6 +1,9 @@
 //! Receivers as Alertmanager's configuration file describes them.
 
-use serde_json::{Map, Value};
+mod email;
+
+use bongsu_alert::GlobalConfig;
+use serde_json::{Map, Value, json};
 
 use crate::Error;
 
@@ -11,42 +14,60 @@ struct Kind {
     sink: &'static str,
     /// Their keys of the address or key, and ours. With `_file` added theirs name a file.
     address: (&'static [&'static str], &'static str),
+    /// The key of `global` that stands for the address.
+    global: Option<&'static str>,
     /// Whether they are told of ends unless they say.
     send_resolved: bool,
-    /// Our key for a bearer token.
-    token: Option<&'static str>,
+    /// Whether ours can authenticate by headers.
+    auth: bool,
 }
 
-const KINDS: [Kind; 3] = [
+const fn kind(section: &'static str, sink: &'static str) -> Kind {
     Kind {
-        section: "webhook_configs",
-        sink: "webhook",
+        section,
+        sink,
+        address: (&["webhook_url"], "url"),
+        global: None,
+        send_resolved: true,
+        auth: false,
+    }
+}
+
+const KINDS: [Kind; 6] = [
+    Kind {
         address: (&["url"], "url"),
-        send_resolved: true,
-        token: Some("token"),
+        auth: true,
+        ..kind("webhook_configs", "webhook")
     },
     Kind {
-        section: "slack_configs",
-        sink: "slack",
         address: (&["api_url"], "url"),
+        global: Some("slack_api_url"),
         send_resolved: false,
-        token: None,
+        ..kind("slack_configs", "slack")
     },
     Kind {
-        section: "pagerduty_configs",
-        sink: "pagerduty",
         address: (&["routing_key", "service_key"], "routing_key"),
-        send_resolved: true,
-        token: None,
+        ..kind("pagerduty_configs", "pagerduty")
     },
+    kind("discord_configs", "discord"),
+    kind("msteams_configs", "teams"),
+    kind("msteamsv2_configs", "teams"),
 ];
 
 /// Keys of `http_config` that change nothing here: no redirect is followed in any case.
 const HARMLESS: [&str; 2] = ["follow_redirects", "enable_http2"];
 
-/// The sink that an entry of the section `section` describes; what only concerns Alertmanager's own
-/// texts is left out. `at` is where it stands.
-pub(super) fn carried_over(section: &str, entry: &Value, at: &str) -> Result<Value, Error> {
+/// The sink that an entry of the section `section` describes, with what `global` says for all; what
+/// only concerns Alertmanager's own texts is left out. `at` is where it stands.
+pub(super) fn carried_over(
+    section: &str,
+    entry: &Value,
+    global: &GlobalConfig,
+    at: &str,
+) -> Result<Value, Error> {
+    if section == "email_configs" {
+        return email::carried_over(entry, global, at);
+    }
     let Some(kind) = KINDS.iter().find(|kind| kind.section == section) else {
         return Err(Error::config(format!(
             "{at}: cannot be carried over from Alertmanager; list what is told under `sinks`"
@@ -54,41 +75,51 @@ pub(super) fn carried_over(section: &str, entry: &Value, at: &str) -> Result<Val
     };
     let mut sink = Map::from_iter([("type".to_owned(), Value::from(kind.sink))]);
     let (theirs, ours) = kind.address;
-    let Some(address) = theirs.iter().find_map(|key| text_or_file(entry, key)) else {
+    let own = theirs.iter().find_map(|key| text_or_file(entry, key));
+    let address = own.or_else(|| global_text_or_file(global, kind.global?));
+    let Some(address) = address else {
         let key = theirs.first().copied().unwrap_or_default();
         return Err(Error::config(format!("{at}.{key}: is missing")));
     };
     sink.insert(ours.to_owned(), address);
-    let send_resolved = match entry.get("send_resolved") {
-        None => kind.send_resolved,
-        Some(Value::Bool(wanted)) => *wanted,
-        Some(_) => {
-            let message = format!("{at}.send_resolved: must be true or false");
-            return Err(Error::config(message));
-        }
-    };
+    let send_resolved = truth(entry, "send_resolved", at)?.unwrap_or(kind.send_resolved);
     sink.insert("send_resolved".to_owned(), Value::from(send_resolved));
-    if kind.sink == "pagerduty"
-        && let Some(url) = entry.get("url").and_then(Value::as_str)
-    {
-        // Theirs is the address of events, ours that of the service.
-        let service = url.trim_end_matches('/').trim_end_matches("/v2/enqueue");
-        sink.insert("url".to_owned(), Value::from(service));
+    match kind.sink {
+        "pagerduty" => {
+            let url = entry.get("url").or_else(|| global.get("pagerduty_url"));
+            if let Some(url) = url.and_then(Value::as_str) {
+                // Theirs is the address of events, ours that of the service.
+                let service = url.trim_end_matches('/').trim_end_matches("/v2/enqueue");
+                sink.insert("url".to_owned(), Value::from(service));
+            }
+        }
+        "slack" => {
+            if let Some(channel) = entry.get("channel").filter(|channel| **channel != "") {
+                sink.insert("channel".to_owned(), channel.clone());
+            }
+        }
+        _ => {}
     }
     if let Some(timeout) = entry.get("timeout").filter(|timeout| **timeout != "0s") {
         sink.insert("timeout".to_owned(), timeout.clone());
     }
-    if let Some(http) = entry.get("http_config") {
-        let at = format!("{at}.http_config");
+    let own = entry.get("http_config").filter(|http| !http.is_null());
+    let http = match own {
+        Some(http) => Some((http, format!("{at}.http_config"))),
+        None => global
+            .get("http_config")
+            .map(|http| (http, "alerting.routing.global.http_config".to_owned())),
+    };
+    if let Some((http, at)) = http {
         let Value::Object(http) = http else {
             return Err(Error::config(format!("{at}: must be a mapping")));
         };
         for (key, value) in http {
-            if let Some(token) = token(key, value) {
-                let Some(ours) = kind.token else {
+            if let Some((ours, value)) = auth(key, value) {
+                if !kind.auth {
                     return Err(unsupported(&at, key));
-                };
-                sink.insert(ours.to_owned(), token);
+                }
+                sink.insert(ours.to_owned(), value);
             } else if !HARMLESS.contains(&key.as_str()) {
                 return Err(unsupported(&at, key));
             }
@@ -97,13 +128,44 @@ pub(super) fn carried_over(section: &str, entry: &Value, at: &str) -> Result<Val
     Ok(Value::Object(sink))
 }
 
+/// What is true or false, or not there.
+fn truth(entry: &Value, key: &str, at: &str) -> Result<Option<bool>, Error> {
+    match entry.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(wanted)) => Ok(Some(*wanted)),
+        Some(_) => Err(Error::config(format!("{at}.{key}: must be true or false"))),
+    }
+}
+
+/// As [`text_or_file`], of the global section.
+fn global_text_or_file(global: &GlobalConfig, key: &str) -> Option<Value> {
+    if let Some(value) = global.get(key).filter(|value| !value.is_null()) {
+        return Some(value.clone());
+    }
+    let file = global.get(&format!("{key}_file"))?.as_str()?;
+    Some(Value::from(format!("file:{file}")))
+}
+
 /// The value of `key`, or the file that `key` with `_file` added names, as a secret.
 fn text_or_file(entry: &Value, key: &str) -> Option<Value> {
-    if let Some(value) = entry.get(key) {
+    if let Some(value) = entry.get(key).filter(|value| !value.is_null()) {
         return Some(value.clone());
     }
     let file = entry.get(format!("{key}_file"))?.as_str()?;
     Some(Value::from(format!("file:{file}")))
+}
+
+/// Our key and value for what a key of `http_config` says of who asks.
+fn auth(key: &str, value: &Value) -> Option<(&'static str, Value)> {
+    if key == "basic_auth" {
+        let known = ["username", "password", "password_file"];
+        let fields = value.as_object()?;
+        let plain = fields.keys().all(|key| known.contains(&key.as_str()));
+        let (user, password) = (value.get("username")?, text_or_file(value, "password")?);
+        let basic = json!({"type": "basic", "username": user, "password": password});
+        return plain.then_some(("auth", basic));
+    }
+    Some(("token", token(key, value)?))
 }
 
 /// The bearer token that a key of `http_config` gives.
@@ -137,7 +199,60 @@ mod tests {
     use serde_json::json;
 
     fn read(section: &str, entry: &Value) -> Result<Value, String> {
-        carried_over(section, entry, "here").map_err(|e| e.to_string())
+        read_with(section, entry, &json!(null))
+    }
+
+    fn read_with(section: &str, entry: &Value, global: &Value) -> Result<Value, String> {
+        let global = serde_json::from_value(global.clone()).unwrap();
+        carried_over(section, entry, &global, "here").map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn what_holds_for_all_stands_for_what_is_left_out() {
+        let global = json!({
+            "slack_api_url_file": "/s", "pagerduty_url": "https://p.example/v2/enqueue",
+            "resolve_timeout": "5m", "opsgenie_api_key": "unused",
+        });
+        let slack = read_with("slack_configs", &json!({"channel": "#ops"}), &global).unwrap();
+        let expected =
+            json!({"type": "slack", "url": "file:/s", "channel": "#ops", "send_resolved": false});
+        assert_eq!(slack, expected);
+        let own = json!({"api_url": "http://own"});
+        assert_eq!(
+            read_with("slack_configs", &own, &global).unwrap()["url"],
+            "http://own"
+        );
+        let pager = read_with("pagerduty_configs", &json!({"routing_key": "k"}), &global).unwrap();
+        assert_eq!(pager["url"], "https://p.example");
+        // What all requests of Alertmanager need is needed here, too.
+        let hook = json!({"url": "http://h"});
+        let proxy = json!({"http_config": {"proxy_url": "hunter2"}});
+        let error = read_with("webhook_configs", &hook, &proxy).unwrap_err();
+        assert!(
+            error.starts_with("alerting.routing.global.http_config.proxy_url"),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"));
+        let basic =
+            json!({"http_config": {"basic_auth": {"username": "u", "password_file": "/p"}}});
+        let auth = &read_with("webhook_configs", &hook, &basic).unwrap()["auth"];
+        assert_eq!(
+            *auth,
+            json!({"type": "basic", "username": "u", "password": "file:/p"})
+        );
+        let mut bare = hook;
+        bare["http_config"] = json!({});
+        assert!(
+            read_with("webhook_configs", &bare, &basic)
+                .unwrap()
+                .get("auth")
+                .is_none()
+        );
+        let shown = format!(
+            "{:?}",
+            serde_json::from_value::<GlobalConfig>(json!({"smtp_auth_password": "hunter2"}))
+        );
+        assert!(shown.contains("smtp_auth_password") && !shown.contains("hunter2"));
     }
 
     #[test]
@@ -158,7 +273,22 @@ mod tests {
             (
                 "slack_configs",
                 json!({"api_url": "http://h", "channel": "#a", "title": "t"}),
-                json!({"type": "slack", "url": "http://h", "send_resolved": false}),
+                json!({"type": "slack", "url": "http://h", "channel": "#a", "send_resolved": false}),
+            ),
+            (
+                "discord_configs",
+                json!({"webhook_url": "http://h", "title": "t"}),
+                json!({"type": "discord", "url": "http://h", "send_resolved": true}),
+            ),
+            (
+                "msteams_configs",
+                json!({"webhook_url_file": "/u", "send_resolved": false}),
+                json!({"type": "teams", "url": "file:/u", "send_resolved": false}),
+            ),
+            (
+                "msteamsv2_configs",
+                json!({"webhook_url": "http://h"}),
+                json!({"type": "teams", "url": "http://h", "send_resolved": true}),
             ),
             (
                 "slack_configs",
@@ -197,7 +327,7 @@ mod tests {
             ),
             (
                 "webhook_configs",
-                web(json!({"basic_auth": {"password": "hunter2"}})),
+                web(json!({"basic_auth": {"username": "u", "password_ref": "hunter2"}})),
                 "http_config.basic_auth",
             ),
             (

@@ -3,6 +3,7 @@ use std::path::Path;
 use bongsu_core::nearest;
 use serde_json::Value;
 
+use super::within::innermost;
 use super::{Config, older};
 use crate::Error;
 
@@ -37,9 +38,9 @@ pub fn parse(text: &str, profile: Option<&str>) -> Result<Config, Error> {
     overlay_profile(&mut value, profile)?;
     older::translate(&mut value)?;
     expand_variables(&mut value, "", &|name| std::env::var(name).ok())?;
-    let config: Config = serde_path_to_error::deserialize(value).map_err(|e| {
-        let path = e.path().to_string();
-        let message = e.into_inner().to_string();
+    let config: Config = serde_path_to_error::deserialize(&value).map_err(|e| {
+        let (path, message) = (e.path().to_string(), e.into_inner().to_string());
+        let (path, message) = innermost(&value, path, message);
         let message = if may_hold_secrets(&path) {
             without_value(&message)
         } else {

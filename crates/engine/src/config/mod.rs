@@ -23,6 +23,7 @@ mod sinks;
 mod training;
 mod types;
 mod validate;
+mod within;
 
 pub(crate) use alerting::EVERYBODY;
 pub use alerting::{AlertingConfig, SilencesConfig};

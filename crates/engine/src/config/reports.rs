@@ -24,6 +24,9 @@ pub struct ReportsConfig {
     /// Reports older than this are removed; `0s` never. Domain: 0s, or at least twice the longest of
     /// `periods`.
     pub keep: Span,
+    /// Whether reports that came due while the service was down are left out. Otherwise they are
+    /// made up, at most 31 of each of `periods`, back to the newest report in the folder.
+    pub skip_missed: bool,
 }
 
 impl Default for ReportsConfig {
@@ -34,6 +37,7 @@ impl Default for ReportsConfig {
             timezone: "UTC".to_owned(),
             delay: Span::from_secs(15 * 60),
             keep: Span::default(),
+            skip_missed: false,
         }
     }
 }
@@ -56,10 +60,15 @@ impl ReportsConfig {
             return wrong(" are made of output.verdicts, which is not set");
         }
         if output.anomalous_only {
-            return wrong(" are made of all verdicts, but output.anomalous_only is set");
+            return wrong(
+                " count and draw all verdicts, but output.anomalous_only leaves the normal ones out",
+            );
         }
         if output.archive == Archive::Parquet {
-            return wrong(" are made of CSV, but output.archive is parquet");
+            return wrong(
+                " read the days of output.verdicts line by line, and Parquet is not read so; \
+                 leave output.archive at its default",
+            );
         }
         let longest = self.periods.iter().map(|period| match period {
             Period::Daily => 1,
@@ -105,6 +114,11 @@ mod tests {
                 "verdicts: v.csv, anomalous_only: true",
                 "",
                 "anomalous_only",
+            ),
+            (
+                "verdicts: v.csv, rotate: daily, archive: parquet",
+                "",
+                "output.archive",
             ),
             (daily, "periods: [monthly], keep: 7d", "at least 62d"),
             (daily, "periods: []", "reports.periods"),

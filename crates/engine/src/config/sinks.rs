@@ -20,6 +20,9 @@ pub enum SinkConfig {
         /// A bearer token.
         #[serde(default)]
         token: Option<SecretText>,
+        /// Another way to authenticate; not together with `token`.
+        #[serde(default)]
+        auth: AuthConfig,
         /// The body, in place of the default one. An object or list is sent as JSON, with
         /// placeholders such as `{summary}` filled within its texts; a text is sent as plain text.
         /// Unknown placeholders are errors that name the known ones.
@@ -59,6 +62,10 @@ pub enum SinkConfig {
     Slack {
         /// The address of the web hook; it is secret.
         url: SecretText,
+        /// The channel or person that is told, for example `#ops`. Web hooks of Slack's applications
+        /// have one of their own and pay no heed to this; older ones do.
+        #[serde(default)]
+        channel: Option<String>,
         /// A token of the same application with the scope `files:write`: with it, messages show
         /// plots.
         #[serde(default)]
@@ -201,31 +208,57 @@ impl SinkConfig {
         }
     }
 
-    /// Whether what `other` is told reaches the same people or the same program; credentials, texts
-    /// and patience may differ.
-    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Log {}, Self::Log {}) => true,
-            (Self::Webhook { url: a, .. }, Self::Webhook { url: b, .. })
-            | (Self::Slack { url: a, .. }, Self::Slack { url: b, .. })
-            | (Self::Teams { url: a, .. }, Self::Teams { url: b, .. })
-            | (Self::Discord { url: a, .. }, Self::Discord { url: b, .. }) => a == b,
-            (Self::Alertmanager { urls: a, .. }, Self::Alertmanager { urls: b, .. }) => a == b,
-            (
-                Self::Pagerduty {
-                    routing_key: a,
-                    url: at,
-                    ..
-                },
-                Self::Pagerduty {
-                    routing_key: b,
-                    url: other_at,
-                    ..
-                },
-            ) => (a, at) == (b, other_at),
-            (Self::Email { to: a, .. }, Self::Email { to: b, .. }) => a == b,
-            _ => false,
+    /// Where it leads: the same for what reaches the same people or the same program. Credentials,
+    /// texts and patience may differ. It may hold secrets.
+    pub(crate) fn place(&self) -> Vec<String> {
+        let sorted = |texts: &[String]| {
+            let mut texts = texts.to_vec();
+            texts.sort_unstable();
+            texts.dedup();
+            texts
+        };
+        match self {
+            Self::Log {} => Vec::new(),
+            Self::Webhook { url, .. } | Self::Teams { url, .. } | Self::Discord { url, .. } => {
+                vec![url.secret().expose().to_owned()]
+            }
+            Self::Slack { url, channel, .. } => std::iter::once(url.secret().expose().to_owned())
+                .chain(channel.clone())
+                .collect(),
+            // Labels are part of what an alert is there.
+            Self::Alertmanager { urls, labels, .. } => {
+                let urls: Vec<String> = urls.iter().map(|url| member(url).to_owned()).collect();
+                let labels = labels.iter().flat_map(|(name, value)| [name, value]);
+                let labels = std::iter::once("labels").chain(labels.map(String::as_str));
+                let labels = labels.map(ToOwned::to_owned);
+                sorted(&urls).into_iter().chain(labels).collect()
+            }
+            Self::Pagerduty {
+                routing_key, url, ..
+            } => vec![routing_key.secret().expose().to_owned(), url.clone()],
+            Self::Email { to, .. } => sorted(to),
         }
+    }
+
+    /// What is left of it beside `others`: the members of a cluster that none of them tells of the
+    /// same alerts. `None` where nothing is.
+    pub(crate) fn beside<'a>(&self, others: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let mut left = self.clone();
+        let Self::Alertmanager { urls, labels, .. } = &mut left else {
+            return Some(left);
+        };
+        for other in others {
+            if let Self::Alertmanager {
+                urls: theirs,
+                labels: same,
+                ..
+            } = other
+                && labels == same
+            {
+                urls.retain(|url| theirs.iter().all(|their| member(their) != member(url)));
+            }
+        }
+        (!urls.is_empty()).then_some(left)
     }
 
     /// Whether it shows plots.
@@ -236,6 +269,11 @@ impl SinkConfig {
             _ => false,
         }
     }
+}
+
+/// The address of a member of a cluster.
+fn member(url: &str) -> &str {
+    url.trim_end_matches('/')
 }
 
 /// How a connection to a mail server is encrypted.

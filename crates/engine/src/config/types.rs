@@ -53,7 +53,8 @@ pub struct Config {
     /// alerts are grouped by time and labels, and no cause is looked for.
     #[serde(default)]
     pub rca: Option<RcaConfig>,
-    /// When resources run out; planned by `bongsu capacity --config`.
+    /// When resources run out; planned by the service on a schedule, and by
+    /// `bongsu capacity --config`.
     #[serde(default)]
     pub capacity: Option<CapacityConfig>,
 }

@@ -24,6 +24,8 @@ pub(super) struct Carrier {
     waiting_pages: Vec<Page>,
     /// Its successor, which takes over when it is back.
     successor: Option<Dispatcher>,
+    /// The end of what it knows, which it is told when it is back.
+    ended: Vec<Alert>,
     /// Since when it has no place in the configuration.
     dismissed: Option<Instant>,
 }
@@ -47,6 +49,7 @@ impl Carrier {
             waiting: Vec::new(),
             waiting_pages: Vec::new(),
             successor: None,
+            ended: Vec::new(),
             dismissed: None,
         }
     }
@@ -83,19 +86,28 @@ impl Carrier {
         }
     }
 
-    /// Goes on with `dispatcher` in its place, what is not delivered yet included.
+    /// Goes on with `dispatcher`, what is not delivered yet included.
     pub(super) fn exchange(&mut self, dispatcher: Dispatcher) {
-        let receiver = dispatcher.sinks().find_map(|sink| sink.receiver);
-        self.receiver = receiver.map(ToOwned::to_owned);
-        match &mut self.home {
-            Some(old) => *old = succeed(old, dispatcher),
-            None => self.successor = Some(dispatcher),
+        self.dismissed = None;
+        let ended = std::mem::take(&mut self.ended);
+        if let Some(home) = &mut self.home {
+            let old = std::mem::take(home);
+            *home = succeed(old, dispatcher);
+        } else {
+            // It would have heard that first.
+            self.waiting.extend(ended);
+            self.successor = Some(dispatcher);
         }
     }
 
-    /// It has no place in the configuration any more: it delivers what it has, and goes.
-    pub(super) fn dismiss(&mut self) {
+    /// It has no place in the configuration any more: it delivers what it has and that these alerts
+    /// are over, and goes.
+    pub(super) fn dismiss(&mut self, ended: Vec<Alert>) {
         self.dismissed = Some(Instant::now());
+        match &mut self.home {
+            Some(dispatcher) => dispatcher.part(&ended),
+            None => self.ended = ended,
+        }
     }
 
     pub(super) const fn is_dismissed(&self) -> bool {
@@ -126,20 +138,14 @@ impl Carrier {
 
     /// What has perhaps not been delivered yet.
     pub(super) fn undelivered(&self) -> (Pending, PendingPages) {
-        let (alerts, pages) = if let Some(dispatcher) = &self.home {
-            (dispatcher.pending(), dispatcher.pending_pages())
-        } else {
-            let (mut alerts, mut pages) = (self.carried.clone(), self.carried_pages.clone());
-            alerts.push(&self.name, &self.waiting);
-            pages.push(&self.name, &self.waiting_pages);
-            (alerts, pages)
-        };
-        if self.dismissed.is_none() {
-            return (alerts, pages);
+        if let Some(dispatcher) = &self.home {
+            return (dispatcher.pending(), dispatcher.pending_pages());
         }
-        // Another sink may have its name now, and must not be taken for it.
-        let name = |name: &str| format!("{name} (former {})", self.number);
-        (alerts.renamed(name), pages.renamed(name))
+        let (mut alerts, mut pages) = (self.carried.clone(), self.carried_pages.clone());
+        alerts.push(&self.name, &self.waiting);
+        alerts.push(&self.name, &self.ended);
+        pages.push(&self.name, &self.waiting_pages);
+        (alerts, pages)
     }
 
     /// The dispatcher, when it has something to deliver.
@@ -152,22 +158,25 @@ impl Carrier {
 
     /// The dispatcher is back.
     pub(super) fn receive(&mut self, dispatcher: Dispatcher) {
-        let dispatcher = match self.successor.take() {
-            Some(successor) => succeed(&dispatcher, successor),
+        let mut dispatcher = match self.successor.take() {
+            Some(successor) => succeed(dispatcher, successor),
             None => dispatcher,
         };
+        dispatcher.enqueue(&std::mem::take(&mut self.waiting));
+        if self.dismissed.is_some() {
+            dispatcher.part(&std::mem::take(&mut self.ended));
+        }
         self.home = Some(dispatcher);
-        let news = std::mem::take(&mut self.waiting);
-        self.enqueue(&news);
         let pages = std::mem::take(&mut self.waiting_pages);
         self.enqueue_pages(pages);
     }
 }
 
 /// `new`, with what `old` has not delivered.
-fn succeed(old: &Dispatcher, mut new: Dispatcher) -> Dispatcher {
-    let alerts = new.restore(old.pending());
-    let pages = new.restore_pages(old.pending_pages());
+fn succeed(old: Dispatcher, mut new: Dispatcher) -> Dispatcher {
+    let (alerts, pages) = new.take_over(old);
+    // It may have been on the point of going.
+    new.rejoin();
     super::tell_unclaimed(&alerts, &pages);
     new.keep_unclaimed(&alerts, &pages);
     new

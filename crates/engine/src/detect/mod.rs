@@ -1,6 +1,7 @@
 //! Detection on a table: the library side of `bongsu detect`.
 
 mod channels;
+mod choice;
 mod lane;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use bongsu_core::{Contribution, Expectation, Explanation, Labels, Timestamp, Verdict};
 
 pub(crate) use self::channels::Channels;
+pub use self::choice::explain_choice;
 pub(crate) use self::lane::{Lane, Manner};
 use crate::registry::{self, Input};
 use crate::{Error, Table};

@@ -1,12 +1,12 @@
 //! What a running engine can be told.
 
-use bongsu_alert::Step;
+use bongsu_alert::{Acknowledgement, Step};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Engine;
 use crate::Error;
 use crate::config::Config;
-use crate::server::{SilenceOrder, SilenceView};
+use crate::server::{AcknowledgeOrder, SilenceOrder, SilenceView};
 
 /// So many commands wait at most.
 const QUEUE: usize = 16;
@@ -27,6 +27,11 @@ pub(super) enum Command {
     Train(Option<String>, oneshot::Sender<Result<Vec<String>, Error>>),
     RollBack(String, u64, oneshot::Sender<Result<usize, Error>>),
     Explain(u64, oneshot::Sender<Result<Vec<Step>, Error>>),
+    Acknowledge(
+        u64,
+        AcknowledgeOrder,
+        oneshot::Sender<Result<Acknowledgement, Error>>,
+    ),
     Silence(SilenceOrder, oneshot::Sender<Result<String, Error>>),
     EndSilence(String, oneshot::Sender<Result<String, Error>>),
     Silences(oneshot::Sender<Result<Vec<SilenceView>, Error>>),
@@ -76,6 +81,16 @@ impl Control {
     /// When the engine has ended.
     pub async fn explain(&self, fingerprint: u64) -> Result<Vec<Step>, Error> {
         self.ask(|answer| Command::Explain(fingerprint, answer))
+            .await
+    }
+
+    /// Takes note that somebody has taken up the alert with this fingerprint.
+    pub(crate) async fn acknowledge(
+        &self,
+        fingerprint: u64,
+        order: AcknowledgeOrder,
+    ) -> Result<Acknowledgement, Error> {
+        self.ask(|answer| Command::Acknowledge(fingerprint, order, answer))
             .await
     }
 
@@ -161,6 +176,9 @@ impl Engine {
             }
             Command::Train(query, answer) => {
                 let _ = answer.send(self.request_training(query.as_deref()));
+            }
+            Command::Acknowledge(fingerprint, order, answer) => {
+                let _ = answer.send(self.acknowledge(fingerprint, order).await);
             }
             Command::Silence(order, answer) => {
                 let _ = answer.send(self.make_silence(order).await);

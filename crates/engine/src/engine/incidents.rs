@@ -1,13 +1,12 @@
 //! Incidents of a running engine: alerts come in, analyses go on aside, causes go out.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use bongsu_alert::{Lifecycle, Suppressor, Transition};
-use bongsu_core::{Timestamp, snapshot};
+use bongsu_core::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Engine;
@@ -16,6 +15,7 @@ use crate::config::Config;
 use crate::incident::{Analyst, Book, Finding, Incident, IncidentChange, Reports, Saved, Subject};
 use crate::observe::Observer as _;
 use crate::source::Source;
+use crate::state::StateFile;
 
 /// The incidents and what is needed to analyse them.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Incidents {
     pub(super) book: Book,
     analyst: Arc<Analyst>,
     pub(super) reports: Reports,
-    file: Option<PathBuf>,
+    file: Option<StateFile<Saved>>,
     /// Those under analysis.
     running: BTreeSet<String>,
     analyses: JoinSet<Analysed>,
@@ -31,6 +31,18 @@ pub(super) struct Incidents {
     next: Option<(u64, Option<Timestamp>)>,
     /// The version of the book that the outside was shown.
     pub(super) shown: Option<u64>,
+}
+
+/// Whether the directory of the state has incidents that could not be read and were set aside.
+fn holds_set_aside(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| {
+        let name = entry.file_name();
+        let ending = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("incidents.bngs."));
+        ending.is_some_and(|e| e.starts_with("damaged") || e.starts_with("version-"))
+    })
 }
 
 /// An analysis that ended.
@@ -47,11 +59,13 @@ impl Incidents {
     /// With what an earlier run left in the directory of the state.
     pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<Self, Error> {
         let analyst = Analyst::new(config)?;
-        let file = directory.map(|directory| directory.join("incidents.bngs"));
-        let found = file.as_deref().map(load).transpose()?;
-        let found = found.unwrap_or_else(|| Some(Saved::default()));
+        let path = directory.map(|directory| directory.join("incidents.bngs"));
+        let file = path.map(|path| StateFile::new(path, "incidents", "none are known"));
+        let found: Option<Saved> = file.as_ref().map(StateFile::load).transpose()?.flatten();
         let ids = |saved: &Saved| saved.incidents.iter().map(|i| i.id.clone()).collect();
-        let known = found.as_ref().map(ids);
+        // Of incidents that cannot be read the reports are kept.
+        let known = found.as_ref().map(ids).unwrap_or_default();
+        let known = (!directory.is_some_and(holds_set_aside)).then_some(known);
         let saved = found.unwrap_or_default();
         let reports = Reports::open(directory, known.as_ref())
             .map_err(|e| Error::state(format!("the reports of incidents: {e}")))?;
@@ -76,13 +90,9 @@ impl Incidents {
         self.next = None;
     }
 
-    /// Writes down what has changed.
-    pub(super) fn save(&mut self) -> Result<(), Error> {
-        if let (Some(file), Some(saved)) = (&self.file, self.book.unsaved()) {
-            snapshot::save(saved, file)?;
-            self.book.was_saved();
-        }
-        Ok(())
+    /// What is to be written down, and where; `None` when nothing has changed.
+    pub(super) fn unsaved(&self) -> Option<(StateFile<Saved>, Saved)> {
+        Some((self.file.clone()?, self.book.unsaved()?.clone()))
     }
 
     /// The next analysis that has ended; never while there is none.
@@ -307,25 +317,5 @@ fn tell_cause(
     lifecycle.set_cause(fingerprint, cause);
     if let Some(suppressor) = suppressor {
         suppressor.set_cause(fingerprint, cause);
-    }
-}
-
-/// What an earlier run knew of incidents. A file that cannot be understood is set aside, and nothing
-/// is known: alerts that fire then open new ones.
-fn load(file: &Path) -> Result<Option<Saved>, Error> {
-    let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", file.display()));
-    let bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Some(Saved::default())),
-        Err(e) => return Err(failed(&e)),
-    };
-    match snapshot::from_bytes_capped(&bytes, u64::MAX) {
-        Ok(saved) => Ok(Some(saved)),
-        Err(error) => {
-            let aside = file.with_extension("bngs.damaged");
-            fs::rename(file, &aside).map_err(|e| failed(&e))?;
-            tracing::error!(%error, aside = %aside.display(), "the incidents of an earlier run cannot be read; they were set aside");
-            Ok(None)
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bongsu_alert::Transition;
-use bongsu_core::{Alert, Series, Timestamp, format_duration};
+use bongsu_core::{Alert, Timestamp, format_duration};
 use tokio::task::JoinError;
 
 use super::jobs::{Data, Fetched, Job};
@@ -14,16 +14,14 @@ use crate::journal::verdict_row;
 use crate::judge::{Finding, Judged};
 use crate::metrics::Stage;
 use crate::observe::Observer as _;
-use crate::query::Arrived;
 use crate::server::newest;
 use crate::trace;
+use crate::training::Arrived;
 
 /// The longest that a server can ask to be left alone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// So many moments the missing part of an answer is waited for, while the others go on.
 const PATIENCE_WITH_PARTS: i64 = 20;
-/// So many points are kept at most for detectors that are being trained.
-const MOST_MEANWHILE: usize = 20_000_000;
 
 impl Engine {
     /// Judges what was fetched, writes it down and saves.
@@ -52,11 +50,22 @@ impl Engine {
         self.compare_clocks();
         self.expire();
         self.write_journal().await;
+        self.note_judged();
         let due = self
             .last_save
             .is_none_or(|at| at.elapsed() >= self.settings.save_every);
         if due && let Err(error) = self.save().await {
             tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
+        }
+    }
+
+    /// Lets reports know up to when all is judged and written.
+    fn note_judged(&self) {
+        let cursors = self.state.queries.iter().map(|query| query.cursor);
+        let oldest = cursors.min().flatten();
+        let oldest = oldest.filter(|_| self.unwritten.is_empty());
+        if let Some(oldest) = oldest {
+            self.judged.store(oldest.as_millis(), Ordering::Relaxed);
         }
     }
 
@@ -84,24 +93,17 @@ impl Engine {
         let mut budget = std::mem::take(&mut state.budget);
         let (quality, series) = (data.answer.quality, data.answer.series);
         let (complete, in_history) = (!quality.partial, job.history_until.is_some());
-        if let Some(meanwhile) = &query.meanwhile {
-            let points = |series: &[Series]| series.iter().map(Series::len).sum::<usize>();
-            let known: usize = meanwhile
-                .iter()
-                .map(|arrived| points(&arrived.series))
-                .sum();
-            if known + points(&series) > MOST_MEANWHILE {
-                tracing::warn!(query = %query.config.name, "a training takes so long that it is given up");
-                query.meanwhile = None;
-            }
-        }
         if let Some(meanwhile) = &mut query.meanwhile {
-            meanwhile.push(Arrived {
+            let arrived = Arrived {
                 grid: job.grid,
                 series: series.clone(),
                 closed: data.closed.clone(),
                 complete,
-            });
+            };
+            if !meanwhile.keep(arrived) {
+                tracing::warn!(query = %query.config.name, "a training takes so long that it is given up: what came meanwhile is more than is kept");
+                query.meanwhile = None;
+            }
         }
         judge.closed = data.closed;
         let tick = std::mem::replace(&mut query.tick, tracing::Span::none());
@@ -260,7 +262,8 @@ impl Engine {
                 forget + step
             }
         });
-        let longest = longest.max().unwrap_or(Duration::MAX);
+        let longest = longest.chain(self.plans.patience()).max();
+        let longest = longest.unwrap_or(Duration::MAX);
         if let Some(now) = now {
             let transitions = self.state.lifecycle.expire(now, longest);
             let transitions = self.note(now, transitions);
@@ -269,7 +272,7 @@ impl Engine {
     }
 
     /// Takes note of changes that no verdict caused, at the moment `at`.
-    fn note(&mut self, at: Timestamp, mut changes: Vec<Transition>) -> Vec<Transition> {
+    pub(super) fn note(&mut self, at: Timestamp, mut changes: Vec<Transition>) -> Vec<Transition> {
         told::note(&mut self.suppressor, at, &changes);
         for transition in &mut changes {
             self.note_incident(transition);

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use crate::incident::Saved;
 use crate::journal::Journal;
+use crate::state::{EngineState, StateFile, Store};
 use crate::{Error, report};
 
 /// How long to wait for the disk before it is tried again.
@@ -69,11 +71,12 @@ impl Engine {
             return Ok(());
         };
         self.gather_state()?;
+        let incidents = self.incidents.unsaved();
         let state = std::mem::take(&mut self.state);
         // Who asks for the silences meanwhile is told where they were made.
         self.state.silences.clone_from(&state.silences);
         let save = move || {
-            let saved = store.save(&state);
+            let saved = save_all(&store, &state, incidents);
             (state, saved)
         };
         let (state, saved) = self.aside(save).await;
@@ -95,7 +98,7 @@ impl Engine {
             return Ok(());
         };
         self.gather_state()?;
-        let saved = store.save(&self.state);
+        let saved = save_all(&store, &self.state, self.incidents.unsaved());
         self.note_save(saved)
     }
 
@@ -111,17 +114,27 @@ impl Engine {
         let undelivered = self.courier.undelivered();
         (self.state.pending, self.state.pages) = (undelivered.alerts, undelivered.pages);
         self.state.suppressor = self.suppressor.as_ref().map(|s| s.state().clone());
-        self.incidents
-            .save()
-            .inspect_err(|_| self.metrics.service.saved(None))?;
         Ok(())
     }
 
     fn note_save(&mut self, saved: Result<u64, Error>) -> Result<(), Error> {
         self.metrics.service.saved(saved.as_ref().ok().copied());
         saved?;
+        self.incidents.book.was_saved();
         self.unsaved_messages = false;
         self.last_save = Some(Instant::now());
         Ok(())
     }
+}
+
+/// Saves the incidents, where they have changed, and then the state, whose bytes it gives.
+fn save_all(
+    store: &Store,
+    state: &EngineState,
+    incidents: Option<(StateFile<Saved>, Saved)>,
+) -> Result<u64, Error> {
+    if let Some((file, incidents)) = incidents {
+        file.save(&incidents)?;
+    }
+    store.save(state)
 }

@@ -1,6 +1,9 @@
+mod acknowledge;
 mod aside;
+mod capacity;
 mod clock;
 mod control;
+mod exchange;
 mod incidents;
 mod intake;
 mod jobs;
@@ -15,7 +18,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use bongsu_alert::{Dispatcher, Suppressor};
@@ -26,7 +29,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ServerConfig};
-use crate::courier::{Courier, tell_unclaimed};
+use crate::courier::{Courier, Undelivered};
 use crate::journal::{Journal, Rows};
 use crate::metrics::Metrics;
 use crate::observe::Watch;
@@ -40,13 +43,13 @@ use crate::write_back::WriteBack;
 use crate::{Collector, Error, Observer, sinks};
 pub(crate) use aside::Pace;
 use aside::noting;
+use capacity::Plans;
 use control::Command;
 pub use control::Control;
 use incidents::Incidents;
 use jobs::{Fetched, check_span};
 use silences::Silences;
 use training::{Trained, Trainer};
-use withheld::Withheld;
 
 /// How long a stopping engine waits for its sinks; what they did not take is kept in the state.
 const PARTING_PATIENCE: Duration = Duration::from_secs(5);
@@ -108,7 +111,7 @@ pub struct Engine {
     unsaved_messages: bool,
     silences: Silences,
     incidents: Incidents,
-    withheld: Withheld,
+    plans: Plans,
     courier: Courier,
     observer: Watch,
     /// As it was given, but for what is built from it.
@@ -132,6 +135,8 @@ pub struct Engine {
     /// Writers of earlier configurations with something left to deliver.
     parting: JoinSet<()>,
     reports: Option<ReportJob>,
+    /// Up to when all queries are judged, in milliseconds.
+    judged: Arc<AtomicI64>,
 }
 
 #[derive(Debug)]
@@ -216,10 +221,11 @@ impl Engine {
         } else {
             sinks::build(&config, Recent::plotter(recent.as_ref()).as_ref())?
         };
-        let unclaimed = dispatcher.restore(std::mem::take(&mut state.pending));
-        let unclaimed_pages = dispatcher.restore_pages(std::mem::take(&mut state.pages));
-        tell_unclaimed(&unclaimed, &unclaimed_pages);
-        dispatcher.keep_unclaimed(&unclaimed, &unclaimed_pages);
+        let waiting = Undelivered {
+            alerts: std::mem::take(&mut state.pending),
+            pages: std::mem::take(&mut state.pages),
+        };
+        waiting.take_up(&mut dispatcher, &sinks::former_names(&config)?);
         let mut queries = Query::all(&config)?;
         let directory = config.state.directory.as_deref().filter(keeps);
         let trainer = Trainer::new(
@@ -238,6 +244,7 @@ impl Engine {
             .filter(|_| !options.dry_run);
         let write_back = write_back.map(WriteBack::start).transpose()?;
         let incidents = Incidents::open(&config, directory)?;
+        let plans = Plans::open(&config, &source, directory)?;
         let (metrics, registry) = Metrics::new();
         let view = Shared::new();
         let serve = |server: &ServerConfig| {
@@ -253,21 +260,29 @@ impl Engine {
             Server::start(server, served)
         };
         let server = config.server.as_ref().map(serve).transpose()?;
-        let ended = adopt(&mut state, &queries);
+        let ended = adopt(&mut state, &queries, plans.identities());
         for (query, state) in queries.iter().zip(&mut state.queries) {
             if let Some(training) = &query.training {
                 training.resume(&mut state.training, source.now());
             }
         }
         let mut suppressor = told::suppressor(&config, &mut state)?;
-        let courier = Courier::new(dispatcher, &ended);
+        // Of what was silenced no sink has heard.
+        let heard = |alert: &&Alert| !state.withheld.contains_key(&alert.labels.fingerprint());
+        let heard: Vec<Alert> = ended.iter().filter(heard).cloned().collect();
+        for alert in &ended {
+            state.withheld.remove(&alert.labels.fingerprint());
+        }
+        let courier = Courier::new(dispatcher, &heard);
         told::end(&mut suppressor, ended);
+        let judged = Arc::new(AtomicI64::new(i64::MIN));
         let reports = if options.dry_run {
             None
         } else {
-            ReportJob::start(&config)?
+            ReportJob::start(&config, Arc::clone(&judged))?
         };
         let mut engine = Self {
+            judged,
             queries,
             source: Arc::new(source),
             fetching: JoinSet::new(),
@@ -279,7 +294,7 @@ impl Engine {
             unsaved_messages: false,
             silences: Silences::new(&config)?,
             incidents,
-            withheld: Withheld::default(),
+            plans,
             courier,
             observer: Watch {
                 caller: observer,
@@ -368,6 +383,10 @@ impl Engine {
                 break;
             }
         }
+        self.start_plan();
+        while let Some(planned) = self.plans.ended().await {
+            self.finish_plan(planned).await;
+        }
         self.settle_incidents(self.source.now()).await;
         self.finish(ONCE_PATIENCE).await
     }
@@ -392,6 +411,7 @@ impl Engine {
                 break (End::NoMoreData, ONCE_PATIENCE);
             }
             self.silences.start();
+            self.start_plan();
             // A cause that is there is told by the message that leaves now.
             while let Some(analysed) = self.incidents.ended_already() {
                 self.finish_analysis(analysed);
@@ -418,6 +438,7 @@ impl Engine {
                     noting(self.finish_training(trained), shutdown.as_mut(), &stopping).await;
                 }
                 Some(analysed) = self.incidents.ended() => self.finish_analysis(analysed),
+                Some(planned) = self.plans.ended() => self.finish_plan(planned).await,
                 Some(heard) = self.silences.heard() => self.heed(heard),
                 Some(command) = self.commands.recv() => self.obey(command).await,
                 () = tokio::time::sleep(pause) => {}
@@ -430,6 +451,7 @@ impl Engine {
         // Fetching changes nothing, so it may be broken off.
         self.fetching.shutdown().await;
         self.training.shutdown().await;
+        self.plans.break_off();
         match end {
             End::NoMoreData => self.settle_incidents(self.source.now()).await,
             End::Shutdown => self.incidents.shut_down().await,
@@ -466,6 +488,7 @@ impl Engine {
     /// Shows the outside where things stand.
     fn show(&mut self) {
         self.show_incidents();
+        self.show_plan();
         let firing: Vec<Alert> = self.active().cloned().collect();
         self.metrics.alerts.set_firing(firing.len());
         self.metrics.service.set_unwritten(self.unwritten.len());
@@ -480,11 +503,14 @@ impl Engine {
         if self.server.is_none() {
             return;
         }
+        let acknowledged = self.suppressor.as_ref().map(Suppressor::acknowledgements);
+        let acknowledged = acknowledged.cloned().unwrap_or_default();
         let states = self.queries.iter().zip(&self.state.queries);
         let queries = states.map(|(query, state)| query.view(state)).collect();
         self.view.renew(|view| {
             view.queries = queries;
             view.alerts = firing;
+            view.acknowledged = acknowledged;
             view.totals = self.totals;
         });
     }
@@ -503,5 +529,7 @@ impl Engine {
 
 #[cfg(test)]
 mod group_tests;
+#[cfg(test)]
+mod state_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,12 @@
 //! Exchanging the configuration of a running engine.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use bongsu_alert::{Dispatcher, Suppressor};
 use bongsu_core::{Alert, AlertState, Timestamp};
 
+use super::capacity::Plans;
 use super::jobs::check_span;
 use super::silences::Silences;
 use super::{Engine, told};
@@ -54,7 +58,11 @@ impl Engine {
         let mut suppressor = told::suppressor(&config, &mut self.state)?;
         let silences = Silences::new(&config)?;
         let analyst = Analyst::new(&config)?;
-        let moved = sinks::moved(&self.config, &config)?;
+        let leaving = if self.options.dry_run {
+            BTreeMap::new()
+        } else {
+            sinks::leaving(&self.config, &config)?
+        };
         let write = config.output.remote_write.as_ref();
         let write = write.filter(|_| !self.options.dry_run);
         // What waits in a writer that stays the same must not be lost.
@@ -64,10 +72,11 @@ impl Engine {
             _ => None,
         };
 
+        let planned = Plans::next_job(&config, source.as_ref().unwrap_or(&self.source))?;
         let reports = if self.options.dry_run {
             None
         } else {
-            ReportJob::start(&config)?
+            ReportJob::start(&config, Arc::clone(&self.judged))?
         };
 
         // From here on nothing fails.
@@ -88,16 +97,22 @@ impl Engine {
         // Of what is silenced no sink has heard, and none hears now.
         let active = self.state.lifecycle.active().cloned();
         let firing: Vec<Alert> = active
-            .filter(|alert| !self.withheld.contains(alert.labels.fingerprint()))
+            .filter(|alert| {
+                !self
+                    .state
+                    .withheld
+                    .contains_key(&alert.labels.fingerprint())
+            })
             .collect();
-        let change = Change {
-            moved,
+        let mut change = Change {
+            leaving,
             welcome: &|receiver| known.map_or_else(Vec::new, |s| s.welcome(receiver)),
             parting: &|receiver| known.map_or_else(Vec::new, |s| s.parting(receiver)),
             ended: firing.iter().map(|a| ended(a, alert_time)).collect(),
             firing,
+            over: self.state.lifecycle.recently_resolved().cloned().collect(),
         };
-        self.courier.exchange(dispatcher, &change);
+        self.courier.exchange(dispatcher, &mut change);
         self.observer.recent = recent;
         let same_receiver = old_write.map(|old| &old.url) == write.map(|new| &new.url);
         match (write_back, self.write_back.take()) {
@@ -125,11 +140,15 @@ impl Engine {
                 self.metrics.forget(&old.name);
             }
         }
+        if let Some(recent) = &self.observer.recent {
+            recent.keep_queries(&names);
+        }
         self.view.renew(|view| {
             view.verdicts
                 .retain(|name, _| names.contains(&name.as_str()));
         });
-        let ended = adopt(&mut self.state, &self.queries);
+        self.plans.exchange(planned, self.source.now());
+        let ended = adopt(&mut self.state, &self.queries, self.plans.identities());
         let audible = self.audible(ended.clone());
         self.courier.enqueue(&audible);
         told::end(&mut suppressor, ended);

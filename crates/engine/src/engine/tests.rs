@@ -40,7 +40,7 @@ fn engine(rest: &str) -> Engine {
 
 const ONE: &str = "queries: [{name: load, expr: load, step: 1m, detector: ewma}]";
 
-fn order() -> SilenceOrder {
+pub(super) fn order() -> SilenceOrder {
     SilenceOrder {
         matchers: vec!["query=\"load\"".to_owned()],
         starts_at: None,

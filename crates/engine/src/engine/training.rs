@@ -9,7 +9,6 @@ use bongsu_core::{Series, Timestamp};
 use bongsu_prometheus::{Answer, Range};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
-use tokio::task::JoinError;
 use tracing::Instrument as _;
 
 use super::Engine;
@@ -18,12 +17,10 @@ use crate::Error;
 use crate::asked::Asked;
 use crate::judge::Grid;
 use crate::maintenance::Maintenance;
-use crate::metrics::TrainingOutcome;
-use crate::observe::Observer as _;
-use crate::query::{Arrived, Query};
+use crate::query::Query;
 use crate::source::Source;
 use crate::trace;
-use crate::training::{Candidate, ModelVersion, Reason, Task, Versions};
+use crate::training::{Candidate, Meanwhile, Reason, Task, Versions};
 
 /// So many points are asked for at once.
 const MOST_FETCHED: i64 = 1_000_000;
@@ -33,14 +30,16 @@ const MOST_POINTS: i64 = 100_000_000;
 /// A training that is under way, or waits to be taken over.
 #[derive(Debug)]
 pub(super) struct Trained {
-    query: usize,
+    pub(super) query: usize,
     /// Which query it was: the configuration may change meanwhile.
-    signature: String,
-    reason: Reason,
-    from: Timestamp,
-    to: Timestamp,
-    took: Duration,
-    outcome: Result<Candidate, Error>,
+    pub(super) signature: String,
+    pub(super) reason: Reason,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    pub(super) took: Duration,
+    /// So often the new detectors learned what had come meanwhile.
+    pub(super) caught_up: u32,
+    pub(super) outcome: Result<Candidate, Error>,
 }
 
 /// What trains: threads of its own, so that judging does not wait.
@@ -84,7 +83,11 @@ impl Trainer {
             .unwrap_or_default();
     }
 
-    fn versions(&self, query: &str, keep: usize) -> Option<Versions> {
+    pub(super) fn pool(&self) -> Arc<ThreadPool> {
+        Arc::clone(&self.pool)
+    }
+
+    pub(super) fn versions(&self, query: &str, keep: usize) -> Option<Versions> {
         let state = self.state.as_deref()?;
         Some(Versions::new(state, query, keep))
     }
@@ -113,8 +116,8 @@ impl Engine {
             let series = i64::try_from(state.width()).unwrap_or(i64::MAX);
             query.requested = false;
             query.by_request = reason == Reason::Request;
-            query.meanwhile = Some(Vec::new());
-            let (source, pool) = (Arc::clone(&self.source), Arc::clone(&self.trainer.pool));
+            query.meanwhile = Some(Meanwhile::default());
+            let (source, pool) = (Arc::clone(&self.source), self.trainer.pool());
             let (asked, maintenance) = (query.asked.clone(), query.maintenance.clone());
             let signature = query.signature();
             let name = query.config.name.clone();
@@ -142,6 +145,7 @@ impl Engine {
                     from,
                     to,
                     took: begun.elapsed(),
+                    caught_up: 0,
                     outcome,
                 }
             };
@@ -161,156 +165,6 @@ impl Engine {
             Some((index, query.training_due(state)?))
         };
         turns.into_iter().find_map(due)
-    }
-
-    /// Takes over what a training gave.
-    pub(super) async fn finish_training(&mut self, trained: Result<Trained, JoinError>) {
-        let trained = match trained {
-            Ok(trained) => trained,
-            Err(failure) => match failure.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return,
-            },
-        };
-        let Some(query) = self.queries.get_mut(trained.query) else {
-            return;
-        };
-        // Nothing is kept for a training that was overtaken: by a roll-back, say.
-        let meanwhile = query.meanwhile.take();
-        if query.signature() != trained.signature {
-            return;
-        }
-        let name = query.config.name.clone();
-        let (took, reason) = (trained.took, trained.reason);
-        let outcome = match trained.outcome {
-            Ok(ref candidate) => self.objection(trained.query, candidate).map_or(Ok(()), Err),
-            Err(ref error) => Err(error.to_string()),
-        };
-        let outcome = match (outcome, trained.outcome) {
-            (Ok(()), Ok(candidate)) => {
-                let span = (trained.from, trained.to);
-                match meanwhile {
-                    Some(meanwhile) => {
-                        self.exchange(trained.query, candidate, meanwhile, reason, span)
-                            .await
-                    }
-                    None => Outcome::Failed(OVERTAKEN.to_owned()),
-                }
-            }
-            (Err(why), Ok(_)) => Outcome::Refused(why),
-            (Err(why), Err(_)) => Outcome::Failed(why),
-            (Ok(()), Err(error)) => Outcome::Failed(error.to_string()),
-        };
-        let (kind, why) = match outcome {
-            Outcome::Exchanged => (TrainingOutcome::Exchanged, None),
-            Outcome::Refused(why) => (TrainingOutcome::Refused, Some(why)),
-            Outcome::Failed(why) => (TrainingOutcome::Failed, Some(why)),
-        };
-        self.metrics.training.trained(&name, reason, kind, took);
-        let (Some(query), Some(state)) = (
-            self.queries.get_mut(trained.query),
-            self.state.queries.get_mut(trained.query),
-        ) else {
-            return;
-        };
-        if let Some(why) = &why {
-            state.training.failed_at(trained.to);
-            if query.training_problem.as_ref() != Some(why) {
-                tracing::warn!(query = %name, %reason, "training gave nothing; the detectors at work stay: {why}");
-                self.observer
-                    .problem(&name, &format!("training gave nothing: {why}"));
-            }
-        }
-        query.training_problem = why;
-    }
-
-    fn objection(&self, index: usize, candidate: &Candidate) -> Option<String> {
-        let (query, state) = (self.queries.get(index)?, self.state.queries.get(index)?);
-        let training = query.training.as_ref()?;
-        let grid = candidate.holdout;
-        let serving = state.training.tally_within(grid.from, grid.to);
-        candidate.objection(&training.config, &serving)
-    }
-
-    /// Puts new detectors to work, once they know what came meanwhile, and keeps them as a version.
-    async fn exchange(
-        &mut self,
-        index: usize,
-        mut candidate: Candidate,
-        meanwhile: Vec<Arrived>,
-        reason: Reason,
-        (from, to): (Timestamp, Timestamp),
-    ) -> Outcome {
-        let (Some(query), Some(state)) = (
-            self.queries.get_mut(index),
-            self.state.queries.get_mut(index),
-        ) else {
-            return Outcome::Failed("the query is gone".to_owned());
-        };
-        let Some(training) = &query.training else {
-            return Outcome::Failed("the query is not trained any more".to_owned());
-        };
-        let mut judge = query.judge.clone();
-        let name = query.config.name.clone();
-        let (detector, signature) = (query.config.detector.clone(), query.signature());
-        let versions = self.trainer.versions(&name, training.config.keep);
-        let newest = versions.as_ref().and_then(|v| v.numbers().pop());
-        let number = newest.unwrap_or(0).max(state.training.version) + 1;
-        let candidate = self
-            .aside(move || {
-                for arrived in meanwhile {
-                    judge.closed = arrived.closed;
-                    let pieces = judge.gather(arrived.series);
-                    let (known, grid) = (&mut candidate.series, arrived.grid);
-                    let _ = judge.judge(known, pieces, grid, arrived.complete, false, None);
-                }
-                candidate
-            })
-            .await;
-        let series = candidate.series.into_iter();
-        let version = ModelVersion {
-            version: number,
-            query: name.clone(),
-            detector,
-            reason,
-            from,
-            to,
-            points: candidate.points,
-            alarm_rate: candidate.tally.alarm_rate().unwrap_or(0.0),
-            signature,
-            series: series.map(|state| (state.labels, state.learned)).collect(),
-        };
-        let (version, kept) = if let Some(versions) = versions {
-            let save = move || {
-                let saved = versions.save(&version);
-                (version, saved, versions.numbers())
-            };
-            let (version, saved, kept) = self.aside(save).await;
-            if let Err(error) = saved {
-                tracing::error!(query = %name, %error, "the version is not kept to go back to");
-            }
-            (version, kept)
-        } else {
-            (version, Vec::new())
-        };
-        let (Some(query), Some(state)) = (
-            self.queries.get_mut(index),
-            self.state.queries.get_mut(index),
-        ) else {
-            return Outcome::Failed("the query is gone".to_owned());
-        };
-        query.kept = kept;
-        let exchanged = query.judge.exchange(&mut state.series, version.series);
-        state.training.exchanged(number, to);
-        tracing::info!(
-            query = %name, %reason, version = number, series = exchanged,
-            points = candidate.points, left_out = candidate.left_out.len(),
-            alarm_rate = version.alarm_rate, "new detectors are at work"
-        );
-        for why in candidate.left_out.iter().take(3) {
-            tracing::warn!(query = %name, "not trained: {why}");
-        }
-        Outcome::Exchanged
     }
 
     /// Asks for a training of `query`, or of all queries that are trained.
@@ -339,65 +193,6 @@ impl Engine {
             (true, None) => Err(Error::config("no query has a `training` section")),
         }
     }
-
-    /// Puts the detectors of an earlier version to work again.
-    ///
-    /// # Errors
-    /// When there is no such query or version, or it is of another configuration.
-    pub(super) async fn roll_back(&mut self, query: String, number: u64) -> Result<usize, Error> {
-        let mut named = self.queries.iter().enumerate();
-        let Some((index, own)) = named.find(|(_, own)| own.config.name == query) else {
-            return Err(Error::config(format!("there is no query `{query}`")));
-        };
-        let keep = own
-            .training
-            .as_ref()
-            .map_or(1, |training| training.config.keep);
-        let Some(versions) = self.trainer.versions(&query, keep) else {
-            return Err(Error::config(
-                "without state.directory no versions are kept",
-            ));
-        };
-        let version = self.aside(move || versions.load(number)).await?;
-        let (Some(own), Some(state)) = (
-            self.queries.get_mut(index),
-            self.state.queries.get_mut(index),
-        ) else {
-            return Err(Error::config(format!("there is no query `{query}`")));
-        };
-        if version.signature != own.signature() {
-            return Err(Error::state(format!(
-                "version {number} was trained with another detector, expression, step or parameters"
-            )));
-        }
-        let at = state.cursor.unwrap_or(version.to);
-        let exchanged = own.judge.exchange(&mut state.series, version.series);
-        state.training.rolled_back(number, version.to, at);
-        // A training under way must not undo it, and a crash must not lose it.
-        own.meanwhile = None;
-        own.requested = false;
-        self.last_save = None;
-        tracing::info!(
-            query,
-            version = number,
-            series = exchanged,
-            "an earlier version is at work"
-        );
-        Ok(exchanged)
-    }
-}
-
-/// Why what was trained is not put to work.
-const OVERTAKEN: &str =
-    "it was overtaken, by a roll-back or by more points than can be kept meanwhile";
-
-/// What became of a training.
-enum Outcome {
-    Exchanged,
-    /// The new detectors are not good enough.
-    Refused(String),
-    /// There are no new detectors.
-    Failed(String),
 }
 
 /// Fetches the window and trains on it.
@@ -423,15 +218,22 @@ async fn train(
         return Err(Error::source(message));
     }
     task.judge.closed = windows;
-    // On a thread that nobody waits for at the end of the service.
+    on(&pool, move || task.run(past, holdout)).await?
+}
+
+/// What `work` gives, done on the threads that train: nobody waits for them at the end of the
+/// service.
+pub(super) async fn on<T: Send + 'static>(
+    pool: &ThreadPool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
     let (tell, told) = oneshot::channel();
     pool.spawn(move || {
-        let run = AssertUnwindSafe(|| task.run(past, holdout));
         // Whoever asked may have gone.
-        let _ = tell.send(catch_unwind(run));
+        let _ = tell.send(catch_unwind(AssertUnwindSafe(work)));
     });
     match told.await {
-        Ok(Ok(outcome)) => outcome,
+        Ok(Ok(given)) => Ok(given),
         Ok(Err(_)) | Err(_) => Err(Error::source(
             "the training panicked, which is a mistake in the program: please report it",
         )),

@@ -110,6 +110,25 @@ impl Service {
             .unwrap_or_default();
         serde_json::from_value(list).map_err(|e| Error::source(format!("{what}: {e}")))
     }
+
+    /// Says that `by` has taken up the alert with this fingerprint, with a note of one line; both
+    /// may be left out.
+    ///
+    /// # Errors
+    /// When it cannot be reached, the token is not the one that may change something, or no such
+    /// alert fires.
+    pub async fn acknowledge(
+        &self,
+        fingerprint: u64,
+        by: Option<&str>,
+        note: Option<&str>,
+    ) -> Result<(), Error> {
+        let alert = format!("{fingerprint:016x}");
+        let path = ["api", "v1", "alerts", &alert, "acknowledge"];
+        let body = json!({"by": by, "note": note});
+        let answer = self.server.send(&Method::POST, &path, &body).await?;
+        self.server.accept("acknowledging", answer).map(|_| ())
+    }
 }
 
 impl Incident {

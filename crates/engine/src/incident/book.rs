@@ -11,6 +11,7 @@ use super::names::ServiceNames;
 use super::topology::Topology;
 use super::{Analysis, Incident, IncidentChange, Member};
 use crate::config::Config;
+use crate::older::{Added, Aged};
 
 /// What is kept of incidents between runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,11 @@ impl Snapshot for Saved {
         }
         Ok(())
     }
+}
+
+impl Aged for Saved {
+    const OLDEST: u16 = 1;
+    const ADDED: &'static [Added] = &[];
 }
 
 /// How alerts are grouped.

@@ -1,6 +1,7 @@
 //! The service's own metrics.
 
 mod alerts;
+mod capacity;
 mod incidents;
 mod queries;
 mod service;
@@ -14,6 +15,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 use alerts::AlertMetrics;
+use capacity::CapacityMetrics;
 use incidents::IncidentMetrics;
 use queries::QueryMetrics;
 pub(crate) use queries::Stage;
@@ -46,6 +48,7 @@ struct ByOutcome {
 pub(crate) struct Metrics {
     pub(crate) queries: QueryMetrics,
     pub(crate) alerts: AlertMetrics,
+    pub(crate) capacity: CapacityMetrics,
     pub(crate) incidents: IncidentMetrics,
     pub(crate) training: TrainingMetrics,
     pub(crate) service: ServiceMetrics,
@@ -60,6 +63,7 @@ impl Metrics {
         let metrics = Self {
             queries: QueryMetrics::register(&mut all),
             alerts: AlertMetrics::register(&mut all),
+            capacity: CapacityMetrics::register(&mut all),
             incidents: IncidentMetrics::register(&mut all),
             training: TrainingMetrics::register(&mut all),
             service: ServiceMetrics::register(&mut all),

@@ -1,7 +1,10 @@
 //! Reports that the service writes by itself.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use bongsu_core::Timestamp;
 use jiff::tz::TimeZone;
@@ -16,6 +19,12 @@ use crate::source::wall_clock;
 const LOOK: Duration = Duration::from_secs(60);
 /// After a failure it is tried again after so long.
 const RETRY: Duration = Duration::from_secs(1_800);
+/// So long after its start a service may judge what it missed before that is reported.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+/// One that fails so often is given up while newer ones are written.
+const MOST_TRIES: u32 = 48;
+/// So many missed reports of each kind are made up at most.
+const MOST_MISSED: usize = 31;
 
 /// Writes the report of each period that is over and has none, beside the judging. It ends when it
 /// is dropped.
@@ -30,14 +39,21 @@ impl Drop for ReportJob {
 
 impl ReportJob {
     /// Starts it, where `config` asks for reports, inside a Tokio runtime.
-    pub(crate) fn start(config: &Config) -> Result<Option<Self>, Error> {
+    /// `judged` says up to when all is judged, in milliseconds: what a downtime left is judged
+    /// before it is reported.
+    pub(crate) fn start(config: &Config, judged: Arc<AtomicI64>) -> Result<Option<Self>, Error> {
         let (Some(reports), Some(verdicts)) = (&config.reports, &config.output.verdicts) else {
             return Ok(None);
         };
         let zone = reports.zone()?;
         let (reports, verdicts) = (reports.clone(), verdicts.clone());
         let (state, config) = (config.state.directory.clone(), config.clone());
+        // What came due within the last look is not missed: the configuration may be loaded anew.
+        let started = wall_clock().add_millis(-i64::try_from(LOOK.as_millis()).unwrap_or(i64::MAX));
+        let begun = Instant::now();
         let task = async move {
+            // Those that failed, and how often: a newer one that is there does not make them up.
+            let mut failed: BTreeMap<(Period, Timestamp), u32> = BTreeMap::new();
             loop {
                 let request = |period, at| PeriodicRequest {
                     period,
@@ -47,7 +63,16 @@ impl ReportJob {
                     config: Some(config.clone()),
                     state: state.clone(),
                 };
-                let due = due(&reports, &zone, wall_clock());
+                let waits = begun.elapsed() < LONGEST_WAIT;
+                let until = judged.load(Ordering::Relaxed);
+                let ready = |to: Timestamp| !waits || to.as_millis() <= until;
+                let due = due(&reports, &zone, started, wall_clock());
+                let is_ready = |&(period, from): &(Period, Timestamp)| {
+                    ready(period.around(from, &zone).map_or(from, |(_, to)| to))
+                };
+                let mut due: BTreeSet<(Period, Timestamp)> =
+                    due.into_iter().filter(is_ready).collect();
+                due.extend(failed.keys());
                 let due: Vec<_> = due
                     .into_iter()
                     .map(|(period, at)| request(period, at))
@@ -56,11 +81,13 @@ impl ReportJob {
                 // Reading and drawing take a while, and nothing else must wait for it.
                 let written = tokio::task::spawn_blocking(move || write(&due, &folder)).await;
                 remove_old(&reports);
-                let pause = if matches!(written, Ok(true)) {
-                    LOOK
-                } else {
-                    RETRY
-                };
+                let written = written.unwrap_or_default();
+                failed.retain(|one, _| written.contains(one));
+                for one in written {
+                    *failed.entry(one).or_default() += 1;
+                }
+                failed.retain(|_, tries| *tries < MOST_TRIES);
+                let pause = if failed.is_empty() { LOOK } else { RETRY };
                 tokio::time::sleep(pause).await;
             }
         };
@@ -68,24 +95,43 @@ impl ReportJob {
     }
 }
 
-/// The periods that are over and have no report.
-fn due(reports: &ReportsConfig, zone: &TimeZone, now: Timestamp) -> Vec<(Period, Timestamp)> {
+/// The periods that are over and have no report, each kind from the oldest on: the latest one, and
+/// those before it back to the newest report there is. Without any report only the latest is due:
+/// nothing was missed before the first. Where missed ones are skipped, those that came due before
+/// `started` are left out.
+fn due(
+    reports: &ReportsConfig,
+    zone: &TimeZone,
+    started: Timestamp,
+    now: Timestamp,
+) -> Vec<(Period, Timestamp)> {
     let settled = now.add_millis(-reports.delay.millis());
-    let periods = reports.periods.iter();
-    periods
-        .filter_map(|&period| {
-            let (from, _) = period.latest(settled, zone).ok()?;
-            let page = reports
-                .directory
-                .join(format!("{}.html", period.name(from, zone)));
-            (!page.exists()).then_some((period, from))
-        })
-        .collect()
+    let exists = |period: Period, from| {
+        let name = format!("{}.html", period.name(from, zone));
+        reports.directory.join(name).exists()
+    };
+    let mut all = Vec::new();
+    for &period in &reports.periods {
+        let (mut missed, mut follows) = (Vec::new(), false);
+        let mut before = settled;
+        while let Ok((from, to)) = period.latest(before, zone) {
+            follows = exists(period, from);
+            if follows || missed.len() == MOST_MISSED {
+                break;
+            }
+            missed.push((from, to.add_millis(reports.delay.millis())));
+            before = from;
+        }
+        missed.truncate(if follows { MOST_MISSED } else { 1 });
+        missed.retain(|&(_, at)| !reports.skip_missed || at > started);
+        all.extend(missed.into_iter().rev().map(|(from, _)| (period, from)));
+    }
+    all
 }
 
-/// Whether all could be written.
-fn write(due: &[PeriodicRequest], folder: &Path) -> bool {
-    due.iter().fold(true, |all, request| {
+/// Writes them; gives those that could not be written.
+fn write(due: &[PeriodicRequest], folder: &Path) -> Vec<(Period, Timestamp)> {
+    let fails = |request: &&PeriodicRequest| {
         let written = periodic_report(request).and_then(|report| report.write(folder));
         match &written {
             Ok(page) => tracing::info!(file = %page.display(), "a report was written"),
@@ -93,8 +139,10 @@ fn write(due: &[PeriodicRequest], folder: &Path) -> bool {
                 tracing::warn!(%error, "the {} report cannot be written", request.period.word());
             }
         }
-        all && written.is_ok()
-    })
+        written.is_err()
+    };
+    let failed = due.iter().filter(fails);
+    failed.map(|request| (request.period, request.at)).collect()
 }
 
 /// Removes reports that are kept for long enough.
@@ -146,7 +194,7 @@ mod tests {
         // 2026-03-01 00:10, ten minutes into a new day and month.
         let early = Timestamp::from_secs(1_772_323_800);
         let names = |now: Timestamp| -> Vec<String> {
-            let due = due(&reports, &zone, now).into_iter();
+            let due = due(&reports, &zone, now, now).into_iter();
             due.map(|(period, from)| period.name(from, &zone)).collect()
         };
         assert_eq!(names(early), ["daily-2026-02-27", "monthly-2026-01"]);
@@ -156,5 +204,36 @@ mod tests {
         std::fs::write(folder.path().join("daily-notes.txt"), "").unwrap();
         assert_eq!(names(later), ["monthly-2026-02"]);
         assert_eq!(own_files(folder.path()).len(), 1);
+    }
+
+    #[test]
+    fn reports_missed_in_a_downtime_are_made_up_unless_they_are_to_be_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut reports = ReportsConfig {
+            directory: folder.path().to_owned(),
+            ..ReportsConfig::default()
+        };
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        // 2026-03-31 12:00 UTC; on the 29th the clocks went forward.
+        let now = Timestamp::from_secs(1_774_958_400);
+        let names = |reports: &ReportsConfig, started: Timestamp| -> Vec<String> {
+            let due = due(reports, &zone, started, now).into_iter();
+            due.map(|(period, from)| period.name(from, &zone)).collect()
+        };
+        // Before the first report none was missed.
+        assert_eq!(names(&reports, now), ["daily-2026-03-30"]);
+        std::fs::write(folder.path().join("daily-2026-03-27.html"), "").unwrap();
+        let missed = ["daily-2026-03-28", "daily-2026-03-29", "daily-2026-03-30"];
+        assert_eq!(names(&reports, now), missed);
+        reports.skip_missed = true;
+        assert!(names(&reports, now).is_empty());
+        // The last one came due while the service ran.
+        let yesterday = now.add_millis(-86_400_000);
+        assert_eq!(names(&reports, yesterday), missed[2..]);
+        // What lies further back than is made up counts as none.
+        reports.skip_missed = false;
+        std::fs::remove_file(folder.path().join("daily-2026-03-27.html")).unwrap();
+        std::fs::write(folder.path().join("daily-2026-01-01.html"), "").unwrap();
+        assert_eq!(names(&reports, now), missed[2..]);
     }
 }

@@ -1,5 +1,6 @@
 //! Root-cause analysis of tables: the library side of `bongsu rca`.
 
+mod frames;
 mod page;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use bongsu_rca::{
 };
 use serde::de::DeserializeOwned;
 
+pub use self::frames::{EvidenceFrame, RcaDocument};
 pub(crate) use self::page::incident_page;
 pub use self::page::rca_page;
 use crate::{Error, Table};

@@ -5,12 +5,12 @@ use bongsu_rca::{MetricCause, RcaReport, RcaVerdict};
 use bongsu_report::{Fact, RunReport, ServiceGraph, Span, SpanKind, Table, TimeSeriesPlot};
 
 use super::RcaOutcome;
+use super::frames::EVIDENCE;
 use crate::Error;
 use crate::incident::{Incident, Member};
 
-/// The most rows of a table, and the most plots of evidence.
+/// The most rows of a table.
 const ROWS: usize = 12;
-const PLOTS: usize = 8;
 /// The most alerts of an incident that its page lists.
 const ALERTS: usize = 100;
 
@@ -80,7 +80,7 @@ fn analysis(found: &RcaOutcome) -> Result<RunReport, Error> {
     page.panels = report
         .metrics
         .iter()
-        .take(PLOTS)
+        .take(EVIDENCE)
         .filter_map(|metric| plot(found, metric).transpose())
         .collect::<Result<_, _>>()?;
     page.settings = vec![("Ranker".to_owned(), report.ranker.name().to_owned())];

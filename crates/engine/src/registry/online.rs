@@ -16,6 +16,7 @@ const fn window_or_all(domain: &'static str) -> ParameterSpec {
 
 /// Detectors that judge point by point and learn as they go.
 pub(super) const ONLINE: &[DetectorSpec] = &[
+    // quote: entry
     DetectorSpec {
         name: "zscore",
         summary: "Rolling z-score: distance from the window's mean in standard deviations.",
@@ -45,6 +46,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
             Ok(StreamState::ZScore(config.build()?))
         }),
     },
+    // end of quote
     DetectorSpec {
         name: "robust-z",
         summary: "Robust z-score: distance from the median in median absolute deviations.",

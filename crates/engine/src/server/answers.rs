@@ -1,11 +1,11 @@
 //! What the server answers and takes, as its description shows it.
 
-use bongsu_alert::Step;
+use bongsu_alert::{Acknowledgement, Step};
 use bongsu_core::{Alert, Timestamp, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shapes::{AlertShape, MomentShape, StepShape, VerdictShape};
+use super::shapes::{AcknowledgementShape, AlertShape, MomentShape, StepShape, VerdictShape};
 use super::view::{ModelView, QueryView};
 use crate::Totals;
 use crate::config::Span;
@@ -74,9 +74,31 @@ pub(super) struct AlertList {
 pub(super) struct KnownAlert {
     /// 16 hexadecimal digits.
     pub(super) fingerprint: String,
+    /// Who has taken it up; `null` where nobody has.
+    #[schemars(with = "Option<AcknowledgementShape>")]
+    pub(super) acknowledged: Option<Acknowledgement>,
     #[serde(flatten)]
     #[schemars(with = "AlertShape")]
     pub(super) alert: Alert,
+}
+
+/// That somebody takes up an alert.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AcknowledgeOrder {
+    /// Who.
+    pub(crate) by: Option<String>,
+    /// What there is to say of it, in one line.
+    pub(crate) note: Option<String>,
+}
+
+/// An alert that somebody has taken up.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Acknowledged {
+    /// 16 hexadecimal digits.
+    pub(super) fingerprint: String,
+    #[schemars(with = "AcknowledgementShape")]
+    pub(super) acknowledged: Acknowledgement,
 }
 
 /// What happened to an alert.

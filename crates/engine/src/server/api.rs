@@ -105,9 +105,9 @@ pub(super) async fn explain(
     State(served): State<Served>,
     Path(fingerprint): Path<String>,
 ) -> Response {
-    let Ok(number) = u64::from_str_radix(&fingerprint, 16) else {
-        let message = format!("`{fingerprint}` is no fingerprint: 16 hexadecimal digits");
-        return refused(StatusCode::BAD_REQUEST, message);
+    let number = match fingerprint_of(&fingerprint) {
+        Ok(number) => number,
+        Err(message) => return refused(StatusCode::BAD_REQUEST, message),
     };
     match served.control.explain(number).await {
         Ok(steps) if steps.is_empty() => {
@@ -117,6 +117,12 @@ pub(super) async fn explain(
         Ok(steps) => json(Explained { fingerprint, steps }),
         Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }
+}
+
+/// The number that the digits of a fingerprint stand for.
+pub(super) fn fingerprint_of(text: &str) -> Result<u64, String> {
+    u64::from_str_radix(text, 16)
+        .map_err(|_| format!("`{text}` is no fingerprint: 16 hexadecimal digits"))
 }
 
 /// The trained detectors at work.
@@ -131,14 +137,18 @@ pub(super) async fn models(State(served): State<Served>) -> Response {
 }
 
 pub(super) async fn alerts(State(served): State<Served>) -> Response {
-    let known = |alert: &Alert| KnownAlert {
-        fingerprint: format!("{:016x}", alert.labels.fingerprint()),
-        alert: alert.clone(),
+    let known = |view: &View, alert: &Alert| {
+        let fingerprint = alert.labels.fingerprint();
+        KnownAlert {
+            fingerprint: format!("{fingerprint:016x}"),
+            acknowledged: view.acknowledged.get(&fingerprint).cloned(),
+            alert: alert.clone(),
+        }
     };
     json(AlertList {
         alerts: served
             .view
-            .read(|view| view.alerts.iter().map(known).collect()),
+            .read(|view| view.alerts.iter().map(|alert| known(view, alert)).collect()),
     })
 }
 

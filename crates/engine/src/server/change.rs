@@ -1,13 +1,13 @@
 //! Requests that change something.
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Served;
-use super::answers::{Asked, Exchanged, RollBackOrder, TrainOrder};
-use super::api::{json, refused};
+use super::answers::{AcknowledgeOrder, Acknowledged, Asked, Exchanged, RollBackOrder, TrainOrder};
+use super::api::{fingerprint_of, json, refused};
 use crate::{Error, ErrorKind};
 
 pub(super) async fn train(State(served): State<Served>, body: Bytes) -> Response {
@@ -22,6 +22,30 @@ pub(super) async fn train(State(served): State<Served>, body: Bytes) -> Response
             Ok(queries) => json(Asked { queries }),
             Err(error) => failed(&error),
         },
+    }
+}
+
+pub(super) async fn acknowledge(
+    State(served): State<Served>,
+    Path(fingerprint): Path<String>,
+    body: Bytes,
+) -> Response {
+    let order = if body.is_empty() {
+        Ok(AcknowledgeOrder::default())
+    } else {
+        serde_json::from_slice(&body).map_err(|error| error.to_string())
+    };
+    let order = order.and_then(|order| Ok((fingerprint_of(&fingerprint)?, order)));
+    let (number, order) = match order {
+        Ok(order) => order,
+        Err(message) => return refused(StatusCode::BAD_REQUEST, message),
+    };
+    match served.control.acknowledge(number, order).await {
+        Ok(acknowledged) => json(Acknowledged {
+            fingerprint: format!("{number:016x}"),
+            acknowledged,
+        }),
+        Err(error) => failed(&error),
     }
 }
 

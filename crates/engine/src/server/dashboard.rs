@@ -164,6 +164,8 @@ struct News {
     totals: crate::Totals,
     firing: usize,
     problems: usize,
+    /// When capacity was planned last.
+    planned_at: Option<Timestamp>,
 }
 
 impl News {
@@ -173,6 +175,7 @@ impl News {
             totals: view.totals,
             firing: view.alerts.len(),
             problems: problems.count(),
+            planned_at: view.capacity.as_ref().and_then(|capacity| capacity.at),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod api;
+mod capacity;
 mod change;
 mod connections;
 mod dashboard;
@@ -24,7 +25,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 pub(crate) use access::Access;
-pub(crate) use answers::{Maker, SilenceOrder, SilenceView};
+pub(crate) use answers::{AcknowledgeOrder, Maker, SilenceOrder, SilenceView};
+pub(crate) use capacity::CapacityView;
 pub use openapi::openapi_json;
 pub(crate) use tls::Identity;
 pub(crate) use view::{BudgetView, ModelView, QueryView, Shared, newest};

@@ -10,11 +10,13 @@ use axum::routing::{MethodRouter, delete, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::answers::{
-    AlertList, Asked, Envelope, Exchanged, Explained, ModelList, QueryList, RollBackOrder,
-    SilenceId, SilenceList, SilenceOrder, Status, TrainOrder, VerdictList,
+    AcknowledgeOrder, Acknowledged, AlertList, Asked, Envelope, Exchanged, Explained, ModelList,
+    QueryList, RollBackOrder, SilenceId, SilenceList, SilenceOrder, Status, TrainOrder,
+    VerdictList,
 };
+use super::capacity::CapacityPlan;
 use super::incidents::{IncidentDetails, IncidentList};
-use super::{Served, access, api, change, incidents, silences};
+use super::{Served, access, api, capacity, change, incidents, silences};
 
 /// Something that can be asked.
 pub(super) struct Route {
@@ -209,6 +211,16 @@ pub(super) fn all() -> Vec<Route> {
         .answers::<Explained>()
         .refuses(StatusCode::BAD_REQUEST, "This is no fingerprint.")
         .refuses(missing, "Nothing is known of the alert."),
+        Route::post(
+            "/api/v1/alerts/{fingerprint}/acknowledge",
+            "Says that somebody has taken up an alert: no reminders, and its severity does not rise.",
+            change::acknowledge,
+        )
+        .parameter::<String>(Place::Path, "fingerprint", "16 hexadecimal digits.")
+        .takes::<AcknowledgeOrder>(false)
+        .answers::<Acknowledged>()
+        .refuses(missing, "No such alert fires.")
+        .refuses(StatusCode::CONFLICT, "No messages for people are made here."),
         Route::get(
             "/api/v1/incidents",
             "The incidents: alerts that belong together, and what they began with.",
@@ -239,6 +251,13 @@ pub(super) fn all() -> Vec<Route> {
             .parameter::<String>(Place::Path, "id", "16 hexadecimal digits.")
             .text("text/html; charset=utf-8")
             .refuses(missing, "There is no such incident."),
+        Route::get(
+            "/api/v1/capacity",
+            "When resources run out, as it was planned last.",
+            capacity::plan,
+        )
+        .answers::<CapacityPlan>()
+        .refuses(missing, "No capacity is planned."),
         Route::get(
             "/api/v1/verdicts",
             "The newest verdict on every series, in order of query and labels.",

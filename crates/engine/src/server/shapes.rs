@@ -80,6 +80,15 @@ pub(super) struct AlertShape {
     verdict: VerdictShape,
 }
 
+/// That somebody has taken up an alert.
+#[derive(JsonSchema)]
+#[schemars(rename = "Acknowledgement")]
+pub(super) struct AcknowledgementShape {
+    at: MomentShape,
+    by: Option<String>,
+    note: Option<String>,
+}
+
 /// Where an alert is in its life.
 #[derive(JsonSchema)]
 #[schemars(rename = "AlertState", rename_all = "snake_case")]

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use bongsu_alert::Acknowledgement;
 use bongsu_core::{Alert, Labels, Timestamp, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::capacity::CapacityView;
 use super::shapes::MomentShape;
 use crate::incident::Incident;
 
@@ -22,10 +24,14 @@ pub(crate) struct Shared(Arc<RwLock<View>>);
 pub(crate) struct View {
     pub(crate) queries: Vec<QueryView>,
     pub(crate) alerts: Vec<Alert>,
+    /// Who has taken up which, by fingerprint.
+    pub(crate) acknowledged: BTreeMap<u64, Acknowledgement>,
     /// In order of their opening.
     pub(crate) incidents: Arc<[Incident]>,
     /// The newest verdict on each series of each query, in order of their labels.
     pub(crate) verdicts: BTreeMap<String, Arc<[Verdict]>>,
+    /// The newest plan of capacity, where there is any.
+    pub(crate) capacity: Option<CapacityView>,
     pub(crate) totals: crate::Totals,
     started: Instant,
     alive: Instant,
@@ -94,8 +100,10 @@ impl Shared {
         Self(Arc::new(RwLock::new(View {
             queries: Vec::new(),
             alerts: Vec::new(),
+            acknowledged: BTreeMap::new(),
             incidents: Arc::new([]),
             verdicts: BTreeMap::new(),
+            capacity: None,
             totals: crate::Totals::default(),
             started: now,
             alive: now,
@@ -155,7 +163,11 @@ impl View {
             .map(|query| query.name.as_str())
             .collect();
         match self.queries.len() {
-            0 => Some("the service is starting".to_owned()),
+            0 => match &self.capacity {
+                Some(capacity) if capacity.at.is_some() => None,
+                Some(_) => Some("capacity is not planned yet".to_owned()),
+                None => Some("the service is starting".to_owned()),
+            },
             _ if waiting.is_empty() => None,
             _ => Some(format!("not judged yet: {}", waiting.join(", "))),
         }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::older;
 use crate::training::ModelVersion;
 
 fn fixture(kind: &str, version: u16) -> PathBuf {

@@ -2,6 +2,7 @@
 //! themselves.
 
 mod candidate;
+mod meanwhile;
 mod versions;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use bongsu_stream::DriftMonitor;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use candidate::{Candidate, Task};
+pub(crate) use meanwhile::{Arrived, Meanwhile};
 pub(crate) use versions::{ModelVersion, Versions};
 
 use crate::Error;

@@ -109,7 +109,7 @@ fn only_metrics_that_exist_are_drawn() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
     let mut known = std::fs::read_to_string(docs).unwrap();
     known.push_str(
-        "bongsu_anomaly_score bongsu_expected bongsu_lower bongsu_upper bongsu_capacity_days_left \
+        "bongsu_anomaly_score bongsu_expected bongsu_lower bongsu_upper \
          bongsu_incidents_open bongsu_incidents_opened_total bongsu_incident_analyses_total \
          bongsu_incident_analysis_duration_seconds",
     );

@@ -118,6 +118,15 @@ try {
   await look(1280, 900, false);
   await shot("quality-light");
 
+  await run(`location.hash = "#capacity"`);
+  await until("a plan", () => run(`document.querySelectorAll("#capacity-table tbody tr").length > 1`));
+  found.capacity = await run(`document.getElementById("capacity-table").textContent`);
+  await shot("capacity-light");
+  await look(390, 844, true);
+  await shot("capacity-phone-dark");
+  found.overflow = Math.max(found.overflow, await run(`document.documentElement.scrollWidth - document.documentElement.clientWidth`));
+  await look(1280, 900, false);
+
   await run(`location.hash = "#now"`);
   await until("an alert", () => run(`!!document.querySelector("[data-alert] button")`));
   await run(`document.querySelector("[data-alert] button").click()`);

@@ -62,6 +62,8 @@ queries:
   - {{name: load, expr: load, step: 1s, window: 80s, detector: zscore, parameters: {{window: 30}}, unit: bytes, alert: {{keep_firing_for: 10m, severity: major}}}}
   - {{name: '<b>second</b>', expr: load, step: 1s, window: 80s, detector: robust-z}}
 alerting: {{routing: {{route: {{receiver: log, group_wait: 1s}}, receivers: [{{name: log, sinks: [{{type: log}}]}}]}}}}
+capacity:
+  {{step: 1s, history: 80s, horizon: 1m, models: [theil-sen], schedule: {{every: 2s}}, resources: [{{name: load, expr: load, threshold: 1e12}}]}}
 state: {{directory: '{}'}}
 server: {{listen: '127.0.0.1:0', token: open-sesame, read_token: please}}",
         load(),
@@ -232,6 +234,11 @@ async fn the_page_works_in_a_browser() {
     assert!(
         found["readout"].as_str().unwrap().contains("score"),
         "{found:#}"
+    );
+    let capacity = found["capacity"].as_str().unwrap();
+    assert!(
+        capacity.contains("<img") && capacity.contains("never"),
+        "{capacity}"
     );
     let silence = found["silence"].as_str().unwrap();
     assert!(

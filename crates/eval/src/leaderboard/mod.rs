@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Bootstrap, Interval, RankComparison, compare_ranks};
 
+/// The main measure where there are no labels: how alike two judgements are, of which one begins
+/// later.
+const STABILITY: &str = "stability";
+
 /// How one run of a detector on a series ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,11 +128,11 @@ pub struct Leaderboard {
 /// A set of the leaderboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetSummary {
-    /// `vus_pr`, or `pr_auc` for tables.
+    /// `vus_pr`, `pr_auc` for tables, or `stability` without labels.
     pub measure: String,
     /// `univariate`, `multivariate` or `tabular`.
     pub kind: String,
-    /// Series with an anomaly.
+    /// Series with an anomaly; all that were measured, without labels.
     pub series: usize,
 }
 
@@ -136,10 +140,19 @@ impl SetSummary {
     /// The name of the main measure for people.
     #[must_use]
     pub fn shown(&self) -> &'static str {
-        if self.measure == "pr_auc" {
-            "PR-AUC"
+        match self.measure.as_str() {
+            "pr_auc" => "PR-AUC",
+            STABILITY => "stability",
+            _ => "VUS-PR",
+        }
+    }
+
+    /// What its series are, for people.
+    pub(super) fn counted(&self) -> &'static str {
+        if self.measure == STABILITY {
+            "series without labels"
         } else {
-            "VUS-PR"
+            "series with anomalies"
         }
     }
 }
@@ -147,7 +160,7 @@ impl SetSummary {
 impl Leaderboard {
     /// Sums up runs.
     ///
-    /// The main measure of a set is VUS-PR, for tables PR-AUC. Series without an anomaly count for
+    /// The main measure of a set is VUS-PR, for tables PR-AUC, and without labels `stability`. Series without an anomaly count for
     /// cost only. A detector that failed on a series counts 0 there; series left out for time do not
     /// count, and a detector with such is not ranked on that set. Intervals are bootstrapped over the
     /// series. The recommendation of a set is the cheapest of the detectors whose mean rank is within
@@ -228,17 +241,21 @@ fn value(run: &RunResult, measure: &str) -> Option<f64> {
 }
 
 fn summaries(runs: &[RunResult]) -> BTreeMap<String, SetSummary> {
-    let mut sets: BTreeMap<String, (String, BTreeSet<&str>)> = BTreeMap::new();
+    let mut sets: BTreeMap<String, (String, bool, BTreeSet<&str>)> = BTreeMap::new();
     for run in runs {
         let set = sets.entry(run.set.clone()).or_default();
         set.0.clone_from(&run.kind);
         // Whether a series has an anomaly is known from any run that measured it.
-        if run.measures.contains_key("pr_auc") {
-            set.1.insert(&run.series);
+        let steady = run.measures.contains_key(STABILITY);
+        set.1 |= steady;
+        if steady || run.measures.contains_key("pr_auc") {
+            set.2.insert(&run.series);
         }
     }
-    let summary = |(set, (kind, series)): (String, (String, BTreeSet<&str>))| {
-        let measure = if kind == "tabular" {
+    let summary = |(set, (kind, unlabelled, series)): (String, (String, bool, BTreeSet<&str>))| {
+        let measure = if unlabelled {
+            STABILITY
+        } else if kind == "tabular" {
             "pr_auc"
         } else {
             "vus_pr"

@@ -38,7 +38,7 @@ impl Leaderboard {
         let series: usize = self.sets.values().map(|set| set.series).sum();
         let _ = writeln!(
             out,
-            "<p>Detectors: {}. Sets: {}, with {series} labelled series. Accuracy is VUS-PR, for tables PR-AUC; higher is better.</p>\n<nav>",
+            "<p>Detectors: {}. Sets: {}, with {series} series. Accuracy is VUS-PR, for tables PR-AUC, without labels stability; higher is better.</p>\n<nav>",
             self.detectors.len(),
             self.sets.len()
         );
@@ -75,8 +75,10 @@ impl Leaderboard {
         let name = escaped(set);
         let _ = writeln!(
             out,
-            "<section id=\"set-{name}\"><h2>{name}</h2>\n<p>{} series with anomalies, {}. Left and up is better: each point is a detector, the bar its 95 % interval over the series.</p>",
-            summary.series, summary.kind
+            "<section id=\"set-{name}\"><h2>{name}</h2>\n<p>{} {}, {}. Left and up is better: each point is a detector, the bar its 95 % interval over the series.</p>",
+            summary.series,
+            summary.counted(),
+            summary.kind
         );
         let recommended = self.recommendations.iter().find(|one| one.set == set);
         let recommended = recommended.map_or("", |one| one.detector.as_str());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{DetectorScore, Leaderboard, SetScore};
+use super::{DetectorScore, Leaderboard, STABILITY, SetScore};
 
 impl Leaderboard {
     /// Tables in Markdown: the recommendations, then a table a set, then ranks and notes.
@@ -17,8 +17,9 @@ impl Leaderboard {
         for (set, summary) in &self.sets {
             let _ = writeln!(
                 out,
-                "\n## {set}\n\n{} series with anomalies, {}. Accuracy is {}, with the 95 % interval over the series.\n",
+                "\n## {set}\n\n{} {}, {}. Accuracy is {}, with the 95 % interval over the series.\n",
                 summary.series,
+                summary.counted(),
                 summary.kind,
                 summary.shown()
             );
@@ -56,17 +57,28 @@ impl Leaderboard {
         scores.any(|score| score.nab.is_some())
     }
 
+    /// The measures beside the main one: name, heading and digits.
+    fn shown_measures(&self, set: &str) -> &'static [(&'static str, &'static str, usize)] {
+        let summary = self.sets.get(set);
+        if summary.is_some_and(|summary| summary.measure == STABILITY) {
+            &[
+                ("alarms_per_week", "alarms / week", 1),
+                ("band_coverage", "band coverage", 3),
+            ]
+        } else {
+            &[
+                ("roc_auc", "ROC-AUC", 3),
+                ("best_f1", "best F1", 3),
+                ("event_recall", "event recall", 2),
+                ("false_alerts_per_week", "false alerts / week", 1),
+            ]
+        }
+    }
+
     /// The headings of a set's table.
     pub(super) fn columns(&self, set: &str) -> Vec<&'static str> {
-        let mut columns = vec![
-            "detector",
-            "accuracy",
-            "interval",
-            "ROC-AUC",
-            "best F1",
-            "event recall",
-            "false alerts / week",
-        ];
+        let mut columns = vec!["detector", "accuracy", "interval"];
+        columns.extend(self.shown_measures(set).iter().map(|(_, shown, _)| *shown));
         if self.has_nab(set) {
             columns.extend(["NAB standard", "NAB low FP", "NAB low FN"]);
         }
@@ -89,11 +101,9 @@ impl Leaderboard {
             format!("`{}`", detector.name),
             format!("{:.3}", score.accuracy.estimate),
             format!("{:.3} to {:.3}", score.accuracy.lower, score.accuracy.upper),
-            measure("roc_auc", 3),
-            measure("best_f1", 3),
-            measure("event_recall", 2),
-            measure("false_alerts_per_week", 1),
         ];
+        let shown = self.shown_measures(set).iter();
+        cells.extend(shown.map(|(name, _, digits)| measure(name, *digits)));
         if self.has_nab(set) {
             match score.nab {
                 Some(scores) => cells.extend(scores.map(|score| format!("{score:.1}"))),

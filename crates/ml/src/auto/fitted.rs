@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Auto;
 use super::look::Look;
-use super::member::{self, Choice, Member};
+use super::member::{Choice, Member};
 use crate::check;
 
 /// The chosen methods, each with the mean and the deviation of its training scores; see [`Auto`].
@@ -97,24 +97,8 @@ impl FittedAuto {
     /// What was chosen and why, in a sentence or two.
     #[must_use]
     pub fn explanation(&self) -> String {
-        if self.members.is_empty() {
-            return "The series never changes: any other value is anomalous.".to_owned();
-        }
-        let names: Vec<&str> = self.members.iter().map(|m| m.choice().name()).collect();
-        let why = match member::clear_period(&self.look) {
-            Some(period) => format!(
-                "It repeats itself every {period} points (strength {:.2})",
-                self.look.strength
-            ),
-            None => match self.look.period {
-                Some(period) => format!(
-                    "Its period of {period} points is weak (strength {:.2}) or it is long ({} points)",
-                    self.look.strength, self.look.points
-                ),
-                None => "It has no period".to_owned(),
-            },
-        };
-        format!("{why}: judged by {}.", names.join(" and "))
+        let names = self.members.iter().map(|m| m.choice().name());
+        self.look.because(&names.collect::<Vec<_>>())
     }
 }
 

@@ -5,6 +5,8 @@ use bongsu_stats::period::PeriodSearch;
 use bongsu_stats::robust::median;
 use serde::{Deserialize, Serialize};
 
+use super::member::{self, Choice};
+
 /// The most values that the search of a period looks at: the latest ones.
 const LATEST: usize = 20_000;
 
@@ -25,6 +27,40 @@ pub struct Look {
 }
 
 impl Look {
+    /// Which methods [`Auto`](crate::Auto) chooses for a series that looks like this, and why, in a
+    /// sentence or two. One that refuses the series is left out when it is fitted; see
+    /// [`FittedAuto::explanation`](crate::FittedAuto::explanation).
+    #[must_use]
+    pub fn explanation(&self) -> String {
+        // Every step stands still.
+        if self.stillness >= 1.0 {
+            return self.because(&[]);
+        }
+        let names = Choice::all_for(self).into_iter().map(Choice::name);
+        self.because(&names.collect::<Vec<_>>())
+    }
+
+    /// Why `methods` judge it.
+    pub(super) fn because(&self, methods: &[&str]) -> String {
+        if methods.is_empty() {
+            return "The series never changes: any other value is anomalous.".to_owned();
+        }
+        let why = match member::clear_period(self) {
+            Some(period) => format!(
+                "It repeats itself every {period} points (strength {:.2})",
+                self.strength
+            ),
+            None => match self.period {
+                Some(period) => format!(
+                    "Its period of {period} points is weak (strength {:.2}) or it is long ({} points)",
+                    self.strength, self.points
+                ),
+                None => "It has no period".to_owned(),
+            },
+        };
+        format!("{why}: judged by {}.", methods.join(" and "))
+    }
+
     /// Looks at `values`.
     ///
     /// # Errors

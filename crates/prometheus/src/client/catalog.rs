@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::transport::{Call, Reply};
+use super::transport::Call;
 use super::{Client, anywhere, status};
 use crate::{Error, ErrorKind};
 
@@ -179,8 +179,8 @@ impl Client {
         match self.0.attempt(&ready).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let version = Call::get("api/v1/status/buildinfo", Vec::new());
-                let Reply { headers, body } = self.0.attempt(&version).await?;
-                status::require_json(&self.0.name(&version), &headers, &body)
+                let reply = self.0.attempt(&version).await?;
+                status::require_json(&self.0.name(&version), &reply, &self.0.hidden)
             }
             other => other.map(drop),
         }
@@ -202,7 +202,7 @@ impl Client {
             .flatten()
             .map_err(|message| (ErrorKind::Decode, message))
             .and_then(|envelope| envelope.open(whole))
-            .map_err(|(kind, message)| Error::request(kind, &name, message))
+            .map_err(|(kind, message)| self.0.hidden.error(Error::request(kind, &name, message)))
     }
 }
 

@@ -1,5 +1,6 @@
 mod catalog;
 mod clock;
+mod hidden;
 mod parts;
 pub(crate) mod retry;
 mod status;
@@ -109,7 +110,7 @@ impl Client {
             .map_err(|message| failed(ErrorKind::Decode, message))?;
         if decoded.status != "success" {
             let message = status::unsuccessful(&decoded.status, decoded.error.as_deref());
-            return Err(failed(ErrorKind::Decode, message));
+            return Err(self.0.hidden.error(failed(ErrorKind::Decode, message)));
         }
         Ok(decoded.into_answer())
     }

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 
+use super::hidden::Hidden;
 use super::retry;
+use super::transport::Reply;
 use crate::decode::decode;
 use crate::error::Refusal;
 use crate::{Error, ErrorKind};
@@ -89,7 +91,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Refuses a body that does not call itself JSON, such as a proxy's login page.
-pub(crate) fn require_json(request: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+pub(crate) fn require_json(request: &str, reply: &Reply, hidden: &Hidden) -> Result<(), Error> {
+    let (headers, body) = (&reply.headers, &reply.body);
     let named = headers.get(CONTENT_TYPE).map(|value| {
         let text = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
         text.split(';').next().unwrap_or_default().trim().to_owned()
@@ -105,7 +108,7 @@ pub(crate) fn require_json(request: &str, headers: &HeaderMap, body: &[u8]) -> R
     let message = format!(
         "the answer is of type `{}`, not JSON; it starts with: {}",
         named.as_deref().unwrap_or("unnamed"),
-        start_of(body)
+        start_of(&hidden.body(body))
     );
     Err(Error::request(ErrorKind::ContentType, request, message))
 }

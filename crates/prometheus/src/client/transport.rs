@@ -10,6 +10,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::Semaphore;
 
 use super::clock::ServerClock;
+use super::hidden::Hidden;
 use super::{retry, status};
 use crate::config::{auth_headers, shown};
 use crate::{Auth, ClientConfig, Error, ErrorKind, tls};
@@ -80,6 +81,8 @@ impl Call {
 
 pub(crate) struct Transport {
     pub(crate) config: ClientConfig,
+    /// What no error may show.
+    pub(crate) hidden: Hidden,
     http: reqwest::Client,
     permits: Semaphore,
     /// Set once the server has refused a POST.
@@ -113,6 +116,7 @@ impl Transport {
             permits: Semaphore::new(config.max_concurrency),
             get_only: AtomicBool::new(false),
             clock: ServerClock::new(),
+            hidden: Hidden::of(&config),
             config,
             http,
         })
@@ -126,7 +130,7 @@ impl Transport {
     /// Sends `call` until it succeeds or no more retries make sense; gives its JSON body.
     pub(crate) async fn json(&self, call: Call) -> Result<Bytes, Error> {
         let reply = self.retried(&call).await?;
-        status::require_json(&self.name(&call), &reply.headers, &reply.body)?;
+        status::require_json(&self.name(&call), &reply, &self.hidden)?;
         Ok(reply.body)
     }
 
@@ -196,7 +200,8 @@ impl Transport {
             let headers = response.headers().clone();
             if !status.is_success() {
                 let body = start_of_body(response, ERROR_BODY_BYTES).await;
-                return Err(status::error(&name, status, &headers, &body));
+                let error = status::error(&name, status, &headers, &self.hidden.body(&body));
+                return Err(self.hidden.error(error));
             }
             let body = self
                 .read(response, self.config.max_response_bytes, &name)

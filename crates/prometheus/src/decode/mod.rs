@@ -25,6 +25,8 @@ mod series;
 pub use chunk::decode_chunk;
 pub use envelope::{Decoded, decode};
 
+pub use crate::remote::{decode_read_samples, decode_read_stream};
+
 /// Why a body is not an answer of Prometheus' query API, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.message)]

@@ -202,3 +202,40 @@ pub(crate) fn energy(folder: &str, apart: bool) -> Vec<Case> {
     }
     cases
 }
+
+/// The Sock Shop windows of `CausalRCA`: 61 rows at 5 s, each metric scaled to 0..1, with neither a normal
+/// part nor a known onset. One of them is there twice under another name and counts once.
+pub(crate) fn causalrca(folder: &str) -> Vec<Case> {
+    let mut files: Vec<_> = std::fs::read_dir(Path::new(folder).join("causalrca_sockshop"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "csv"))
+        .filter(|path| !path.to_string_lossy().contains("-old"))
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let (kind, root) = path
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .split_once('_')
+                .unwrap();
+            let (names, columns) = read(&path);
+            let time = |i: usize| Timestamp::from_secs(5 * i as i64);
+            let times = (0..columns[0].len()).map(time).collect();
+            let metrics = names.iter().map(|name| Metric::parse(name, "_").unwrap());
+            Case {
+                set: "causalrca_sockshop",
+                kind: kind.to_owned(),
+                root: root.to_owned(),
+                data: Observations::new(times, metrics.collect(), columns).unwrap(),
+                apart: None,
+                onset: Timestamp::default(),
+                graph: Graph::new(),
+            }
+        })
+        .collect()
+}

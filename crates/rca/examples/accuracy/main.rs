@@ -1,8 +1,8 @@
 //! Accuracy of the rankers on labelled incidents.
 //!
 //! `BONGSU_DATA=<folder> cargo run --release -p bongsu-rca --example accuracy [-- details | quick | lab]` reads
-//! the cases of `rcd_sockshop` and `energy_sockshop` there, and simulates larger call graphs without any
-//! data: `synthetic` with metrics each minute, `hard` with three to four metrics a service every five
+//! the cases of `rcd_sockshop`, `energy_sockshop` and `causalrca_sockshop` there, and simulates larger call
+//! graphs without any data: `synthetic` with metrics each minute, `hard` with three to four metrics a service every five
 //! minutes, weak faults, changing load and unrelated changes. `lab` is the recording of `examples/lab`; the
 //! argument of that name leaves out all others. Times to the onset are shifted as stated.
 // xtask: args lab quick
@@ -13,14 +13,14 @@
     reason = "a measurement ends with its first failure"
 )]
 
+mod calibration;
 mod cases;
 mod lab;
 mod simulation;
 
 use std::collections::BTreeMap;
 
-use bongsu_core::Timestamp;
-use bongsu_rca::{Options, Ranker, RcaReport, RcaVerdict, analyse_observations};
+use bongsu_rca::{Options, Ranker, RcaReport, RcaVerdict, analyse_observations, find_onset};
 use cases::Case;
 
 /// Shifts of the onset in seconds; a positive one is a late alarm.
@@ -70,7 +70,8 @@ fn main() {
             by_fault(&all, set);
         }
     }
-    specificity(&all, &sets);
+    calibration::show(&all, &quiet, &sets);
+    scaled(only_lab);
     without_fault(&quiet);
 }
 
@@ -200,64 +201,30 @@ fn accuracy(places: &[usize]) -> String {
     format!("{:.2}/{:.2}/{avg:.2}", at(1), at(3))
 }
 
-/// What is said of incidents, and of normal times cut in two.
-fn specificity(all: &[Case], sets: &[&str]) {
-    println!("\ndefault ranker: verdicts and likelihoods");
-    let mut bins: BTreeMap<usize, (f64, f64, f64)> = BTreeMap::new();
-    for set in sets {
-        let (mut ranked, mut cases, mut false_ranked, mut quiet) = (0.0, 0.0, 0.0, 0.0);
-        let mut right = 0.0;
-        for case in all.iter().filter(|c| c.set == *set) {
-            let report = analyse_observations(
-                &case.data,
-                case.apart.as_ref(),
-                Some(case.onset),
-                &case.graph,
-                &options(Ranker::Default),
-            )
-            .unwrap();
-            cases += 1.0;
-            let top = &report.services[0];
-            let hit = f64::from(u8::from(top.service == case.root));
-            let bin = bins.entry((top.likelihood / 20.0) as usize).or_default();
-            *bin = (bin.0 + 1.0, bin.1 + top.likelihood, bin.2 + hit);
-            if report.verdict == RcaVerdict::Ranked {
-                ranked += 1.0;
-                right += hit;
+/// Windows without a normal part, in which the onset is not known: it is looked for, and the same one is
+/// given to each ranker, as it is found and later.
+fn scaled(skip: bool) {
+    let folder = std::env::var("BONGSU_DATA").ok().filter(|_| !skip);
+    let Some(folder) = folder else { return };
+    let mut all = cases::causalrca(&folder);
+    for case in &mut all {
+        case.onset = find_onset(&case.data, None).unwrap().time;
+    }
+    println!("\ncausalrca_sockshop: AC@1 / AC@3 / Avg@5 by shift of the onset that was found");
+    let mut kinds: Vec<&str> = all.iter().map(|case| case.kind.as_str()).collect();
+    kinds.dedup();
+    for kind in [""].into_iter().chain(kinds) {
+        let name = if kind.is_empty() { "all" } else { kind };
+        for ranker in Ranker::ALL {
+            print!("  {name:14} {:9}", ranker.name());
+            for shift in SHIFTS.into_iter().filter(|shift| *shift >= 0) {
+                let places = places(&all, "causalrca_sockshop", kind, ranker, shift);
+                print!(" {:>16}", accuracy(&places));
             }
-            for share in [0.5, 0.7] {
-                let data = case.normal();
-                let row = (data.n_rows() as f64 * share) as usize;
-                let Some(onset): Option<Timestamp> = data.times().get(row).copied() else {
-                    continue;
-                };
-                if let Ok(report) = analyse_observations(
-                    &data,
-                    None,
-                    Some(onset),
-                    &case.graph,
-                    &options(Ranker::Default),
-                ) {
-                    quiet += 1.0;
-                    false_ranked += f64::from(u8::from(report.verdict == RcaVerdict::Ranked));
-                }
-            }
+            println!();
         }
-        println!(
-            "{set}: a cause is named in {:.0} % of {cases} incidents, rightly in {:.0} % of these; in normal \
-             times in {:.0} % of {quiet}",
-            100.0 * ranked / cases,
-            100.0 * right / ranked,
-            100.0 * false_ranked / quiet
-        );
     }
-    for (bin, (count, sum, hits)) in bins {
-        println!(
-            "likelihood {:>2} to {:>3} %: {count} cases, mean {:.0} %, right {:.0} %",
-            20 * bin,
-            20 * bin + 20,
-            sum / count,
-            100.0 * hits / count
-        );
-    }
+    let named = |case: &&Case| report(case, Ranker::Default, 0).verdict == RcaVerdict::Ranked;
+    let named = all.iter().filter(named).count();
+    println!("  a cause is named in {named} of {}", all.len());
 }

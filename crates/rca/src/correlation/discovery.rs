@@ -138,9 +138,10 @@ impl CausalGraph {
         self.paths(|i, k| !self.is_adjacent(i, k))
     }
 
+    /// In the order of the reference, which matters where tests contradict each other and the first
+    /// direction counts: along edges without a head at the end first, then by the middle and the ends.
     fn paths(&self, ends: impl Fn(usize, usize) -> bool) -> Vec<[usize; 3]> {
         let mut found = Vec::new();
-        // By the middle first: where colliders contradict each other, the first one counts.
         for j in 0..self.size {
             let neighbours = self.neighbours(j);
             for &i in &neighbours {
@@ -149,6 +150,7 @@ impl CausalGraph {
                 found.extend(last.map(|k| [i, j, k]));
             }
         }
+        found.sort_by_key(|&[i, j, k]| (self.has_head(i, j), j, i, self.has_head(j, k), k));
         found
     }
 }

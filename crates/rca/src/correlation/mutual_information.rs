@@ -10,7 +10,13 @@ use super::centered;
 /// `neighbours`-th nearest in the larger of both coordinates, shrunk to the next smaller number, and
 /// `a_i`, `b_i` the numbers of points within that distance in one coordinate, itself included:
 /// `psi(n) + psi(neighbours) - mean psi(a_i) - mean psi(b_i)`, and not below 0. A series that does not
-/// move tells nothing. No noise is added to the data, so ties in discrete data lower the estimate.
+/// move tells nothing. Where a point has as many others at the same place, the distance is 0, and what
+/// counts is the points with the same coordinate.
+///
+/// The reference draws noise of 1e-10 standard deviations before this, which no seed is needed for here:
+/// the result depends on the data alone. On data without ties the two agree. On integers with many ties
+/// both are biased low, as the estimator is made for continuous values, and here they agree to 2 %
+/// only: distances that are equal but for rounding count one way or the other.
 ///
 /// `neighbours`: at least 1 and below the number of points (3 is usual).
 ///
@@ -52,7 +58,12 @@ pub fn mutual_information(x: &[f64], y: &[f64], neighbours: usize) -> Result<f64
     let mut nearest = Vec::with_capacity(neighbours);
     let mut sum = 0.0;
     for place in 0..n {
-        let reach = reach(&points, place, neighbours, &mut nearest).next_down();
+        let reach = reach(&points, place, neighbours, &mut nearest);
+        let reach = if reach > 0.0 {
+            reach.next_down()
+        } else {
+            reach
+        };
         let Some(&(px, py)) = points.get(place) else {
             continue;
         };

@@ -1,6 +1,7 @@
 //! Shapes of single metrics.
 
 use bongsu_core::Timestamp;
+use bongsu_stats::period::PeriodSearch;
 use bongsu_stats::robust::{median, theil_sen};
 
 use super::{Input, Pattern, PatternMatch, Shape, names_match};
@@ -19,6 +20,7 @@ struct Track<'a> {
     after: &'a [f64],
     times: &'a [Timestamp],
     onset: Timestamp,
+    follows: bool,
     deviation: &'a Deviation,
 }
 
@@ -32,6 +34,7 @@ pub(super) fn find(input: &Input<'_>, pattern: &Pattern) -> Vec<PatternMatch> {
             after,
             times: split.times,
             onset: split.onset,
+            follows: split.follows,
             deviation,
         });
     let named = split.metrics.iter().zip(tracks);
@@ -100,11 +103,12 @@ impl Track<'_> {
 
     fn gradual(&self, within: f64, limit: Option<f64>) -> Option<(f64, String)> {
         let seconds = |time: &Timestamp| time.millis_since(self.onset) as f64 / 1e3;
+        let season = self.season();
         let points: Vec<(f64, f64)> = self
             .times
             .iter()
             .map(seconds)
-            .zip(self.after.iter().copied())
+            .zip(self.after.iter().zip(season).map(|(x, season)| x - season))
             .filter(|(t, x)| (0.0..=within).contains(t) && !x.is_nan())
             .collect();
         if points.len() < 8 {
@@ -123,7 +127,8 @@ impl Track<'_> {
             return None;
         }
         let left = limit.and_then(|limit| {
-            let seconds = (limit - x.last()?) / line.slope;
+            let last = self.after.iter().rev().find(|x| !x.is_nan())?;
+            let seconds = (limit - last) / line.slope;
             (seconds > 0.0).then(|| format!(", {seconds:.0} s before {limit}"))
         });
         let text = format!(
@@ -132,6 +137,32 @@ impl Track<'_> {
             left.unwrap_or_default()
         );
         Some((agreement, text))
+    }
+
+    /// What of each value of the incident is the hour's: the median of normal times at the same place of
+    /// a cycle, less that of all of them. 0 where normal times show no cycle twice, or were recorded
+    /// apart, so that the place in it is not known.
+    fn season(&self) -> impl Iterator<Item = f64> + '_ {
+        let search = PeriodSearch::new().max_periods(1);
+        let found = search.and_then(|search| search.find(self.normal)).ok();
+        let period = found.and_then(|found| Some(found.first()?.points));
+        let period = period.filter(|_| self.follows).unwrap_or(1);
+        let level = |values: &mut dyn Iterator<Item = &f64>| {
+            let known: Vec<f64> = values.copied().filter(|x| !x.is_nan()).collect();
+            if known.is_empty() {
+                0.0
+            } else {
+                median(&known)
+            }
+        };
+        let all = level(&mut self.normal.iter());
+        let cycle: Vec<f64> = (0..period)
+            .map(|place| level(&mut self.normal.iter().skip(place).step_by(period)) - all)
+            .collect();
+        let shift = self.normal.len() % period;
+        let seasons =
+            (0..self.after.len()).map(move |row| cycle.get((row + shift) % period).copied());
+        seasons.map(Option::unwrap_or_default)
     }
 
     fn saturation(&self, tolerance: f64) -> Option<(f64, String)> {

@@ -59,6 +59,64 @@ impl Deviation {
     };
 }
 
+/// What is normal for a metric.
+///
+/// The spread of a side is the larger of the interquartile range and the distance of the outer
+/// quantile, each as the standard deviation that a normal distribution would have: a metric that
+/// often strays far has to stray farther. Both are order statistics, so a normal period of which a
+/// small part belongs to the incident hardly changes them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Baseline {
+    pub(super) center: f64,
+    /// The quantiles 0.025 and 0.975.
+    low: f64,
+    high: f64,
+    above: f64,
+    below: f64,
+    /// The share of the rows at which it has a value.
+    known: f64,
+}
+
+impl Baseline {
+    /// From the quantiles 0.025, 0.25, 0.5, 0.75 and 0.975.
+    pub(super) fn new([low, lower, center, upper, high]: [f64; 5], known: f64) -> Self {
+        let iqr = upper - lower;
+        let common = (iqr / IQR_TO_STD).max(LEAST_RELATIVE_SPREAD * center.abs());
+        Self {
+            center,
+            low,
+            high,
+            above: common.max((high - center) / TAIL_TO_STD),
+            below: common.max((center - low) / TAIL_TO_STD),
+            known,
+        }
+    }
+
+    /// How far a level is from the normal one, in the spread of its side.
+    pub(super) fn distance(&self, level: f64) -> (Movement, f64) {
+        let (movement, spread) = if level >= self.center {
+            (Movement::Up, self.above)
+        } else {
+            (Movement::Down, self.below)
+        };
+        (movement, distance(level, self.center, spread))
+    }
+
+    /// The deviation of a block without values: the more reliably there were some, the more it is.
+    pub(super) fn absence(&self) -> f64 {
+        GONE * self.known
+    }
+
+    /// The share of the values of `after` beyond the outer quantile on the side of the movement.
+    pub(super) fn outside(&self, after: &[f64], movement: Movement) -> f64 {
+        match movement {
+            Movement::Absent => (missing(after) - (1.0 - self.known)).max(0.0),
+            Movement::Up => share(after, |x| x > self.high),
+            Movement::Down => share(after, |x| x < self.low),
+        }
+    }
+}
+
 /// The rows of a block of an incident of `rows` rows: a tenth of it, but five rows where there are
 /// ten or more, so that neither a spike counts nor a short fault in a long window is passed over.
 pub(crate) fn block_length(rows: usize, share: f64) -> usize {
@@ -68,11 +126,6 @@ pub(crate) fn block_length(rows: usize, share: f64) -> usize {
 
 /// The deviation of `after` from `normal`: the largest distance of a block's median from the normal
 /// median, in units of the normal spread on that side.
-///
-/// The spread of a side is the larger of the interquartile range and the distance of the outer
-/// quantile, each as the standard deviation that a normal distribution would have: a metric that
-/// often strays far has to stray farther. Both are order statistics, so a normal period of which a
-/// small part belongs to the incident hardly changes them.
 pub(crate) fn deviation(
     normal: &[f64],
     after: &[f64],
@@ -84,57 +137,65 @@ pub(crate) fn deviation(
     if known < MIN_NORMAL {
         return Deviation::NONE;
     }
-    let [low, lower, center, upper, high] = outline(scratch);
-    let iqr = upper - lower;
-    let common = (iqr / IQR_TO_STD).max(LEAST_RELATIVE_SPREAD * center.abs());
-    let above = common.max((high - center) / TAIL_TO_STD);
-    let below = common.max((center - low) / TAIL_TO_STD);
-
-    let block = block_length(after.len(), share);
-    let stride = (block / 4).max(1);
+    let share_known = known as f64 / normal.len().max(1) as f64;
+    let baseline = Baseline::new(outline(scratch), share_known);
     let mut best = Deviation {
-        center,
-        level: center,
+        center: baseline.center,
+        level: baseline.center,
         ..Deviation::NONE
     };
-    // The more reliably it was there, the more its absence says.
-    let share_known = known as f64 / normal.len().max(1) as f64;
+    let block = block_length(after.len(), share);
     let mut start = 0;
     while let Some(rows) = after.get(start..start + block) {
-        fill(scratch, rows);
-        if 2 * scratch.len() >= block {
-            let count = scratch.len();
-            let level = quantile(scratch, 0.5, 0, count);
-            let (movement, spread) = if level >= center {
-                (Movement::Up, above)
-            } else {
-                (Movement::Down, below)
-            };
-            let size = distance(level, center, spread);
-            if size > best.size {
-                best = Deviation {
-                    size,
-                    movement,
-                    level,
-                    ..best
-                };
+        let (movement, level, size) = match level(rows, scratch) {
+            Level::Median(level) => {
+                let (movement, size) = baseline.distance(level);
+                (movement, level, size)
             }
-        } else if scratch.is_empty() && GONE * share_known > best.size {
+            Level::Absent => (Movement::Absent, f64::NAN, baseline.absence()),
+            Level::Unknown => (Movement::Up, baseline.center, 0.0),
+        };
+        if size > best.size {
             best = Deviation {
-                size: GONE * share_known,
-                movement: Movement::Absent,
-                level: f64::NAN,
+                size,
+                movement,
+                level,
                 ..best
             };
         }
-        start += stride;
+        start += stride(block);
     }
     best.moved_at = first_half_way(after, &best);
-    best.outside = match best.movement {
-        Movement::Absent => (missing(after) - (1.0 - share_known)).max(0.0),
-        Movement::Up | Movement::Down => outside(after, best.movement, low, high),
-    };
+    best.outside = baseline.outside(after, best.movement);
     best
+}
+
+/// How far apart blocks begin.
+pub(super) fn stride(block: usize) -> usize {
+    (block / 4).max(1)
+}
+
+/// The level of a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Level {
+    /// The median, where at least half of the values are there.
+    Median(f64),
+    /// No value at all is there.
+    Absent,
+    /// Too few are there to say.
+    Unknown,
+}
+
+pub(super) fn level(rows: &[f64], scratch: &mut Vec<i64>) -> Level {
+    fill(scratch, rows);
+    let count = scratch.len();
+    if 2 * count >= rows.len() {
+        Level::Median(quantile(scratch, 0.5, 0, count))
+    } else if count == 0 {
+        Level::Absent
+    } else {
+        Level::Unknown
+    }
 }
 
 /// The share of the values that are not there.
@@ -164,18 +225,14 @@ fn first_half_way(after: &[f64], best: &Deviation) -> Option<usize> {
     }
 }
 
-fn outside(after: &[f64], movement: Movement, low: f64, high: f64) -> f64 {
-    let known = after.iter().filter(|x| !x.is_nan());
-    let (mut all, mut beyond) = (0.0, 0.0);
-    for x in known {
-        all += 1.0;
-        let is_beyond = match movement {
-            Movement::Up => *x > high,
-            Movement::Down | Movement::Absent => *x < low,
-        };
-        beyond += f64::from(u8::from(is_beyond));
+/// The share of the values that are there for which that holds.
+fn share(values: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut all, mut held) = (0_usize, 0_usize);
+    for &x in values {
+        all += usize::from(!x.is_nan());
+        held += usize::from(holds(x));
     }
-    beyond / f64::max(all, 1.0)
+    held as f64 / all.max(1) as f64
 }
 
 /// The values that are there, as integers in the same order, which are faster to select from.
@@ -190,11 +247,11 @@ fn fill(scratch: &mut Vec<i64>, values: &[f64]) {
 }
 
 /// From the bits of a number to an integer that is ordered as the numbers are, and back.
-const fn ordered(bits: i64) -> i64 {
+pub(super) const fn ordered(bits: i64) -> i64 {
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
-fn number(key: i64) -> f64 {
+pub(super) fn number(key: i64) -> f64 {
     f64::from_bits(ordered(key) as u64)
 }
 

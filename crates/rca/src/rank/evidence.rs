@@ -80,28 +80,42 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn new(layout: &Layout, normal: &[&[f64]], after: &[&[f64]], share: f64) -> Self {
         let mut keys = Vec::new();
-        let mut scratch: Vec<f64> = Vec::new();
+        let mut scratch = Vec::new();
         let parts = normal.iter().zip(after);
         let deviations: Vec<Deviation> = parts
             .map(|(normal, after)| deviation(normal, after, share, &mut keys))
             .collect();
-        let weight = |d: &Deviation| d.size.min(MOST).ln_1p() * d.outside;
-        let mut weights: Vec<f64> = deviations.iter().map(weight).collect();
-        for peers in &layout.peers {
-            subtract_common(&mut weights, peers, &mut scratch);
-        }
-        let services = layout.metrics_of.iter().map(|metrics| {
-            scratch.clear();
-            scratch.extend(metrics.iter().filter_map(|&i| weights.get(i)));
-            halving_sum(&mut scratch)
-        });
-        let services = services.collect();
+        let weights = deviations.iter().map(|d| weight(d.size, d.outside));
+        let mut weights: Vec<f64> = weights.collect();
+        let services = of_services(layout, &mut weights, &mut scratch);
         Self {
             deviations,
             weights,
             services,
         }
     }
+}
+
+/// How much a metric says, before it is compared with its peers.
+pub(super) fn weight(size: f64, outside: f64) -> f64 {
+    size.min(MOST).ln_1p() * outside
+}
+
+/// Takes from the weights what is common to many services, and adds up those of each service.
+pub(super) fn of_services(
+    layout: &Layout,
+    weights: &mut [f64],
+    scratch: &mut Vec<f64>,
+) -> Vec<f64> {
+    for peers in &layout.peers {
+        subtract_common(weights, peers, scratch);
+    }
+    let services = layout.metrics_of.iter().map(|metrics| {
+        scratch.clear();
+        scratch.extend(metrics.iter().filter_map(|&i| weights.get(i)));
+        halving_sum(scratch)
+    });
+    services.collect()
 }
 
 /// What moves everywhere, as load does, speaks for no service in particular.

@@ -5,6 +5,7 @@ mod combined;
 mod deviation;
 mod evidence;
 mod likelihood;
+mod placebo;
 mod simple;
 mod split;
 mod topology;
@@ -18,7 +19,7 @@ pub(crate) use deviation::Deviation;
 pub use deviation::Movement;
 pub(crate) use evidence::{Evidence, Layout};
 pub(crate) use likelihood::likelihoods;
-pub(crate) use split::{MIN_NORMAL, Split};
+pub(crate) use split::{MIN_NORMAL, Split, thinned};
 pub(crate) use topology::Topology;
 
 /// Scores of metrics and services; higher is more suspicious, and minus infinity is not judged.
@@ -26,7 +27,7 @@ pub(crate) use topology::Topology;
 pub(crate) struct Ranking {
     pub(crate) metrics: Vec<f64>,
     pub(crate) services: Vec<f64>,
-    /// The score that the most suspicious service reaches in normal times, where that is known.
+    /// The blame that a service reaches without a fault, where that is known.
     pub(crate) null: Option<f64>,
     pub(crate) topology: Topology,
     /// The robust evidence, where the ranker needed it.

@@ -17,6 +17,8 @@ pub(crate) struct Split<'a> {
     /// The moments of `after`.
     pub(crate) times: &'a [Timestamp],
     pub(crate) onset: Timestamp,
+    /// Whether the incident follows normal times without a gap.
+    pub(crate) follows: bool,
 }
 
 impl<'a> Split<'a> {
@@ -79,6 +81,7 @@ impl<'a> Split<'a> {
                 after,
                 times: times.get(cut..).unwrap_or_default(),
                 onset,
+                follows: true,
             });
         };
         if apart.n_rows() < MIN_NORMAL {
@@ -102,35 +105,17 @@ impl<'a> Split<'a> {
                 .collect(),
             times: times.get(certain..).unwrap_or_default(),
             onset,
+            follows: false,
         })
-    }
-
-    /// Normal times cut in two at `share` of them, as if an incident had begun there; of the later
-    /// part no more than the incident is long. `None` where a part would be too short.
-    pub(crate) fn pretend(&self, share: f64) -> Option<PretendedSplit<'a>> {
-        let rows = self.normal.iter().map(|column| column.len()).max()?;
-        let cut = (share * rows as f64) as usize;
-        let length = (rows - cut).min(self.times.len().max(MIN_NORMAL));
-        if cut < 2 * MIN_NORMAL || length < MIN_NORMAL {
-            return None;
-        }
-        let halves = self.normal.iter().map(|column| {
-            let (normal, after) = column.split_at(cut.min(column.len()));
-            (
-                normal,
-                after.get(..length.min(after.len())).unwrap_or_default(),
-            )
-        });
-        let (normal, after) = halves.unzip();
-        Some(PretendedSplit { normal, after })
     }
 }
 
-/// Two parts of normal times.
-#[derive(Debug)]
-pub(crate) struct PretendedSplit<'a> {
-    pub(crate) normal: Vec<&'a [f64]>,
-    pub(crate) after: Vec<&'a [f64]>,
+/// Columns with at most `most` evenly spaced moments, and how many moments one stands for.
+pub(crate) fn thinned(columns: &[&[f64]], most: usize) -> (Vec<Vec<f64>>, usize) {
+    let rows = columns.iter().map(|column| column.len()).max();
+    let every = rows.unwrap_or_default().div_ceil(most.max(1)).max(1);
+    let thin = |column: &&[f64]| column.iter().copied().step_by(every).collect();
+    (columns.iter().map(thin).collect(), every)
 }
 
 fn outside(observations: &Observations, onset: Timestamp) -> Error {

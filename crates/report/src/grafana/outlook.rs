@@ -92,5 +92,16 @@ pub(super) fn capacity() -> GrafanaDashboard {
             Panel::lines("Days left over time", "d", 24, vec![Target::line("bongsu_capacity_days_left", "")])
                 .bounds(&[(7.0, "red"), (30.0, "orange")]),
         )
+        .panel(Panel::lines("How likely within the horizon", "percentunit", 12, vec![Target::line("bongsu_capacity_probability", "")]))
+        .panel(Panel::lines("Use, as a share of the threshold", "percentunit", 12, vec![Target::line("bongsu_capacity_current / (bongsu_capacity_threshold != 0)", "")]))
+        .panel(
+            Panel::number("Since the last plan", "s", 8, "time() - max(bongsu_capacity_planned_timestamp_seconds > 0)"),
+        )
+        .panel(
+            Panel::number("Plans failed in a day", "short", 8, "sum(increase(bongsu_capacity_runs_total{outcome=\"failed\"}[1d])) or vector(0)")
+                .colours("green", &[(1.0, "orange")]),
+        )
+        .panel(Panel::number("Resources not planned", "short", 8, "sum(bongsu_capacity_unplanned) or vector(0)")
+            .colours("green", &[(1.0, "orange")]))
         .finish()
 }

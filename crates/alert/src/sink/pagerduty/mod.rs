@@ -15,7 +15,7 @@ use super::http::HttpClient;
 use super::message::{Message, earliest};
 use super::{BoxFuture, Mode, SLACK, Sink};
 use crate::annotations::{Links, is_web_address};
-use crate::{Error, ErrorKind, Page};
+use crate::{Error, ErrorKind, NoteKind, Occasion, Page};
 
 /// Where events go unless another address is set.
 const ADDRESS: &str = "https://events.pagerduty.com";
@@ -26,7 +26,8 @@ const KEY_LENGTH: usize = 32;
 /// - Hearing of transitions, each alert is an incident whose `dedup_key` is the alert's
 ///   [fingerprint](bongsu_core::Labels::fingerprint): triggered when it fires, resolved when it ends.
 /// - Serving a [receiver](crate::Dispatcher::with_receiver), each group is an incident whose
-///   `dedup_key` is [`Page::key`]: triggered while something fires, resolved at the end. A digest
+///   `dedup_key` is [`Page::key`]: triggered while something fires, acknowledged when all that fires
+///   in it is, resolved at the end. A digest
 ///   opens or closes the incidents of all its groups; when a delivery breaks off, the next one goes
 ///   on where it was.
 ///
@@ -171,6 +172,9 @@ impl PagerDutySink {
                 [one] => &one.labels,
                 _ => &page.group,
             };
+            if page.occasion == Occasion::Acknowledged && is_acknowledged(page) {
+                return vec![Event::bare(Action::Acknowledge, page.key())];
+            }
             return vec![Event::of_message(page.key(), &message, labels, since)];
         };
         let event = |group: &crate::DigestGroup| {
@@ -229,6 +233,14 @@ impl PagerDutySink {
         // It is only replaced as a whole, so a poisoned lock holds a good value too.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether all that fires has been taken up.
+fn is_acknowledged(page: &Page) -> bool {
+    page.firing().all(|alert| {
+        let mut notes = page.notes_on(&alert.labels);
+        notes.any(|note| matches!(note.kind, NoteKind::Acknowledged { .. }))
+    })
 }
 
 /// Whether PagerDuty says that it does not know the routing key.

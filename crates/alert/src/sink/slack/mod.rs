@@ -57,6 +57,7 @@ const API: &str = "https://slack.com/api";
 pub struct SlackSink {
     hook: Hook,
     plots: Option<(Uploader, Arc<dyn Plotter>)>,
+    channel: Option<String>,
     /// What was uploaded for messages that Slack has not taken yet.
     uploaded: Mutex<Vec<(Shown, String)>>,
 }
@@ -74,6 +75,7 @@ pub type SlackBuilder = SinkBuilder<Slack>;
 #[derive(Debug, Clone)]
 pub struct Slack {
     url: Secret,
+    channel: Option<String>,
     api: String,
     plots: Option<(Secret, Arc<dyn Plotter>)>,
 }
@@ -90,6 +92,14 @@ impl Chat for Slack {
 }
 
 impl SlackBuilder {
+    /// The channel or person that is told, such as `#ops`: web hooks of Slack's applications have one
+    /// of their own and pay no heed to this, older ones do. Default: that of the web hook.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.own.channel = Some(channel.into());
+        self
+    }
+
     /// Shows plots, uploaded with a token of the application of the web hook that has the scope
     /// `files:write`. Default: none.
     #[must_use]
@@ -118,6 +128,7 @@ impl SlackBuilder {
         Ok(SlackSink {
             hook: Hook::new::<Slack, _>(self, &own.url)?,
             uploaded: Mutex::default(),
+            channel: own.channel,
             plots,
         })
     }
@@ -129,6 +140,7 @@ impl SlackSink {
     pub fn builder(url: Secret) -> SlackBuilder {
         let own = Slack {
             url,
+            channel: None,
             api: API.to_owned(),
             plots: None,
         };
@@ -137,13 +149,13 @@ impl SlackSink {
 
     async fn send(&self, mut message: Message, alerts: &[Alert]) -> Result<(), Error> {
         let files = self.upload(&mut message, alerts).await;
-        let mut result = self.hook.post(&blocks::body(&message, &files)).await;
+        let mut result = self.hook.post(&self.body(&message, &files)).await;
         if let Err(error) = &result
             && error.kind() == ErrorKind::Rejected
             && !files.is_empty()
         {
             tracing::warn!(sink = %self.hook.name, %error, "Slack does not take the plots");
-            result = self.hook.post(&Slack::body(&ChatMessage(&message))).await;
+            result = self.hook.post(&self.body(&message, &[])).await;
         }
         if result.is_ok() {
             // The next message shows what is new.
@@ -151,6 +163,14 @@ impl SlackSink {
             self.uploaded().retain(|upload| !told(upload));
         }
         result
+    }
+
+    fn body(&self, message: &Message, files: &[(u64, String)]) -> Value {
+        let mut body = blocks::body(message, files);
+        if let (Some(channel), Some(fields)) = (&self.channel, body.as_object_mut()) {
+            fields.insert("channel".to_owned(), Value::from(channel.as_str()));
+        }
+        body
     }
 
     fn uploaded(&self) -> MutexGuard<'_, Vec<(Shown, String)>> {

@@ -95,6 +95,22 @@ const hush = (alert) => {
     }
   }, { once: true });
 };
+const takeUp = (alert) => {
+  $("take-what").textContent = short(alert.summary, 600);
+  $("take").returnValue = "";
+  $("take").showModal();
+  $("take").addEventListener("close", async () => {
+    if ($("take").returnValue !== "ok") return;
+    try {
+      await order("POST", `api/v1/alerts/${alert.fingerprint}/acknowledge`,
+        { by: $("take-by").value || "dashboard", note: $("take-note").value || null });
+      note("Acknowledged.");
+      refresh();
+    } catch (error) {
+      note(`Not acknowledged: ${error.message}`);
+    }
+  }, { once: true });
+};
 const showSilences = ({ silences = [] }) => {
   $("silences").hidden = !silences.length;
   $("silence-list").replaceChildren(...silences.slice(0, SHOWN).map((silence) => {
@@ -122,12 +138,16 @@ const showAlerts = ({ alerts }) => {
   const cards = alerts.slice(0, SHOWN).map((alert) => {
     const button = el("button", { type: "button", "aria-label": `Silence ${short(alert.summary)}` }, "Silence…");
     button.addEventListener("click", () => hush(alert));
+    const take = el("button", { type: "button", "aria-label": `Acknowledge ${short(alert.summary)}` }, "Acknowledge…");
+    take.addEventListener("click", () => takeUp(alert));
+    const known = alert.acknowledged;
     const chip = ranks.includes(alert.severity) ? alert.severity : "info";
     return el("article", { class: "card odd", "data-alert": alert.fingerprint },
       el("div", { class: "row" },
-        el("h3", {}, el("span", { class: `chip ${chip}` }, alert.severity), " ", short(alert.summary, 300)), button),
+        el("h3", {}, el("span", { class: `chip ${chip}` }, alert.severity), " ", short(alert.summary, 300)), el("span", {}, button, " ", known ? null : take)),
       el("p", { class: "small" }, `Since ${new Date(alert.starts_at).toLocaleString()} (${ago(alert.starts_at)})`,
         alert.verdict.score === null ? "" : `, highest score ${alert.verdict.score.toFixed(1)}`),
+      known ? el("p", { class: "small" }, short(`Acknowledged${known.by ? ` by ${known.by}` : ""} ${ago(known.at)}${known.note ? `: ${known.note}` : ""}`, 400)) : null,
       alert.cause ? el("p", {}, `Probable cause: ${short(alert.cause, 400)}`) : null,
       el("code", {}, selector(alert.verdict.labels)));
   });
@@ -251,10 +271,46 @@ const showQuality = ({ queries }, { verdicts }) => {
     el("tbody", {}, ...rows))));
 };
 
+// When resources run out.
+const number = (value) => (Number.isFinite(value) ? value.toLocaleString(undefined,
+  { maximumSignificantDigits: 4, notation: Math.abs(value) >= 1e6 ? "compact" : "standard" }) : "–");
+const showCapacity = (plan) => {
+  const words = !plan ? "No capacity is planned: the configuration has no section for it."
+    : plan.planned_at === null ? "The first plan is being made."
+      : `Planned ${ago(plan.planned_at)}${plan.next ? `, again at ${new Date(plan.next).toLocaleString()}` : ""}.`;
+  $("capacity-words").textContent = plan?.problem ? `${words} The newest attempt failed: ${short(plan.problem, 400)}` : words;
+  $("capacity-words").classList.toggle("wrong", Boolean(plan?.problem));
+  const report = plan?.report;
+  if (!report) { $("capacity-table").replaceChildren(); $("capacity-advice").replaceChildren(); return; }
+  const cell = (label, text, kind = "") => el("td", { "data-label": label, class: kind }, String(text));
+  const head = ["Resource", "Use", "Threshold", "Days left", "Interval", "Likely within the horizon", "Trend", "Growth a day"];
+  const urgent = new Set(report.alerts.map((alert) => alert.resource));
+  const rows = report.resources.slice(0, 500).map((plan) => {
+    const bound = (days, other) => (days === null ? other : days.toFixed(1));
+    const left = plan.status === "exceeded" ? "exceeded" : plan.days_left === null ? plan.status : number(plan.days_left);
+    return el("tr", {}, el("th", { scope: "row" }, short(plan.resource, 120)), cell(head[1], number(plan.current), "num"),
+      cell(head[2], number(plan.threshold), "num"), cell(head[3], left, urgent.has(plan.resource) ? "num wrong" : "num"),
+      cell(head[4], plan.days_left === null && plan.days_left_lower === null ? "–"
+        : `${bound(plan.days_left_lower, "later")} to ${bound(plan.days_left_upper, "later")}`, "num"),
+      cell(head[5], `${Math.round(100 * plan.probability)} %`, "num"), cell(head[6], plan.trend),
+      cell(head[7], number(plan.growth.per_day), "num"));
+  });
+  $("capacity-table").replaceChildren(el("div", { class: "wide" }, el("table", {},
+    el("thead", {}, el("tr", {}, ...head.map((name, i) => el("th", { scope: "col", class: i > 0 && i !== 6 ? "num" : "" }, name)))),
+    el("tbody", {}, ...rows))));
+  const advice = report.recommendations.slice(0, SHOWN).map((one) => el("li", { class: "card" },
+    el("strong", {}, short(one.resource, 120)), ` ${short(one.action, 300)} `, el("span", { class: "small" }, short(one.because, 300))));
+  const failures = (report.failures ?? []).slice(0, SHOWN).map((text) => el("li", { class: "card" },
+    el("strong", {}, "Not planned: "), short(text, 300)));
+  const all = [...advice, ...failures];
+  $("capacity-advice").replaceChildren(...(all.length ? [el("h3", {}, "What to do"), el("ul", { class: "plain" }, ...all)] : []));
+};
+
 // Pages.
-const page = () => ["now", "queries", "quality"].find((name) => location.hash === `#${name}`) ?? "now";
+const PAGES = ["now", "queries", "capacity", "quality"];
+const page = () => PAGES.find((name) => location.hash === `#${name}`) ?? "now";
 const turn = () => {
-  for (const name of ["now", "queries", "quality"]) $(name).hidden = name !== page();
+  for (const name of PAGES) $(name).hidden = name !== page();
   for (const link of document.querySelectorAll("[data-page]")) {
     if (link.dataset.page === page()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -278,6 +334,8 @@ const refresh = async () => {
     } else if (page() === "queries") {
       showQueries(queries);
       for (const [name, card] of cards) if (card.visible) loadPoints(name, card);
+    } else if (page() === "capacity") {
+      showCapacity(await optional("api/v1/capacity"));
     } else {
       showQuality(queries, await json("api/v1/verdicts"));
     }

@@ -1,0 +1,138 @@
+//! A file that holds a state, and beside it the one before.
+
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use bongsu_core::snapshot;
+
+use crate::Error;
+use crate::older::{self, Aged};
+
+/// A file of states of the type `T`. What it holds is never lost: a damaged one, or one of a version
+/// that cannot be read, is set aside, and the one before is taken up.
+#[derive(Debug, Clone)]
+pub(crate) struct StateFile<T> {
+    path: PathBuf,
+    /// What it is, in messages.
+    what: &'static str,
+    /// What follows when there is none that can be read.
+    without: &'static str,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: Aged> StateFile<T> {
+    pub(crate) const fn new(path: PathBuf, what: &'static str, without: &'static str) -> Self {
+        Self {
+            path,
+            what,
+            without,
+            of: PhantomData,
+        }
+    }
+
+    /// What was saved, of this version or an older one that can be read. A damaged file, or one of
+    /// another version, is set aside under a name of its own, and the one before is read; one that
+    /// cannot be read for another reason is an error, and nothing is lost.
+    pub(crate) fn load(&self) -> Result<Option<T>, Error> {
+        let (damage, ending) = match read(&self.path, self.what)? {
+            Read::State(state) => return Ok(Some(state)),
+            Read::Damaged(damage) => (damage, "damaged".to_owned()),
+            Read::OtherVersion(version, why) => (why, format!("version-{version}")),
+            Read::Nothing => {
+                // A start after damage may have ended before it could save.
+                let before = self.load_before()?;
+                if before.is_some() {
+                    let what = self.what;
+                    tracing::warn!("there is no {what} but the one before, which is taken up");
+                }
+                return Ok(before);
+            }
+        };
+        let aside = self.free_name(&ending);
+        fs::rename(&self.path, &aside)
+            .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
+        let before = self.load_before()?;
+        let then = match &before {
+            Some(_) => "the one before is taken up",
+            None => self.without,
+        };
+        tracing::error!(
+            error = %damage,
+            aside = %aside.display(),
+            "the saved {} cannot be used; it was set aside and {then}",
+            self.what
+        );
+        Ok(before)
+    }
+
+    /// Saves `state`, and keeps the one before; gives its bytes.
+    pub(crate) fn save(&self, state: &T) -> Result<u64, Error> {
+        let before = self.before();
+        // Without a predecessor there is nothing to fall back on, which harms nobody now.
+        if self.path.exists() && (!before.exists() || fs::remove_file(&before).is_ok()) {
+            let _ = fs::hard_link(&self.path, &before);
+        }
+        snapshot::save(state, &self.path)?;
+        // Its size is only shown.
+        Ok(fs::metadata(&self.path).map_or(0, |data| data.len()))
+    }
+
+    fn load_before(&self) -> Result<Option<T>, Error> {
+        Ok(match read(&self.before(), self.what)? {
+            Read::State(state) => Some(state),
+            Read::Nothing | Read::Damaged(_) | Read::OtherVersion(..) => None,
+        })
+    }
+
+    /// Where the one before the newest is.
+    fn before(&self) -> PathBuf {
+        self.path.with_extension("bngs.before")
+    }
+
+    fn free_name(&self, ending: &str) -> PathBuf {
+        let name = |n: u32| match n {
+            0 => self.path.with_extension(format!("bngs.{ending}")),
+            n => self.path.with_extension(format!("bngs.{ending}.{n}")),
+        };
+        (0..)
+            .map(name)
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| name(0))
+    }
+}
+
+/// What a file holds.
+enum Read<T> {
+    Nothing,
+    State(T),
+    Damaged(bongsu_core::Error),
+    /// A version that this build does not read, and that in words.
+    OtherVersion(u16, bongsu_core::Error),
+}
+
+fn read<T: Aged>(path: &Path, what: &str) -> Result<Read<T>, Error> {
+    let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", path.display()));
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Read::Nothing),
+        Err(e) => return Err(failed(&e)),
+    };
+    let version = snapshot::inspect(&bytes)
+        .ok()
+        .filter(|header| header.kind == T::KIND)
+        .map(|header| header.version);
+    Ok(match older::read::<T>(&bytes) {
+        Ok(state) => {
+            if let Some(version) = version.filter(|version| *version != T::VERSION) {
+                let now = T::VERSION;
+                tracing::info!(version, now, "the {what} of an older version is taken up");
+            }
+            Read::State(state)
+        }
+        Err(error) => match version {
+            Some(version) if !T::reads(version) => Read::OtherVersion(version, error),
+            _ => Read::Damaged(error),
+        },
+    })
+}
