@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 /// The header that `T` writes, before `payload`: magic, kind, version, length and checksum.
 fn framed<T: Snapshot>(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = snapshot::MAGIC.to_vec();
+    let mut bytes = b"BNGS".to_vec();
     bytes.push(T::KIND.len() as u8);
     bytes.extend_from_slice(T::KIND.as_bytes());
     bytes.extend_from_slice(&T::VERSION.to_le_bytes());
