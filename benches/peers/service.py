@@ -10,9 +10,13 @@ much processor time and memory.
 The pipelines of Python do a tick each, as one would write them: `requests` for the query, `pandas`
 for the answer, then for each series either a `river` scorer (its Gaussian one, which is the
 cheapest, and half-space trees), which has seen the points before, or scikit-learn's isolation forest
-fitted on the last 60 points (both timed on a sample of the series where they take minutes). They write nothing back, which is left out in their favour.
+fitted on the last 60 points (both timed on a sample of the series where they take minutes). They
+write what the service does to the same server: score, expectation and two bounds of each series by
+remote write 1.0, with Google's `protobuf` (its C runtime) and `python-snappy`, `--batch` samples a
+request. The same pipeline is timed without it too.
 
-Needs: requests, pandas, numpy, scikit-learn; river in another interpreter is given with --river.
+Needs: requests, pandas, numpy, scikit-learn, protobuf, python-snappy; river in another interpreter,
+which needs all but scikit-learn, is given with --river.
 """
 
 import argparse
@@ -115,12 +119,12 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def service(binary, url, folder, series, ticks):
+def service(binary, url, folder, series, ticks, more):
     port = free_port()
     config = folder / "bongsu.yaml"
     config.write_text(
         f"source: {{type: prometheus, url: '{url}'}}\n"
-        f"queries: [{{name: load, expr: load, step: {STEP}s, window: {HISTORY * STEP}s, offset: 2s}}]\n"
+        f"queries: [{{name: load, expr: load, step: {STEP}s, window: {HISTORY * STEP}s, offset: 2s{more}}}]\n"
         f"engine: {{max_series: {series}}}\n"
         f"state: {{directory: {folder / 'state'}}}\n"
         f"output: {{remote_write: {{url: '{url}/api/v1/write'}}}}\n"
@@ -197,6 +201,74 @@ def ask(url, start, end, step):
     return pandas.DataFrame(rows)
 
 
+WRITTEN = ("score", "expected", "lower", "upper")
+BATCH = 2_000
+
+
+def write_request():
+    """The class of `prometheus.WriteRequest`."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    fields = {
+        "Label": [("name", 1, "STRING", None), ("value", 2, "STRING", None)],
+        "Sample": [("value", 1, "DOUBLE", None), ("timestamp", 2, "INT64", None)],
+        "TimeSeries": [("labels", 1, "MESSAGE", "Label"), ("samples", 2, "MESSAGE", "Sample")],
+        "WriteRequest": [("timeseries", 1, "MESSAGE", "TimeSeries")],
+    }
+    file = descriptor_pb2.FileDescriptorProto(name="write.proto", package="prometheus", syntax="proto3")
+    for name, parts in fields.items():
+        message = file.message_type.add(name=name)
+        for field, number, kind, of in parts:
+            added = message.field.add(name=field, number=number)
+            added.type = getattr(added, f"TYPE_{kind}")
+            added.label = added.LABEL_REPEATED if of else added.LABEL_OPTIONAL
+            if of:
+                added.type_name = f".prometheus.{of}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("prometheus.WriteRequest"))
+
+
+class Writer:
+    """Writes four series for each row of a frame, as a client of remote write 1.0 would."""
+
+    def __init__(self, url, batch):
+        import requests
+
+        self.session, self.batch, self.request = requests.Session(), batch, write_request()
+        self.url = f"{url}/api/v1/write"
+        self.headers = {
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "snappy",
+            "X-Prometheus-Remote-Write-Version": "0.1.0",
+        }
+
+    def write(self, frame, scorer):
+        """Samples written."""
+        request, count, written = self.request(), 0, 0
+        columns = [frame[name].to_numpy() for name in WRITTEN]
+        for row, (host, at) in enumerate(zip(frame["host"], frame["time"])):
+            for name, values in zip(WRITTEN, columns):
+                series = request.timeseries.add()
+                # In the order of their names, as receivers demand.
+                labels = (("__name__", f"python_anomaly_{name}"), ("host", host), ("scorer", scorer))
+                for label, text in labels:
+                    series.labels.add(name=label, value=text)
+                series.samples.add(value=float(values[row]), timestamp=round(at * 1_000))
+                count += 1
+            if count >= self.batch:
+                written += self.send(request, count)
+                request, count = self.request(), 0
+        return written + (self.send(request, count) if count else 0)
+
+    def send(self, request, count):
+        import snappy
+
+        body = snappy.compress(request.SerializeToString())
+        self.session.post(self.url, data=body, headers=self.headers, timeout=60).raise_for_status()
+        return count
+
+
 def river_scorers(name):
     from river import anomaly
 
@@ -206,10 +278,11 @@ def river_scorers(name):
     return lambda: anomaly.GaussianScorer(window_size=None), lambda value: (None, value)
 
 
-def river_tick(url, ticks, name):
-    """Seconds a tick with one scorer a series."""
+def river_tick(url, ticks, name, batch):
+    """Seconds a tick with one scorer a series: without and with writing back, and samples written."""
     new, point = river_scorers(name)
-    scorers, times = {}, []
+    scorers, judging, whole, written = {}, [], [], 0
+    writer = Writer(url, batch)
     for tick in range(ticks + 2):
         now = int(time.time() - 2) // STEP * STEP
         begun = time.perf_counter()
@@ -222,10 +295,19 @@ def river_tick(url, ticks, name):
             scores.append(scorer.score_one(*point(value)))
             scorer.learn_one(*point(value))
         frame["score"] = scores
+        judged = time.perf_counter() - begun
+        # The band of a normal distribution, from the scorers themselves.
+        means = np.array([scorers[host].gaussian.mu for host in frame["host"]])
+        sigmas = np.array([scorers[host].gaussian.sigma for host in frame["host"]])
+        frame["expected"] = means
+        frame["lower"], frame["upper"] = means - 3 * sigmas, means + 3 * sigmas
+        sent = writer.write(frame, name)
         if tick >= 2:
-            times.append(time.perf_counter() - begun)
+            judging.append(judged)
+            whole.append(time.perf_counter() - begun)
+            written = sent
         time.sleep(max(0.0, STEP - (time.perf_counter() - begun)))
-    return sum(times) / len(times)
+    return sum(judging) / len(judging), sum(whole) / len(whole), written
 
 
 def river_trees(url, sample=500):
@@ -272,25 +354,40 @@ def main():
     parser.add_argument("--series", type=int, default=20_000)
     parser.add_argument("--ticks", type=int, default=12)
     parser.add_argument("--river", help="an interpreter that has river, requests and pandas")
+    parser.add_argument(
+        "--query", help="more keys of the service's query: `late: 1m`, `budget: {alerts_per_day: 5}`"
+    )
+    parser.add_argument("--batch", type=int, default=BATCH, help="samples a request of remote write")
     parser.add_argument("--only-river", metavar="URL", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only_river:
-        print(river_tick(options.only_river, 3, "gaussian"), river_trees(options.only_river))
+        judged, whole, written = river_tick(options.only_river, 3, "gaussian", options.batch)
+        trees = river_trees(options.only_river)
+        # The trees' scores are written back as the Gaussian ones are.
+        print(judged, whole, trees, trees + whole - judged, written)
         return
+    more = f", {options.query}" if options.query else ""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         server, url = prometheus(folder, exporter(options.series))
         try:
             wait_for(lambda: count(url, "load"), lambda n: n >= options.series)
             time.sleep(HISTORY * STEP)
-            found = service(options.bongsu, url, folder, options.series, options.ticks)
+            found = service(options.bongsu, url, folder, options.series, options.ticks, more)
             for name, value in found.items():
                 print(f"bongsu, {name}: {value:.3f}")
             tick = found["fetch and decode, s"] + found["judge, s"]
             if options.river:
-                command = [options.river, __file__, "--only-river", url]
-                figures = subprocess.check_output(command, text=True).split()
-                for name, figure in zip(("Gaussian scorers", "half-space trees"), figures):
+                command = [options.river, __file__, "--only-river", url, "--batch", str(options.batch)]
+                *figures, written = subprocess.check_output(command, text=True).split()
+                print(f"river, samples written back a tick: {written}")
+                names = (
+                    "Gaussian scorers, nothing written back",
+                    "Gaussian scorers",
+                    "half-space trees, nothing written back",
+                    "half-space trees",
+                )
+                for name, figure in zip(names, figures):
                     river = float(figure)
                     print(f"river, {name}, s: {river:.3f} ({river / tick:.1f} times)")
             forest = forest_tick(url)
