@@ -3,9 +3,10 @@
     python benches/peers/service.py --bongsu target/release/bongsu [--series 20000] [--ticks 12]
 
 An exporter shows `load{host="..."}` for every series; a Prometheus server (from the PATH) scrapes
-it for five minutes. `bongsu run` fetches, judges and writes scores and bands back at every step of 5 seconds, with
-its state saved each time. Its own metrics say how long fetching and judging took, the kernel how
-much processor time and memory.
+it for five minutes. `bongsu run` fetches, judges and writes scores and bands back at every step of 5
+seconds, with its state saved each time. Its own metrics say how long fetching and judging took, the
+kernel how much processor time and memory. The query is also asked by a client that throws the answer
+away: what that takes is the server's own work, which is part of every pipeline's tick.
 
 The pipelines of Python do a tick each, as one would write them: `requests` for the query, `pandas`
 for the answer, then for each series either a `river` scorer (its Gaussian one, which is the
@@ -201,6 +202,21 @@ def ask(url, start, end, step):
     return pandas.DataFrame(rows)
 
 
+def server_alone(url, times=9):
+    """Seconds until the server has sent the answer of a tick to one who throws it away."""
+    import requests
+
+    took = []
+    for _ in range(times):
+        now = int(time.time() - 2) // STEP * STEP
+        params = {"query": "load", "start": now, "end": now, "step": STEP}
+        begun = time.perf_counter()
+        requests.post(f"{url}/api/v1/query_range", data=params, timeout=120).content
+        took.append(time.perf_counter() - begun)
+        time.sleep(0.5)
+    return float(np.median(took))
+
+
 WRITTEN = ("score", "expected", "lower", "upper")
 BATCH = 2_000
 
@@ -377,6 +393,8 @@ def main():
             for name, value in found.items():
                 print(f"bongsu, {name}: {value:.3f}")
             tick = found["fetch and decode, s"] + found["judge, s"]
+            floor = server_alone(url)
+            print(f"the server alone, s: {floor:.3f}: no client's tick can be shorter")
             if options.river:
                 command = [options.river, __file__, "--only-river", url, "--batch", str(options.batch)]
                 *figures, written = subprocess.check_output(command, text=True).split()
