@@ -5,6 +5,8 @@ mod capacity;
 mod config;
 mod dashboard;
 mod evaluate;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod rca;
 mod report;
 mod service;
@@ -22,6 +24,8 @@ pub(crate) use capacity::CapacityArgs;
 pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use evaluate::EvaluateArgs;
+#[cfg(feature = "kubernetes")]
+pub(crate) use kubernetes::{ApplyArgs, KubernetesCommand, ObjectsArgs};
 pub(crate) use rca::RcaArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use service::{AlertsCommand, StateCommand};
@@ -104,6 +108,12 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Compare scores with labels: every measure as JSON.
     Evaluate(EvaluateArgs),
+    /// Run as a cron job of a Kubernetes cluster: render its objects, or apply them.
+    #[cfg(feature = "kubernetes")]
+    Kubernetes {
+        #[command(subcommand)]
+        command: KubernetesCommand,
+    },
     /// Do a job with every series of an Arrow IPC stream: standard input to standard output.
     #[cfg(feature = "arrow")]
     Arrow(ArrowArgs),

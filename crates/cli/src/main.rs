@@ -16,6 +16,8 @@ mod detect;
 mod drift;
 mod evaluate;
 mod forecast;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod limiter;
 mod models;
 mod output;
@@ -95,6 +97,8 @@ fn main() -> ExitCode {
         Command::Dashboard { command } => dashboard::dashboard(&command, arguments.quiet),
         Command::Bench(args) => bench::bench(&args, arguments.quiet),
         Command::Evaluate(args) => evaluate::evaluate(&args, arguments.quiet),
+        #[cfg(feature = "kubernetes")]
+        Command::Kubernetes { command } => kubernetes::kubernetes(&command, arguments.quiet),
         #[cfg(feature = "arrow")]
         Command::Arrow(args) => arrow::arrow(&args),
         Command::Tune(args) => tune::tune(&args, arguments.quiet),

@@ -65,6 +65,7 @@ const LAYERS: &[Layer] = &[
     outer("bongsu-cli", May::Only(&["bongsu"])),
     outer("bongsu-datafusion", May::Algorithms),
     outer("bongsu-arrow", May::Algorithms),
+    outer("bongsu-kubernetes", May::Only(&[])),
     outer("xtask", May::Only(&[])),
 ];
 

@@ -6,7 +6,6 @@
 )]
 
 mod airflow;
-mod arrow;
 mod cargo;
 mod ci;
 mod deny;
@@ -22,6 +21,7 @@ mod lint;
 mod msrv;
 mod onnx;
 mod optional;
+mod outside;
 mod quotes;
 mod record;
 mod setup;
@@ -44,6 +44,7 @@ usage: cargo xtask <task> [arguments]
   parquet   lints and tests of the feature `parquet`, which is not in the default build
   otel      lints and tests of the feature `otel`, which is not in the default build
   arrow     lints and tests of crates/arrow, which is outside the workspace
+  kubernetes  the same of crates/kubernetes
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
   deploy    the files of examples/deploy against helm, Kubernetes' schemas and other programs (fetches them)
   airflow   a real Airflow runs the DAG of examples/deploy (fetches it: a gigabyte, some minutes)
@@ -66,7 +67,8 @@ fn main() -> ExitCode {
         "onnx" => onnx::run(),
         "parquet" => optional::parquet(),
         "otel" => optional::otel(),
-        "arrow" => arrow::run(),
+        "arrow" => outside::run("arrow"),
+        "kubernetes" => outside::run("kubernetes"),
         "airflow" => airflow::run(),
         "deny" => deny::run(),
         "fuzz" => fuzz::run(&rest),
