@@ -311,11 +311,11 @@ pub(crate) fn data_problems(quality: &bongsu_prometheus::Quality) -> Vec<String>
 }
 
 /// Brings a saved state in line with the configured queries: same order, changed ones afresh.
-/// Gives the alerts that ended because nothing judges their series any more.
-pub(crate) fn adopt<'a>(
+/// Gives the alerts that ended because nothing judges their series any more, nor is it `planned`.
+pub(crate) fn adopt(
     state: &mut EngineState,
     queries: &[Query],
-    planned: impl Iterator<Item = &'a Labels>,
+    planned: impl Fn(&Labels) -> bool,
 ) -> Vec<Alert> {
     let mut saved = std::mem::take(&mut state.queries);
     state.queries = queries
@@ -327,13 +327,12 @@ pub(crate) fn adopt<'a>(
         .iter()
         .flat_map(|query| &query.series)
         .map(|series| series.identity.fingerprint())
-        .chain(planned.map(Labels::fingerprint))
         .collect();
     let orphans: Vec<(Labels, Timestamp)> = state
         .lifecycle
         .active()
         .chain(state.lifecycle.pending())
-        .filter(|alert| !judged.contains(&alert.labels.fingerprint()))
+        .filter(|alert| !judged.contains(&alert.labels.fingerprint()) && !planned(&alert.labels))
         .map(|alert| (alert.labels.clone(), alert.verdict.timestamp))
         .collect();
     let ended = orphans

@@ -145,7 +145,10 @@ fn remove_leftovers(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let ours = name.starts_with("state.bngs.") || name.starts_with("incidents.bngs.");
+        let ours = ["state", "incidents", "capacity"].iter().any(|what| {
+            name.strip_prefix(what)
+                .is_some_and(|rest| rest.starts_with(".bngs."))
+        });
         if ours && name.ends_with(".tmp") {
             // It is only untidy when this fails.
             let _ = fs::remove_file(entry.path());

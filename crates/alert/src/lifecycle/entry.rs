@@ -71,7 +71,7 @@ impl Entry {
     }
 
     /// The identity, when there is an alert that says it.
-    fn labels(&self) -> Option<&Labels> {
+    pub(super) fn labels(&self) -> Option<&Labels> {
         let alert = self.current().or(self.resolved())?;
         Some(&alert.labels)
     }

@@ -169,12 +169,33 @@ impl Lifecycle {
     ///
     /// Cost: O(n) in the identities followed.
     pub fn expire(&mut self, now: Timestamp, after: Duration) -> Vec<Transition> {
+        self.expire_where(now, after, |_| true)
+    }
+
+    /// Like [`Lifecycle::expire`] for the alerts whose labels `of` says: data of several kinds may have
+    /// times of their own. Identities that have no alert any more are forgotten with any of them.
+    pub fn expire_where(
+        &mut self,
+        now: Timestamp,
+        after: Duration,
+        of: impl Fn(&Labels) -> bool,
+    ) -> Vec<Transition> {
         let mut transitions = Vec::new();
         self.entries.retain(|_, entry| {
+            if !entry.labels().is_none_or(&of) {
+                return true;
+            }
             transitions.extend(entry.expire(now, after));
             entry.forget(now)
         });
         transitions
+    }
+
+    /// Forgets what has been over for long enough at `now`, of the alerts whose labels `of` says, and
+    /// ends none.
+    pub fn forget_where(&mut self, now: Timestamp, of: impl Fn(&Labels) -> bool) {
+        self.entries
+            .retain(|_, entry| !entry.labels().is_some_and(&of) || entry.forget(now));
     }
 
     /// The alerts that fire, in order of their fingerprints.

@@ -1,10 +1,8 @@
 //! The plan that the service makes by itself: when, of what, and what it found.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fs, io};
 
 use bongsu_capacity::{CapacityReport, ResourcePlan};
 use bongsu_core::{Explanation, Labels, METRIC_NAME, Severity, Timestamp, Verdict};
@@ -19,7 +17,9 @@ use crate::shard::Shard;
 use crate::source::Source;
 
 /// The name that stands in the label `query` of its alerts.
-const QUERY: &str = "capacity";
+pub(crate) const QUERY: &str = "capacity";
+/// The label of its alerts that names the resource.
+const RESOURCE: &str = "resource";
 /// The most series that are planned at once.
 const MOST_SERIES: usize = 2_000;
 /// The score of what is above its threshold.
@@ -37,22 +37,21 @@ pub(crate) struct CapacityJob {
     signature: String,
 }
 
-/// What a plan found; kept over restarts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What a plan found; [kept](super::Kept) over restarts.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     /// Of which configuration.
-    signature: String,
+    pub(super) signature: String,
     pub(crate) at: Timestamp,
     pub(crate) report: CapacityReport,
-    known: Vec<Known>,
+    pub(super) known: Vec<Known>,
     /// Whether something was not answered, so that it is asked again soon.
-    #[serde(default)]
     pub(crate) incomplete: bool,
 }
 
 /// A series that was planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Known {
+pub(super) struct Known {
     /// Its name in the report.
     name: String,
     /// The resource of the configuration.
@@ -60,6 +59,55 @@ struct Known {
     labels: Labels,
     /// The labels of its alert.
     identity: Labels,
+}
+
+/// How an attempt to plan ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) at: Timestamp,
+    pub(crate) heard: Heard,
+    pub(crate) outcome: Result<Answer, Error>,
+}
+
+/// What the source told of series, whether they could be planned or not.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// The fingerprints of the alerts of those that are there.
+    pub(crate) there: BTreeSet<u64>,
+    /// Resources that it did not answer for, or only in part.
+    pub(crate) unanswered: BTreeSet<String>,
+    /// Resources without a single series.
+    pub(crate) empty: BTreeSet<String>,
+}
+
+/// What is known of a series whose alert no plan judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is there, or nobody knows: its alert goes on.
+    GoesOn,
+    /// Nothing of its resource is there, which may be a fault of what measures it.
+    Missed,
+    /// Others of its resource are there, or nothing is planned of the resource any more.
+    Gone,
+}
+
+impl Heard {
+    /// What is known of the series whose alert has the labels `identity`.
+    pub(crate) fn standing(&self, identity: &Labels) -> Standing {
+        let resource = identity.get(RESOURCE).unwrap_or_default();
+        if self.unanswered.contains(resource) || self.there.contains(&identity.fingerprint()) {
+            Standing::GoesOn
+        } else if self.empty.contains(resource) {
+            Standing::Missed
+        } else {
+            Standing::Gone
+        }
+    }
+}
+
+/// Whether these are the labels of an alert that a plan led to.
+pub(crate) fn is_of_plan(identity: &Labels) -> bool {
+    identity.get("query") == Some(QUERY)
 }
 
 /// What a plan says of a series, as a judgement.
@@ -87,21 +135,21 @@ impl CapacityJob {
         self.signature == answer.signature
     }
 
-    /// Asks the source, and plans on a thread of its own; `before` is the answer before this one.
-    pub(crate) async fn run(
-        self,
-        source: Arc<Source>,
-        before: Option<Arc<Answer>>,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Answer, Error> {
+    /// Asks the source, and plans on a thread of its own.
+    pub(crate) async fn run(self, source: Arc<Source>, stop: Arc<AtomicBool>) -> Ran {
         let at = source.now();
         let mut asked = ask(&self.config, &source).await;
         asked.keep(|series| self.shard.owns(series.labels()));
         // Also those that are too many to be planned: they are there, so that their alerts go on.
         let series = asked.wanted.iter().zip(&asked.resources);
-        let mut known: Vec<Known> = series
+        let known: Vec<Known> = series
             .map(|(((name, _), series), resource)| self.known(name, resource, series.labels()))
             .collect();
+        let heard = Heard {
+            there: known.iter().map(|one| one.identity.fingerprint()).collect(),
+            unanswered: asked.unanswered,
+            empty: asked.empty,
+        };
         let surplus = asked.wanted.len().saturating_sub(MOST_SERIES);
         if surplus > 0 {
             let message =
@@ -109,44 +157,32 @@ impl CapacityJob {
             asked.failures.push(message);
             asked.wanted.truncate(MOST_SERIES);
         }
+        let incomplete = !heard.unanswered.is_empty();
         let planned = tokio::task::spawn_blocking(move || {
             let stop = || stop.load(Ordering::Relaxed);
             let report = gather(&asked.wanted, asked.failures, &self.request, &stop)?.report;
-            // Of what could not be planned this time the alert goes on.
-            let failed = |one: &&Known| {
-                let mut failures = report.failures.iter();
-                let names = [&one.name, &one.resource];
-                let about = |text: &String, name: &String| {
-                    text.strip_prefix(name.as_str())
-                        .is_some_and(|rest| rest.starts_with(": "))
-                };
-                failures.any(|text| names.iter().any(|name| about(text, name)))
-            };
-            let now: BTreeSet<u64> = known.iter().map(|one| one.identity.fingerprint()).collect();
-            let before = before.iter().flat_map(|before| &before.known);
-            let carried = before.filter(|one| !now.contains(&one.identity.fingerprint()));
-            known.extend(carried.filter(failed).cloned());
             Ok(Answer {
                 signature: self.signature,
                 at,
                 report,
                 known,
-                incomplete: asked.incomplete,
+                incomplete,
             })
         });
-        match planned.await {
+        let outcome = match planned.await {
             Ok(planned) => planned,
             Err(failure) => match failure.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => Err(Error::input("the plan was broken off")),
             },
-        }
+        };
+        Ran { at, heard, outcome }
     }
 
     fn known(&self, name: &str, resource: &str, labels: &Labels) -> Known {
         let own = self.config.labels.clone().into_iter();
         let added: Vec<(String, String)> = own
-            .chain([("resource".to_owned(), resource.to_owned())])
+            .chain([(RESOURCE.to_owned(), resource.to_owned())])
             .collect();
         let bare = labels.iter().filter(|(name, _)| *name != METRIC_NAME);
         let bare = Labels::from_pairs(bare).unwrap_or_default();
@@ -160,37 +196,6 @@ impl CapacityJob {
 }
 
 impl Answer {
-    /// The answer of an earlier run, where there is one that can be read.
-    pub(crate) fn load(path: &Path) -> Option<Self> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => {
-                tracing::warn!(file = %path.display(), %error, "the last plan cannot be read");
-                return None;
-            }
-        };
-        let read = serde_json::from_slice(&text);
-        read.inspect_err(|error| {
-            tracing::warn!(file = %path.display(), %error, "the last plan cannot be used; it is made again");
-        })
-        .ok()
-    }
-
-    /// Keeps it for the next start.
-    pub(crate) fn save(&self, path: &Path) -> Result<(), Error> {
-        let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", path.display()));
-        let text = serde_json::to_vec(self).map_err(|e| failed(&e))?;
-        let draft = path.with_extension("json.tmp");
-        fs::write(&draft, text).map_err(|e| failed(&e))?;
-        fs::rename(&draft, path).map_err(|e| failed(&e))
-    }
-
-    /// The labels of the alerts that it may have led to.
-    pub(crate) fn identities(&self) -> impl Iterator<Item = &Labels> {
-        self.known.iter().map(|known| &known.identity)
-    }
-
     /// Each plan with the labels of its series' alert.
     pub(crate) fn plans(&self) -> impl Iterator<Item = (&Labels, &ResourcePlan)> {
         self.report.resources.iter().filter_map(|plan| {

@@ -1,7 +1,10 @@
 //! Capacity plans of tables and of a source's series: the library side of `bongsu capacity`.
 
 mod job;
+mod keep;
 mod page;
+
+use std::collections::BTreeSet;
 
 use bongsu_capacity::{
     CapacityReport, Catalogue, Limits, Planned, Planner, Projection, Resource, WhatIf,
@@ -9,7 +12,8 @@ use bongsu_capacity::{
 use bongsu_core::{METRIC_NAME, Series};
 use serde_json::{Value, json};
 
-pub(crate) use self::job::{Answer, CapacityJob};
+pub(crate) use self::job::{Answer, CapacityJob, Heard, QUERY, Ran, Standing, is_of_plan};
+pub(crate) use self::keep::Kept;
 pub use self::page::{capacity_page, capacity_plot};
 use crate::config::{CapacityConfig, Config};
 use crate::rca::parse;
@@ -193,8 +197,10 @@ pub async fn plan_configured(config: &Config) -> Result<CapacityOutcome, Error> 
 /// What a source answered.
 #[derive(Debug, Default)]
 struct Asked {
-    /// Whether something was not answered, or in part.
-    incomplete: bool,
+    /// The resources that were not answered, or only in part.
+    unanswered: BTreeSet<String>,
+    /// The resources that have no series.
+    empty: BTreeSet<String>,
     wanted: Vec<(Wanted, Series)>,
     /// The resource of the configuration that each of them belongs to.
     resources: Vec<String>,
@@ -226,11 +232,12 @@ async fn ask(section: &CapacityConfig, source: &Source) -> Asked {
             Ok(answer) if answer.quality.partial => {
                 let message = format!("{}: the answer is partial", resource.name);
                 asked.failures.push(message);
-                asked.incomplete = true;
+                asked.unanswered.insert(resource.name.clone());
             }
             Ok(answer) if answer.series.is_empty() => {
                 let message = format!("{}: there is no series", resource.name);
                 asked.failures.push(message);
+                asked.empty.insert(resource.name.clone());
             }
             Ok(answer) => {
                 let several = answer.series.len() > 1;
@@ -242,7 +249,7 @@ async fn ask(section: &CapacityConfig, source: &Source) -> Asked {
             }
             Err(error) => {
                 asked.failures.push(format!("{}: {error}", resource.name));
-                asked.incomplete = true;
+                asked.unanswered.insert(resource.name.clone());
             }
         }
     }

@@ -1,6 +1,6 @@
 use super::{AlertPolicy, Config, QueryConfig, SinkConfig, SourceConfig, Span};
 use crate::maintenance::Maintenance;
-use crate::{Error, registry, scrape, sinks, source};
+use crate::{Error, capacity, registry, scrape, sinks, source};
 
 /// The longest time that late points are waited for, in milliseconds.
 const LONGEST_LATE: i64 = 24 * 3_600_000;
@@ -33,6 +33,11 @@ impl Config {
                 .any(|other| other.name == query.name)
             {
                 return Err(at(&format!("name: `{}` is taken", query.name)));
+            }
+            if self.capacity.is_some() && query.name == capacity::QUERY {
+                let message =
+                    "name: `capacity` is what the alerts of the section `capacity` are called";
+                return Err(at(&message));
             }
         }
         self.validate_budgets()?;

@@ -1,26 +1,36 @@
 //! Capacity plans of a running engine: made aside on a schedule, kept over restarts, told as alerts.
+//!
+//! When an alert of a plan ends: the first plan that judges its series otherwise ends it, and so does
+//! a plan that finds others of its resource but not its series, or that does not plan the resource any
+//! more. Where the source answers and has nothing at all of the resource, the alert ends after
+//! [`PATIENCE`] pauses of the schedule. While the source does not answer, or the series cannot be
+//! planned, nothing was seen to change, and the alert stays for as long as that lasts.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bongsu_alert::Policy;
-use bongsu_core::{AlertState, Labels, Timestamp};
+use bongsu_alert::{Policy, Transition};
+use bongsu_core::{Alert, AlertState, Labels, Timestamp, Verdict};
 use tokio::task::{JoinError, JoinSet};
 
 use super::Engine;
 use crate::Error;
-use crate::capacity::{Answer, CapacityJob};
+use crate::capacity::{Answer, CapacityJob, Heard, Kept, Ran, Standing, is_of_plan};
 use crate::config::Config;
 use crate::server::CapacityView;
 use crate::shard::Shard;
 use crate::source::Source;
+use crate::state::StateFile;
 
 /// After a failure it is tried again after so long.
 const RETRY_MS: i64 = 600_000;
-/// Without an answer for so many runs, alerts end.
+/// An alert ends when there is nothing of its resource for so many pauses between plans.
 const PATIENCE: u32 = 3;
+/// How often it is looked which alerts have been over for long enough to be forgotten.
+const SWEEP_MS: i64 = 15_000;
 
 /// The plans, and when the next is due.
 #[derive(Debug)]
@@ -29,7 +39,7 @@ pub(super) struct Plans {
     running: JoinSet<Ended>,
     stop: Arc<AtomicBool>,
     answer: Option<Arc<Answer>>,
-    file: Option<PathBuf>,
+    file: Option<StateFile<Kept>>,
     /// From when on the schedule counts; without it a plan is due.
     counted_from: Option<Timestamp>,
     /// When one failed, where none worked since.
@@ -37,14 +47,14 @@ pub(super) struct Plans {
     problem: Option<String>,
     /// Whether the outside was shown all of it.
     shown: bool,
+    swept: Option<Timestamp>,
 }
 
 /// A plan that ended.
 #[derive(Debug)]
 pub(super) struct Ended {
-    begun: Timestamp,
-    took: Duration,
-    outcome: Result<Answer, Error>,
+    pub(super) took: Duration,
+    pub(super) ran: Ran,
 }
 
 fn job(config: &Config, source: &Source) -> Result<Option<CapacityJob>, Error> {
@@ -69,9 +79,12 @@ impl Plans {
         source: &Source,
         directory: Option<&Path>,
     ) -> Result<Self, Error> {
-        let file = directory.map(|directory| directory.join("capacity.json"));
+        let path = directory.map(|directory| directory.join("capacity.bngs"));
+        let file = path.map(|path| StateFile::new(path, "capacity plan", "it is made again"));
         let job = job(config, source)?;
-        let answer = job.as_ref().and(file.as_deref()).and_then(Answer::load);
+        let kept = job.as_ref().and(file.as_ref());
+        let kept = kept.map(StateFile::load).transpose()?.flatten();
+        let answer = kept.map(Kept::answer).transpose()?;
         let mut plans = Self {
             job: None,
             running: JoinSet::new(),
@@ -82,6 +95,7 @@ impl Plans {
             failed_at: None,
             problem: None,
             shown: false,
+            swept: None,
         };
         plans.put(job, source.now());
         Ok(plans)
@@ -113,15 +127,15 @@ impl Plans {
         self.put(job, now);
     }
 
-    /// The labels of the alerts that plans may have led to.
-    pub(super) fn identities(&self) -> impl Iterator<Item = &Labels> {
-        self.answer.iter().flat_map(|answer| answer.identities())
+    /// Whether plans decide on the alert with these labels.
+    pub(super) fn decide_on(&self, identity: &Labels) -> bool {
+        self.job.is_some() && is_of_plan(identity)
     }
 
-    /// For how long an alert waits for the next plan.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        let next = self.next()?;
-        let pause = next.millis_since(self.counted_from?).max(RETRY_MS);
+    /// For how long after `at` an alert waits for a series of its resource.
+    fn patience(&self, at: Timestamp) -> Option<Duration> {
+        let next = self.job.as_ref()?.schedule.next(at)?;
+        let pause = next.millis_since(at).max(RETRY_MS);
         Some(Duration::from_millis(pause.unsigned_abs()) * PATIENCE)
     }
 
@@ -152,6 +166,17 @@ impl Plans {
         self.running = JoinSet::new();
     }
 
+    /// As if it was never looked what is over.
+    #[cfg(test)]
+    pub(super) fn sweep_again(&mut self) {
+        self.swept = None;
+    }
+
+    #[cfg(test)]
+    pub(super) fn planned_at(&self) -> Option<Timestamp> {
+        self.answer.as_ref().map(|answer| answer.at)
+    }
+
     fn view(&self) -> Option<CapacityView> {
         self.job.as_ref()?;
         Some(CapacityView {
@@ -174,15 +199,12 @@ impl Engine {
             return;
         };
         let source = Arc::clone(&self.source);
-        let (before, stop) = (self.plans.answer.clone(), Arc::clone(&self.plans.stop));
+        let stop = Arc::clone(&self.plans.stop);
         self.plans.running.spawn(async move {
             let begun = Instant::now();
-            let outcome = job.run(source, before, stop).await;
-            Ended {
-                begun: now,
-                took: begun.elapsed(),
-                outcome,
-            }
+            let ran = job.run(source, stop).await;
+            let took = begun.elapsed();
+            Ended { took, ran }
         });
     }
 
@@ -195,26 +217,27 @@ impl Engine {
                 Err(_) => return,
             },
         };
+        let Ran { at, heard, outcome } = ended.ran;
         self.metrics
             .capacity
-            .planned(ended.outcome.as_ref().ok(), ended.took);
+            .planned(outcome.as_ref().ok(), ended.took);
         self.plans.shown = false;
-        match ended.outcome {
+        match outcome {
             Ok(answer) => {
                 for failure in &answer.report.failures {
                     tracing::warn!("not planned: {failure}");
                 }
                 let answer = Arc::new(answer);
-                let before = self.plans.answer.replace(Arc::clone(&answer));
-                self.plans.counted_from = Some(answer.at);
-                self.plans.failed_at = answer.incomplete.then_some(ended.begun);
+                self.plans.answer = Some(Arc::clone(&answer));
+                self.plans.counted_from = Some(at);
+                self.plans.failed_at = answer.incomplete.then_some(at);
                 self.plans.problem = None;
-                self.tell_plan(&answer, before.as_deref());
+                self.tell_plan(Some(&answer), &heard, at);
                 // First what was told: after a crash in between the plan is made and told again.
                 if let Err(error) = self.save().await {
                     tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
                 } else if let Some(file) = self.plans.file.clone() {
-                    let kept = self.aside(move || answer.save(&file)).await;
+                    let kept = self.aside(move || file.save(&Kept::new(&answer)?)).await;
                     if let Err(error) = kept {
                         tracing::error!(%error, "the plan cannot be kept for the next start");
                     }
@@ -222,40 +245,48 @@ impl Engine {
             }
             Err(error) => {
                 tracing::warn!(%error, "capacity could not be planned; it is tried again");
-                self.plans.failed_at = Some(ended.begun);
+                self.plans.failed_at = Some(at);
                 self.plans.problem = Some(error.to_string());
+                if self.tell_plan(None, &heard, at)
+                    && let Err(error) = self.save().await
+                {
+                    tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
+                }
             }
         }
     }
 
-    /// Alerts of what runs out soon, and the end of those of what does not any more.
-    fn tell_plan(&mut self, answer: &Answer, before: Option<&Answer>) {
+    /// Alerts of what runs out soon, and the end of those of what does not any more, or is gone.
+    /// Gives whether something changed.
+    fn tell_plan(&mut self, answer: Option<&Answer>, heard: &Heard, at: Timestamp) -> bool {
         let alert_days = self.config.capacity.as_ref().map(|c| c.alert_days);
-        let verdicts = answer.verdicts(alert_days.unwrap_or_default());
+        let verdicts = answer.map(|answer| answer.verdicts(alert_days.unwrap_or_default()));
         let mut transitions = Vec::new();
         let mut pages = Vec::new();
-        for judged in verdicts {
-            let fingerprint = judged.identity.fingerprint();
+        let mut judged = HashSet::new();
+        for one in verdicts.into_iter().flatten() {
+            let fingerprint = one.identity.fingerprint();
+            judged.insert(fingerprint);
             let lifecycle = &mut self.state.lifecycle;
-            let is_worse = judged.verdict.anomalous
+            let is_worse = one.verdict.anomalous
                 && lifecycle.get(fingerprint).is_some_and(|alert| {
-                    alert.state == AlertState::Firing && alert.severity < judged.severity
+                    alert.state == AlertState::Firing && alert.severity < one.severity
                 });
             if is_worse {
                 // An alert keeps its severity, so that a graver one takes its place.
-                let at = answer.at.add_millis(-1);
-                let over = lifecycle.end(&judged.identity, at);
+                let at = at.add_millis(-1);
+                let over = lifecycle.end(&one.identity, at);
                 let over = self.note(at, over.into_iter().collect());
                 transitions.extend(over);
             }
-            let policy = Policy::default().severity(judged.severity);
+            let policy = Policy::default().severity(one.severity);
             let lifecycle = &mut self.state.lifecycle;
-            match lifecycle.observe(&judged.identity, &policy, &judged.verdict) {
+            match lifecycle.observe(&one.identity, &policy, &one.verdict) {
                 Ok(mut change) => {
                     pages.extend(Self::suppress(
                         &mut self.suppressor,
-                        &judged.identity,
-                        &judged.verdict,
+                        &one.identity,
+                        &one.verdict,
                         change.as_ref(),
                     ));
                     if let Some(change) = &mut change {
@@ -266,16 +297,58 @@ impl Engine {
                 Err(error) => tracing::warn!(%error, "a plan was not taken in"),
             }
         }
-        let known: Vec<&Labels> = answer.identities().collect();
-        let gone = before.into_iter().flat_map(Answer::identities);
-        let gone = gone.filter(|labels| !known.contains(labels));
-        let lifecycle = &mut self.state.lifecycle;
-        let gone = gone
-            .filter_map(|labels| lifecycle.end(labels, answer.at))
-            .collect();
-        transitions.extend(self.note(answer.at, gone));
+        let over = self.end_unplanned(&judged, heard, at);
+        transitions.extend(self.note(at, over));
+        let changed = !transitions.is_empty();
         self.send(pages);
         self.tell(transitions);
+        changed
+    }
+
+    /// Ends the alerts of series that are gone, of those that were not `judged`; the others go on.
+    fn end_unplanned(
+        &mut self,
+        judged: &HashSet<u64>,
+        heard: &Heard,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let lifecycle = &mut self.state.lifecycle;
+        let lasting = lifecycle.active().chain(lifecycle.pending());
+        let unjudged: Vec<Alert> = lasting
+            .filter(|alert| is_of_plan(&alert.labels))
+            .filter(|alert| !judged.contains(&alert.labels.fingerprint()))
+            .cloned()
+            .collect();
+        let mut over = Vec::new();
+        for alert in unjudged {
+            match heard.standing(&alert.labels) {
+                Standing::Gone => over.extend(lifecycle.end(&alert.labels, at)),
+                Standing::Missed => {}
+                // Without a score it changes nothing but that the series counts as seen.
+                Standing::GoesOn => {
+                    let policy = Policy::default().severity(alert.severity);
+                    let seen = Verdict::unjudged(at, alert.verdict.labels);
+                    if let Err(error) = lifecycle.observe(&alert.labels, &policy, &seen) {
+                        tracing::warn!(%error, "an alert of a plan does not go on");
+                    }
+                }
+            }
+        }
+        if let Some(patience) = self.plans.patience(at) {
+            over.extend(lifecycle.expire_where(at, patience, is_of_plan));
+        }
+        over
+    }
+
+    /// Forgets alerts of plans that have been over for long enough: no query's time does it.
+    pub(super) fn sweep_plans(&mut self) {
+        let now = self.source.now();
+        let recent = |at: Timestamp| (0..SWEEP_MS).contains(&now.millis_since(at));
+        if self.plans.job.is_none() || self.plans.swept.is_some_and(recent) {
+            return;
+        }
+        self.plans.swept = Some(now);
+        self.state.lifecycle.forget_where(now, is_of_plan);
     }
 
     /// Shows the outside the newest plan.

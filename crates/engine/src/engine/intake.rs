@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bongsu_alert::Transition;
-use bongsu_core::{Alert, Timestamp, format_duration};
+use bongsu_core::{Alert, Labels, Timestamp, format_duration};
 use tokio::task::JoinError;
 
 use super::jobs::{Data, Fetched, Job};
 use super::{Engine, told};
 use crate::Error;
+use crate::capacity::is_of_plan;
 use crate::journal::verdict_row;
 use crate::judge::{Finding, Judged};
 use crate::metrics::Stage;
@@ -245,7 +246,7 @@ impl Engine {
     }
 
     /// Ends the alerts of series that nothing was heard of for very long, and forgets old ones.
-    fn expire(&mut self) {
+    pub(super) fn expire(&mut self) {
         let now = self
             .state
             .queries
@@ -262,10 +263,12 @@ impl Engine {
                 forget + step
             }
         });
-        let longest = longest.chain(self.plans.patience()).max();
-        let longest = longest.unwrap_or(Duration::MAX);
+        let longest = longest.max().unwrap_or(Duration::MAX);
         if let Some(now) = now {
-            let transitions = self.state.lifecycle.expire(now, longest);
+            // Plans have a time of their own.
+            let of_queries = |identity: &Labels| !is_of_plan(identity);
+            let lifecycle = &mut self.state.lifecycle;
+            let transitions = lifecycle.expire_where(now, longest, of_queries);
             let transitions = self.note(now, transitions);
             self.tell(transitions);
         }

@@ -33,7 +33,7 @@ use crate::courier::{Courier, Undelivered};
 use crate::journal::{Journal, Rows};
 use crate::metrics::Metrics;
 use crate::observe::Watch;
-use crate::periodic::ReportJob;
+use crate::periodic::{ReportJob, ReportWriter};
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
 use crate::server::{Access, Served, Server, Shared};
@@ -135,6 +135,7 @@ pub struct Engine {
     /// Writers of earlier configurations with something left to deliver.
     parting: JoinSet<()>,
     reports: Option<ReportJob>,
+    report_writer: ReportWriter,
     /// Up to when all queries are judged, in milliseconds.
     judged: Arc<AtomicI64>,
 }
@@ -260,7 +261,7 @@ impl Engine {
             Server::start(server, served)
         };
         let server = config.server.as_ref().map(serve).transpose()?;
-        let ended = adopt(&mut state, &queries, plans.identities());
+        let ended = adopt(&mut state, &queries, |identity| plans.decide_on(identity));
         for (query, state) in queries.iter().zip(&mut state.queries) {
             if let Some(training) = &query.training {
                 training.resume(&mut state.training, source.now());
@@ -276,10 +277,11 @@ impl Engine {
         let courier = Courier::new(dispatcher, &heard);
         told::end(&mut suppressor, ended);
         let judged = Arc::new(AtomicI64::new(i64::MIN));
+        let report_writer = ReportWriter::default();
         let reports = if options.dry_run {
             None
         } else {
-            ReportJob::start(&config, Arc::clone(&judged))?
+            ReportJob::start(&config, Arc::clone(&judged), &report_writer)?
         };
         let mut engine = Self {
             judged,
@@ -320,6 +322,7 @@ impl Engine {
             write_back,
             parting: JoinSet::new(),
             reports,
+            report_writer,
         };
         engine.reconcile_incidents();
         if !resumed {
@@ -412,6 +415,7 @@ impl Engine {
             }
             self.silences.start();
             self.start_plan();
+            self.sweep_plans();
             // A cause that is there is told by the message that leaves now.
             while let Some(analysed) = self.incidents.ended_already() {
                 self.finish_analysis(analysed);
@@ -527,6 +531,8 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod capacity_tests;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]

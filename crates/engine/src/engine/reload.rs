@@ -76,7 +76,7 @@ impl Engine {
         let reports = if self.options.dry_run {
             None
         } else {
-            ReportJob::start(&config, Arc::clone(&self.judged))?
+            ReportJob::start(&config, Arc::clone(&self.judged), &self.report_writer)?
         };
 
         // From here on nothing fails.
@@ -148,7 +148,8 @@ impl Engine {
                 .retain(|name, _| names.contains(&name.as_str()));
         });
         self.plans.exchange(planned, self.source.now());
-        let ended = adopt(&mut self.state, &self.queries, self.plans.identities());
+        let planned = |identity: &_| self.plans.decide_on(identity);
+        let ended = adopt(&mut self.state, &self.queries, planned);
         let audible = self.audible(ended.clone());
         self.courier.enqueue(&audible);
         told::end(&mut suppressor, ended);

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use bongsu_core::Timestamp;
 use jiff::tz::TimeZone;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::{Period, PeriodicRequest, periodic_report};
@@ -26,14 +27,23 @@ const MOST_TRIES: u32 = 48;
 /// So many missed reports of each kind are made up at most.
 const MOST_MISSED: usize = 31;
 
+/// The right to write reports, of which there is one: a job and the one that takes its place after a
+/// reload do not write at once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReportWriter(Arc<Mutex<()>>);
+
 /// Writes the report of each period that is over and has none, beside the judging. It ends when it
-/// is dropped.
+/// is dropped, at the latest after the report that is just written.
 #[derive(Debug)]
-pub(crate) struct ReportJob(JoinHandle<()>);
+pub(crate) struct ReportJob {
+    task: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+}
 
 impl Drop for ReportJob {
     fn drop(&mut self) {
-        self.0.abort();
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.abort();
     }
 }
 
@@ -41,7 +51,11 @@ impl ReportJob {
     /// Starts it, where `config` asks for reports, inside a Tokio runtime.
     /// `judged` says up to when all is judged, in milliseconds: what a downtime left is judged
     /// before it is reported.
-    pub(crate) fn start(config: &Config, judged: Arc<AtomicI64>) -> Result<Option<Self>, Error> {
+    pub(crate) fn start(
+        config: &Config,
+        judged: Arc<AtomicI64>,
+        writer: &ReportWriter,
+    ) -> Result<Option<Self>, Error> {
         let (Some(reports), Some(verdicts)) = (&config.reports, &config.output.verdicts) else {
             return Ok(None);
         };
@@ -51,6 +65,9 @@ impl ReportJob {
         // What came due within the last look is not missed: the configuration may be loaded anew.
         let started = wall_clock().add_millis(-i64::try_from(LOOK.as_millis()).unwrap_or(i64::MAX));
         let begun = Instant::now();
+        let writer = Arc::clone(&writer.0);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         let task = async move {
             // Those that failed, and how often: a newer one that is there does not make them up.
             let mut failed: BTreeMap<(Period, Timestamp), u32> = BTreeMap::new();
@@ -63,6 +80,8 @@ impl ReportJob {
                     config: Some(config.clone()),
                     state: state.clone(),
                 };
+                // What the one before writes is there when it is looked what is due.
+                let turn = Arc::clone(&writer).lock_owned().await;
                 let waits = begun.elapsed() < LONGEST_WAIT;
                 let until = judged.load(Ordering::Relaxed);
                 let ready = |to: Timestamp| !waits || to.as_millis() <= until;
@@ -77,11 +96,16 @@ impl ReportJob {
                     .into_iter()
                     .map(|(period, at)| request(period, at))
                     .collect();
-                let folder = reports.directory.clone();
-                // Reading and drawing take a while, and nothing else must wait for it.
-                let written = tokio::task::spawn_blocking(move || write(&due, &folder)).await;
-                remove_old(&reports);
-                let written = written.unwrap_or_default();
+                let (of, stop) = (reports.clone(), Arc::clone(&stopped));
+                // Reading and drawing take a while, and nothing else must wait for it. It goes on when
+                // this task is aborted, and so it holds the turn.
+                let written = tokio::task::spawn_blocking(move || {
+                    let failed = write(&due, &of.directory, &stop);
+                    remove_old(&of);
+                    drop(turn);
+                    failed
+                });
+                let written = written.await.unwrap_or_default();
                 failed.retain(|one, _| written.contains(one));
                 for one in written {
                     *failed.entry(one).or_default() += 1;
@@ -91,7 +115,8 @@ impl ReportJob {
                 tokio::time::sleep(pause).await;
             }
         };
-        Ok(Some(Self(tokio::spawn(task))))
+        let task = tokio::spawn(task);
+        Ok(Some(Self { task, stop }))
     }
 }
 
@@ -129,8 +154,8 @@ fn due(
     all
 }
 
-/// Writes them; gives those that could not be written.
-fn write(due: &[PeriodicRequest], folder: &Path) -> Vec<(Period, Timestamp)> {
+/// Writes them until `stop` is set; gives those that could not be written.
+fn write(due: &[PeriodicRequest], folder: &Path, stop: &AtomicBool) -> Vec<(Period, Timestamp)> {
     let fails = |request: &&PeriodicRequest| {
         let written = periodic_report(request).and_then(|report| report.write(folder));
         match &written {
@@ -141,7 +166,8 @@ fn write(due: &[PeriodicRequest], folder: &Path) -> Vec<(Period, Timestamp)> {
         }
         written.is_err()
     };
-    let failed = due.iter().filter(fails);
+    let wanted = due.iter().take_while(|_| !stop.load(Ordering::Relaxed));
+    let failed = wanted.filter(fails);
     failed.map(|request| (request.period, request.at)).collect()
 }
 
@@ -204,6 +230,87 @@ mod tests {
         std::fs::write(folder.path().join("daily-notes.txt"), "").unwrap();
         assert_eq!(names(later), ["monthly-2026-02"]);
         assert_eq!(own_files(folder.path()).len(), 1);
+    }
+
+    /// A day that ended yesterday at the latest, with a row in it.
+    fn due_yesterday(folder: &Path) -> (Config, PathBuf) {
+        let verdicts = folder.join("verdicts.csv");
+        let noon = wall_clock().as_millis() / 86_400_000 * 86_400 - 43_200;
+        let labels = bongsu_core::Labels::from_pairs([("host", "a")]).unwrap();
+        let at = Timestamp::from_secs(noon);
+        let row = crate::verdict_row("q", &bongsu_core::Verdict::unjudged(at, labels));
+        std::fs::write(&verdicts, format!("{}{row}", crate::VERDICT_HEADER)).unwrap();
+        let out = folder.join("out");
+        let yaml = format!(
+            "source: {{type: prometheus, url: 'http://h'}}\n\
+             queries: [{{name: q, expr: load}}]\n\
+             output: {{verdicts: '{}'}}\n\
+             reports: {{directory: '{}', periods: [daily], delay: 0s}}",
+            verdicts.display(),
+            out.display()
+        );
+        (crate::config::parse(&yaml, None).unwrap(), out)
+    }
+
+    fn pages(folder: &Path) -> usize {
+        let files = own_files(folder).into_iter();
+        files
+            .filter(|path| path.extension() == Some("html".as_ref()))
+            .count()
+    }
+
+    #[tokio::test]
+    async fn a_job_waits_for_the_one_before_to_have_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = due_yesterday(folder.path());
+        let judged = Arc::new(AtomicI64::new(i64::MAX));
+        let writer = ReportWriter::default();
+        let turn = Arc::clone(&writer.0).lock_owned().await;
+        let job = ReportJob::start(&config, Arc::clone(&judged), &writer).unwrap();
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(pages(&out), 0);
+        }
+        // The one before has written by then, so that nothing is due.
+        let name = Period::Daily.latest(wall_clock(), &TimeZone::UTC).unwrap();
+        let name = format!("{}.html", Period::Daily.name(name.0, &TimeZone::UTC));
+        std::fs::create_dir_all(&out).unwrap();
+        std::fs::write(out.join(&name), "by the one before").unwrap();
+        drop(turn);
+        // Turns are taken in order, so that the job has had its own by then.
+        let turn = writer.0.lock().await;
+        assert_eq!(
+            std::fs::read(out.join(&name)).unwrap(),
+            b"by the one before"
+        );
+        drop((turn, job));
+        std::fs::remove_file(out.join(&name)).unwrap();
+        let job = ReportJob::start(&config, judged, &writer).unwrap();
+        while pages(&out) == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(job.is_some());
+    }
+
+    #[test]
+    fn what_was_stopped_writes_nothing_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = due_yesterday(folder.path());
+        let (at, zone) = (wall_clock(), TimeZone::UTC);
+        let (from, _) = Period::Daily.latest(at, &zone).unwrap();
+        let request = PeriodicRequest {
+            period: Period::Daily,
+            at: from,
+            zone,
+            verdicts: config.output.verdicts.clone().unwrap(),
+            config: Some(config),
+            state: None,
+        };
+        let due = [request];
+        assert!(write(&due, &out, &AtomicBool::new(true)).is_empty());
+        assert_eq!(pages(&out), 0);
+        assert!(write(&due, &out, &AtomicBool::new(false)).is_empty());
+        assert_eq!(pages(&out), 1);
     }
 
     #[test]

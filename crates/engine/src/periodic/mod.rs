@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 pub use period::{Period, parse_day};
 
-pub(crate) use job::ReportJob;
+pub(crate) use job::{ReportJob, ReportWriter};
 
 use crate::config::Config;
 use crate::{Error, SavedState};
