@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bongsu_prometheus::{Auth, ClientConfig, Tls};
+use bongsu_prometheus::{Auth, ClientAuth, ClientConfig, OAuth2, SigV4, Tls};
 
 use crate::Error;
-use crate::config::{AuthConfig, SecretText, Span, TlsConfig};
+use crate::config::{AuthConfig, ClientAuthConfig, SecretText, Span, TlsConfig};
 
 /// What every server needs.
 pub(crate) struct Connection<'a> {
@@ -22,7 +22,7 @@ impl Connection<'_> {
         let wrong = |e: bongsu_prometheus::Error| Error::config(format!("{section}: {e}"));
         let mut client = ClientConfig::new(self.url)
             .and_then(|c| c.timeout(self.timeout.duration()))
-            .and_then(|c| c.auth(auth_of(self.auth)))
+            .and_then(|c| c.auth(auth_of(self.auth)?))
             .map_err(wrong)?
             .tls(tls_of(self.tls));
         for (name, value) in self.headers {
@@ -51,19 +51,26 @@ impl Connection<'_> {
 
     /// The files must be there even while the address is one of plain HTTP, which does not use them.
     fn check_files(&self, section: &str) -> Result<(), Error> {
-        for (key, path) in [
-            ("ca", &self.tls.ca),
-            ("client_certificate", &self.tls.client_certificate),
-            ("client_key", &self.tls.client_key),
-        ] {
-            if let Some(path) = path {
-                std::fs::read(path).map_err(|e| {
-                    Error::config(format!("{section}.tls.{key}: {}: {e}", path.display()))
-                })?;
-            }
+        if let AuthConfig::OAuth2 { tls, .. } = self.auth {
+            check_files(tls, &format!("{section}.auth"))?;
         }
-        Ok(())
+        check_files(self.tls, section)
     }
+}
+
+fn check_files(tls: &TlsConfig, section: &str) -> Result<(), Error> {
+    for (key, path) in [
+        ("ca", &tls.ca),
+        ("client_certificate", &tls.client_certificate),
+        ("client_key", &tls.client_key),
+    ] {
+        if let Some(path) = path {
+            std::fs::read(path).map_err(|e| {
+                Error::config(format!("{section}.tls.{key}: {}: {e}", path.display()))
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether something stands before an `@` in the address's host.
@@ -76,8 +83,8 @@ fn has_userinfo(url: &str) -> bool {
         .is_some_and(|host| host.contains('@'))
 }
 
-fn auth_of(config: &AuthConfig) -> Auth {
-    match config {
+fn auth_of(config: &AuthConfig) -> Result<Auth, bongsu_prometheus::Error> {
+    Ok(match config {
         AuthConfig::None => Auth::None,
         AuthConfig::Basic { username, password } => Auth::Basic {
             username: username.clone(),
@@ -90,7 +97,45 @@ fn auth_of(config: &AuthConfig) -> Auth {
                 .map(|(name, value)| (name.clone(), value.secret().clone()));
             Auth::Headers(pairs.collect())
         }
-    }
+        AuthConfig::OAuth2 {
+            token_url,
+            client_id,
+            client_secret,
+            scopes,
+            params,
+            client_auth,
+            tls,
+        } => {
+            let secret = client_secret.secret().clone();
+            let mut client = OAuth2::new(token_url, client_id, secret)?
+                .tls(tls_of(tls))
+                .client_auth(match client_auth {
+                    ClientAuthConfig::Basic => ClientAuth::Basic,
+                    ClientAuthConfig::Body => ClientAuth::Body,
+                });
+            for scope in scopes {
+                client = client.scope(scope)?;
+            }
+            for (name, value) in params {
+                client = client.param(name, value.secret().clone())?;
+            }
+            Auth::OAuth2(client)
+        }
+        AuthConfig::SigV4 {
+            region,
+            access_key,
+            secret_key,
+            session_token,
+            service,
+        } => {
+            let secret = secret_key.secret().clone();
+            let mut keys = SigV4::new(region, access_key, secret)?.service(service)?;
+            if let Some(token) = session_token {
+                keys = keys.session_token(token.secret().clone())?;
+            }
+            Auth::SigV4(keys)
+        }
+    })
 }
 
 fn tls_of(config: &TlsConfig) -> Tls {

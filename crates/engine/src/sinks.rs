@@ -358,6 +358,12 @@ fn auth_of(config: &AuthConfig) -> Result<Auth, Error> {
             password: password.secret().clone(),
         },
         AuthConfig::Bearer { token } => Auth::Bearer(token.secret().clone()),
+        AuthConfig::OAuth2 { .. } | AuthConfig::SigV4 { .. } => {
+            return Err(Error::config(
+                "auth.type must be `none`, `basic`, `bearer` or `headers` here: `oauth2` and `sigv4` \
+                 are for sources and remote write",
+            ));
+        }
         AuthConfig::Headers { headers } => {
             let mut all = headers.iter();
             let (Some((name, value)), None) = (all.next(), all.next()) else {

@@ -1,36 +1,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use bongsu_core::Secret;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
-use crate::{Error, Tls};
+use crate::auth::auth_headers;
+use crate::{Auth, Error, Tls};
 
 /// The parameters that the client sets itself.
 const OWN_PARAMS: [&str; 9] = [
     "query", "time", "start", "end", "step", "timeout", "match[]", "metric", "state",
 ];
-
-/// How the client proves who it is. The ways exclude each other.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Auth {
-    /// Not at all (the default).
-    #[default]
-    None,
-    /// HTTP basic authentication.
-    Basic {
-        /// The user name.
-        username: String,
-        /// The password.
-        password: Secret,
-    },
-    /// `Authorization: Bearer <token>`.
-    Bearer(Secret),
-    /// Headers with secret values, for proxies with keys of their own.
-    Headers(Vec<(String, Secret)>),
-}
 
 /// Where a Prometheus server is and how to talk to it.
 ///
@@ -242,9 +222,8 @@ impl ClientConfig {
     /// Refuses a header that would be sent twice.
     fn require_distinct_headers(&self) -> Result<(), Error> {
         let of_auth = auth_headers(&self.auth)?;
-        let is_basic = matches!(self.auth, Auth::Basic { .. }) || self.has_url_credentials();
         let mut seen = Vec::new();
-        if is_basic {
+        if self.auth.sets_authorization() || self.has_url_credentials() {
             seen.push(&AUTHORIZATION);
         }
         for (name, _) in of_auth.iter().chain(&self.headers) {
@@ -279,23 +258,7 @@ impl fmt::Debug for ClientConfig {
     }
 }
 
-/// The headers that `auth` adds beside basic authentication and bearer tokens.
-pub(crate) fn auth_headers(auth: &Auth) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
-    let pairs = match auth {
-        Auth::None | Auth::Basic { .. } => return Ok(Vec::new()),
-        Auth::Bearer(token) => {
-            let value = format!("Bearer {}", token.expose());
-            return Ok(vec![sensitive("authorization", &value)?]);
-        }
-        Auth::Headers(pairs) => pairs,
-    };
-    pairs
-        .iter()
-        .map(|(name, value)| sensitive(name, value.expose()))
-        .collect()
-}
-
-fn sensitive(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+pub(crate) fn sensitive(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let (name, mut value) = header(name, value)?;
     value.set_sensitive(true);
     Ok((name, value))
@@ -329,6 +292,8 @@ pub(crate) fn shown(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use bongsu_core::Secret;
 
     #[test]
     fn secrets_do_not_show() {

@@ -26,6 +26,7 @@
 //! ```
 
 mod answer;
+mod auth;
 mod client;
 mod config;
 pub mod decode;
@@ -38,8 +39,9 @@ mod selector;
 mod tls;
 
 pub use answer::{Answer, Quality, Range};
+pub use auth::{Auth, ClientAuth, OAuth2, SigV4};
 pub use client::{Client, Metadata, Target};
-pub use config::{Auth, ClientConfig};
+pub use config::ClientConfig;
 pub use error::{Error, ErrorKind};
 pub use remote::{RemoteWriter, WriteOptions, WriteProtocol, WriteStatus};
 pub use sample::Sample;

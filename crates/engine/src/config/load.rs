@@ -289,12 +289,11 @@ profiles:
         ] {
             let auth = format!("auth: {{type: basic, username: a, password: {written}}}");
             let config = parse(&with_source(&auth), None).unwrap();
-            let SourceConfig::Prometheus {
-                auth: AuthConfig::Basic { password, .. },
-                ..
-            } = config.source
-            else {
+            let SourceConfig::Prometheus { auth, .. } = config.source else {
                 panic!("another source");
+            };
+            let AuthConfig::Basic { password, .. } = *auth else {
+                panic!("another way in");
             };
             assert_eq!(password.secret().expose(), read);
         }

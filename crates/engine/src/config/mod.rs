@@ -4,6 +4,7 @@
 //! variable, secrets may be `file:` references, and a profile overlays the base.
 
 mod alerting;
+mod auth;
 mod budget;
 mod capacity;
 mod carried_over;
@@ -20,6 +21,7 @@ mod scalars;
 mod scrape;
 mod shard;
 mod sinks;
+mod source;
 mod training;
 mod types;
 mod validate;
@@ -27,6 +29,7 @@ mod within;
 
 pub(crate) use alerting::EVERYBODY;
 pub use alerting::{AlertingConfig, SilencesConfig};
+pub use auth::{AuthConfig, ClientAuthConfig, TlsConfig};
 pub use budget::BudgetConfig;
 pub use capacity::{CapacityConfig, CapacityResource};
 pub use gaps::{FillConfig, GapsConfig};
@@ -44,9 +47,7 @@ pub use scalars::{SecretText, Span};
 pub use scrape::TargetConfig;
 pub use shard::{ShardConfig, ShardIndex};
 pub use sinks::{EmailSecurity, LinksConfig, SinkConfig};
+pub use source::SourceConfig;
 pub use training::{DriftTrigger, ScheduleConfig, TrainingConfig, Watched};
-pub use types::{
-    AlertPolicy, AuthConfig, Config, EngineSettings, ParameterValue, QueryConfig, SourceConfig,
-    StateConfig, TlsConfig,
-};
+pub use types::{AlertPolicy, Config, EngineSettings, ParameterValue, QueryConfig, StateConfig};
 pub(crate) use validate::check_label;

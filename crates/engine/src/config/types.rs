@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlertingConfig, BudgetConfig, CapacityConfig, GapsConfig, GroupConfig, MaintenanceConfig,
-    OutputConfig, RcaConfig, ReportsConfig, SecretText, ServerConfig, ShardConfig, SinkConfig,
-    Span, TargetConfig, TrainingConfig,
+    OutputConfig, RcaConfig, ReportsConfig, ServerConfig, ShardConfig, SinkConfig, SourceConfig,
+    Span, TrainingConfig,
 };
 use crate::Error;
 
@@ -57,116 +57,6 @@ pub struct Config {
     /// `bongsu capacity --config`.
     #[serde(default)]
     pub capacity: Option<CapacityConfig>,
-}
-
-/// Where the data come from.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum SourceConfig {
-    /// A server that speaks the Prometheus query API (Prometheus, VictoriaMetrics, Thanos, Mimir).
-    Prometheus {
-        /// The address, with a path prefix if there is one: `http://prometheus:9090`. A user name
-        /// and password belong into `auth`.
-        url: String,
-        /// How to authenticate.
-        #[serde(default)]
-        auth: AuthConfig,
-        /// Encryption.
-        #[serde(default)]
-        tls: TlsConfig,
-        /// The longest that one request may take.
-        #[serde(default = "default_timeout")]
-        timeout: Span,
-        /// How often a failed request is tried again when that can help.
-        #[serde(default = "default_retries")]
-        retries: u32,
-        /// Additional request headers, for example `X-Scope-OrgID`; their values may be secret.
-        #[serde(default)]
-        headers: BTreeMap<String, SecretText>,
-        /// Additional query parameters, for example `dedup`; their values may be secret.
-        #[serde(default)]
-        params: BTreeMap<String, SecretText>,
-        /// Requests under way at once.
-        #[serde(default = "default_concurrency")]
-        max_concurrency: usize,
-        /// The largest answer in bytes, unpacked; for a larger one shorter ranges are asked for.
-        #[serde(default = "default_response_bytes")]
-        max_response_bytes: u64,
-    },
-    /// Exporters, read directly, without a Prometheus server. Queries are plain selectors, and
-    /// `rate(selector[5m])` or `increase(selector[5m])` of counters; `up` tells of the targets. The
-    /// past begins with the start of the service, and is kept in memory.
-    Scrape {
-        /// What is read; at least one.
-        targets: Vec<TargetConfig>,
-        /// The time from one scrape of a target to the next.
-        #[serde(default = "default_scrape_interval")]
-        interval: Span,
-        /// The longest that one scrape may take; at most the interval.
-        #[serde(default = "default_scrape_timeout")]
-        timeout: Span,
-        /// How long samples are kept, beside what the queries look back. Only series that a query
-        /// asks for are; a sample takes 16 bytes.
-        #[serde(default = "default_keep")]
-        keep: Span,
-        /// The most series that are kept; new ones beyond are refused.
-        #[serde(default = "default_scraped_series")]
-        max_series: usize,
-    },
-    /// A CSV file `timestamp,<channel>,...`; each channel is a series, and a query is the name of a
-    /// channel or `*` for all.
-    Csv {
-        /// The file; `.gz` and `.zst` are read as they are.
-        path: PathBuf,
-    },
-    /// A recording served by the embedded replay server; queries are plain selectors.
-    Replay {
-        /// The recording in VictoriaMetrics' JSON line format, plain or `.gz`.
-        path: PathBuf,
-        /// How many seconds of the recording pass in one second; above 0.
-        #[serde(default = "default_speed")]
-        speed: f64,
-    },
-}
-
-/// How to authenticate: exactly one way.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum AuthConfig {
-    /// Not at all.
-    #[default]
-    None,
-    /// User name and password.
-    Basic {
-        /// The user name.
-        username: String,
-        /// The password.
-        password: SecretText,
-    },
-    /// A bearer token.
-    Bearer {
-        /// The token.
-        token: SecretText,
-    },
-    /// Secret headers.
-    Headers {
-        /// Names and values.
-        headers: BTreeMap<String, SecretText>,
-    },
-}
-
-/// Encryption of a connection.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TlsConfig {
-    /// Certificate authorities in PEM that are trusted instead of the operating system's.
-    pub ca: Option<PathBuf>,
-    /// The client's certificate in PEM.
-    pub client_certificate: Option<PathBuf>,
-    /// The client's key in PEM.
-    pub client_key: Option<PathBuf>,
-    /// Do not check the server's certificate. For trials only.
-    pub insecure_skip_verify: bool,
 }
 
 /// One query and how its series are judged.
@@ -374,42 +264,6 @@ enum SeveritySchema {
     Critical,
 }
 
-fn default_timeout() -> Span {
-    Span::from_secs(30)
-}
-
-fn default_retries() -> u32 {
-    3
-}
-
-fn default_concurrency() -> usize {
-    8
-}
-
-fn default_response_bytes() -> u64 {
-    256 << 20
-}
-
-fn default_scrape_interval() -> Span {
-    Span::from_secs(15)
-}
-
-fn default_scrape_timeout() -> Span {
-    Span::from_secs(10)
-}
-
-fn default_keep() -> Span {
-    Span::from_secs(3 * 3_600)
-}
-
-fn default_scraped_series() -> usize {
-    100_000
-}
-
-fn default_speed() -> f64 {
-    1.0
-}
-
 fn default_step() -> Span {
     Span::from_secs(60)
 }
@@ -428,18 +282,6 @@ fn default_absent_after() -> Span {
 
 fn default_forget_after() -> Span {
     Span::from_secs(24 * 3_600)
-}
-
-impl SourceConfig {
-    /// Whether a running service can go over from this source to `other`: from server to server, or
-    /// from targets to targets. Files and recordings stay as they are.
-    pub(crate) fn may_become(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Prometheus { .. }, Self::Prometheus { .. })
-            | (Self::Scrape { .. }, Self::Scrape { .. }) => true,
-            _ => self == other,
-        }
-    }
 }
 
 impl QueryConfig {

@@ -2,6 +2,7 @@
 //! request may show its headers.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +14,15 @@ const SHORTEST_KEY: usize = 8;
 /// What stands for a secret.
 const SHOWN: &str = "<secret>";
 
+/// How many tokens that were fetched are remembered.
+const TOKENS: usize = 4;
+
 /// The texts that no error may hold.
-pub(crate) struct Hidden(Vec<String>);
+pub(crate) struct Hidden {
+    known: Vec<String>,
+    /// Tokens that were fetched, the newest last.
+    fetched: Mutex<Vec<String>>,
+}
 
 impl Hidden {
     pub(crate) fn of(config: &ClientConfig) -> Self {
@@ -34,6 +42,8 @@ impl Hidden {
             Auth::Headers(pairs) => {
                 texts.extend(pairs.iter().map(|(_, value)| value.expose().to_owned()));
             }
+            Auth::OAuth2(client) => texts.extend(client.secrets()),
+            Auth::SigV4(keys) => texts.extend(keys.secrets().map(str::to_owned)),
             Auth::None | Auth::Basic { .. } => {}
         }
         // Plain headers and parameters may hold keys too.
@@ -47,14 +57,32 @@ impl Hidden {
         texts.retain(|text| !text.is_empty());
         // Of two that begin alike the longer one goes first.
         texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        Self(texts)
+        Self {
+            known: texts,
+            fetched: Mutex::default(),
+        }
+    }
+
+    /// Takes note of a header with a token that was fetched.
+    pub(crate) fn learn(&self, header: &str) {
+        let token = header.trim_start_matches("Bearer ");
+        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        if token.is_empty() || fetched.iter().any(|known| known == token) {
+            return;
+        }
+        if fetched.len() == TOKENS {
+            fetched.remove(0);
+        }
+        fetched.push(token.to_owned());
     }
 
     /// `body` without secrets.
     pub(crate) fn body<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.0.is_empty() {
+        let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.known.is_empty() && fetched.is_empty() {
             return Cow::Borrowed(body);
         }
+        drop(fetched);
         let text = self.text(String::from_utf8_lossy(body).into_owned());
         Cow::Owned(text.into_bytes())
     }
@@ -64,7 +92,7 @@ impl Hidden {
         error.map_message(|message| self.text(message))
     }
 
-    fn text(&self, text: String) -> String {
+    pub(crate) fn text(&self, text: String) -> String {
         let hide = |text: String, secret: &String| {
             if text.contains(secret.as_str()) {
                 text.replace(secret.as_str(), SHOWN)
@@ -72,7 +100,8 @@ impl Hidden {
                 text
             }
         };
-        self.0.iter().fold(text, hide)
+        let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        self.known.iter().chain(fetched.iter()).fold(text, hide)
     }
 }
 

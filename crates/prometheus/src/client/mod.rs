@@ -15,8 +15,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 pub use catalog::{Metadata, Target};
 
+pub(crate) use self::hidden::Hidden;
 pub(crate) use self::parts::join;
-pub(crate) use self::transport::{Call, Reply, Transport};
+pub(crate) use self::status::cleaned as told_of;
+pub(crate) use self::transport::{Call, Reply, Transport, failure_of, start_of_body};
 use crate::decode::decode;
 use crate::{Answer, ClientConfig, Error, ErrorKind, Range};
 

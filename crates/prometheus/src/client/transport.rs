@@ -2,21 +2,26 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use bongsu_core::Timestamp;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::Semaphore;
 
 use super::clock::ServerClock;
 use super::hidden::Hidden;
 use super::{retry, status};
-use crate::config::{auth_headers, shown};
+use crate::auth::{Signed, Tokens, auth_headers, with_spaces_as_percent};
+use crate::config::{sensitive, shown};
 use crate::{Auth, ClientConfig, Error, ErrorKind, tls};
 
 /// How much of an error's body is read.
 const ERROR_BODY_BYTES: usize = 64 << 10;
+
+/// The kind of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How often a redirect is followed.
 const MAX_REDIRECTS: u32 = 3;
@@ -84,6 +89,8 @@ pub(crate) struct Transport {
     /// What no error may show.
     pub(crate) hidden: Hidden,
     http: reqwest::Client,
+    /// Where requests carry tokens that are fetched.
+    tokens: Option<Tokens>,
     permits: Semaphore,
     /// Set once the server has refused a POST.
     get_only: AtomicBool,
@@ -112,7 +119,12 @@ impl Transport {
             let message = format!("the HTTP client cannot be set up: {}", innermost(&e));
             Error::plain(ErrorKind::Configuration, message)
         })?;
+        let tokens = match &config.auth {
+            Auth::OAuth2(client) => Some(Tokens::new(client.clone(), config.timeout)?),
+            _ => None,
+        };
         Ok(Self {
+            tokens,
             permits: Semaphore::new(config.max_concurrency),
             get_only: AtomicBool::new(false),
             clock: ServerClock::new(),
@@ -179,14 +191,28 @@ impl Transport {
         // Never closed, so that this cannot fail.
         let _permit = self.permits.acquire().await.ok();
         let (mut url, mut redirects) = (self.url(call), 0);
+        let mut renewed = false;
         loop {
             let method = self.method(call);
             let name = name(&method, &url);
+            let token = match &self.tokens {
+                Some(tokens) => Some(tokens.header(&self.hidden).await?),
+                None => None,
+            };
             let sent = SystemTime::now();
-            let response = self.send(&method, &url, call, &name).await?;
+            let response = self.send(&method, &url, call, &name, token.as_ref());
+            let response = response.await?;
             self.clock
                 .observe(response.headers(), sent, SystemTime::now());
             let status = response.status();
+            if let (StatusCode::UNAUTHORIZED, false, Some(tokens), Some(token)) =
+                (status, renewed, &self.tokens, &token)
+            {
+                // It may have been taken back before its end.
+                renewed = true;
+                tokens.refused(token).await;
+                continue;
+            }
             let falls_back = matches!(call.how, How::Form) && method == Method::POST;
             if status == StatusCode::METHOD_NOT_ALLOWED && falls_back {
                 self.get_only.store(true, Ordering::Relaxed);
@@ -224,23 +250,63 @@ impl Transport {
         url: &Url,
         call: &Call,
         name: &str,
+        token: Option<&HeaderValue>,
     ) -> Result<Response, Error> {
         let form = self.encoded(call);
-        let mut request = match &call.how {
-            How::Form if *method == Method::POST => {
-                let request = self.http.post(url.clone()).body(form);
-                request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            }
-            How::Form | How::Get => self.http.get(with_query(url, &form)),
-            How::Body(body, headers) => headers.iter().fold(
-                self.http.post(with_query(url, &form)).body(body.clone()),
-                |request, (name, value)| request.header(*name, *value),
-            ),
+        let of_form = [(CONTENT_TYPE.as_str(), FORM)];
+        let (url, body, described): (_, _, &[(&str, &str)]) = match &call.how {
+            How::Form if *method == Method::POST => (url.clone(), Bytes::from(form), &of_form),
+            How::Form | How::Get => (with_query(url, &form), Bytes::new(), &[]),
+            How::Body(body, headers) => (with_query(url, &form), body.clone(), headers),
         };
-        if let Auth::Basic { username, password } = &self.config.auth {
-            request = request.basic_auth(username, Some(password.expose()));
+        // What is signed takes a `+` for itself.
+        let url = match (&self.config.auth, url.query()) {
+            (Auth::SigV4(_), Some(query)) => with_query(&url, &with_spaces_as_percent(query)),
+            _ => url,
+        };
+        let mut request = self.http.request(method.clone(), url.clone());
+        for (header, value) in described {
+            request = request.header(*header, *value);
+        }
+        match &self.config.auth {
+            Auth::Basic { username, password } => {
+                request = request.basic_auth(username, Some(password.expose()));
+            }
+            Auth::SigV4(keys) => {
+                let kind = described
+                    .iter()
+                    .find(|(header, _)| header.eq_ignore_ascii_case(CONTENT_TYPE.as_str()));
+                let signed = Signed {
+                    method: method.as_str(),
+                    host: &host(&url),
+                    path: url.path(),
+                    query: url.query().unwrap_or_default(),
+                    content_type: kind.map(|(_, value)| *value),
+                    body: &body,
+                };
+                for (header, value) in keys.sign(&signed, self.present()) {
+                    let (header, value) = sensitive(header, &value)?;
+                    request = request.header(header, value);
+                }
+            }
+            _ => {}
+        }
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, token.clone());
+        }
+        if !body.is_empty() || *method == Method::POST {
+            request = request.body(body);
         }
         request.send().await.map_err(|e| self.failure(&e, name, 0))
+    }
+
+    /// The moment by the server's clock, as far as that is known.
+    fn present(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let millis = since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        });
+        Timestamp::from_millis(millis).add_millis(self.clock.ahead_ms().unwrap_or(0))
     }
 
     /// Reads the body while it is not larger than `cap`.
@@ -267,39 +333,57 @@ impl Transport {
 
     /// What a failure to send, or to read on after `read` bytes, means.
     fn failure(&self, error: &reqwest::Error, name: &str, read: usize) -> Error {
-        let text = innermost(error);
-        let (kind, message) = if error.is_timeout() {
-            let message = format!("no complete answer within {:?}", self.config.timeout);
-            (ErrorKind::Timeout, message)
-        } else if is_tls(error) {
-            (ErrorKind::Tls, format!("the TLS handshake failed: {text}"))
-        } else if error.is_decode() && !is_broken_stream(error) {
-            (
-                ErrorKind::Decode,
-                format!("the body cannot be decompressed: {text}"),
-            )
-        } else if error.is_body() || error.is_decode() {
+        let breaks = error.is_body() || error.is_decode() && is_broken_stream(error);
+        let (kind, message) = if breaks && !error.is_timeout() && !is_tls(error) {
+            let text = innermost(error);
             (
                 ErrorKind::Connection,
                 format!("the body broke off after {read} bytes: {text}"),
             )
-        } else if error.is_builder() {
-            (
-                ErrorKind::Configuration,
-                format!("the request cannot be built: {text}"),
-            )
         } else {
-            (
-                ErrorKind::Connection,
-                format!("the server cannot be reached: {text}"),
-            )
+            failure_of(error, self.config.timeout)
         };
         Error::request(kind, name, message)
     }
 }
 
+/// What a failure to send, or to read an answer, means; without the address.
+pub(crate) fn failure_of(error: &reqwest::Error, timeout: Duration) -> (ErrorKind, String) {
+    let text = innermost(error);
+    if error.is_timeout() {
+        let message = format!("no complete answer within {timeout:?}");
+        (ErrorKind::Timeout, message)
+    } else if is_tls(error) {
+        (ErrorKind::Tls, format!("the TLS handshake failed: {text}"))
+    } else if error.is_decode() {
+        (
+            ErrorKind::Decode,
+            format!("the body cannot be decompressed: {text}"),
+        )
+    } else if error.is_builder() {
+        (
+            ErrorKind::Configuration,
+            format!("the request cannot be built: {text}"),
+        )
+    } else {
+        (
+            ErrorKind::Connection,
+            format!("the server cannot be reached: {text}"),
+        )
+    }
+}
+
+/// The host as it is sent: with the port, where that is not the usual one.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
 /// The first `cap` bytes of a body, or what there is of them: the status tells enough alone.
-async fn start_of_body(mut response: Response, cap: usize) -> Bytes {
+pub(crate) async fn start_of_body(mut response: Response, cap: usize) -> Bytes {
     let mut body = BytesMut::new();
     while body.len() < cap {
         let Ok(Some(chunk)) = response.chunk().await else {
