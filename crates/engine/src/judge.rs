@@ -460,6 +460,8 @@ pub(crate) fn identity_of(query: &str, added: &[(String, String)], labels: &Labe
 #[cfg(test)]
 mod budget_tests;
 #[cfg(test)]
+mod complaints_tests;
+#[cfg(test)]
 mod group_tests;
 #[cfg(test)]
 mod labelled_tests;

@@ -31,11 +31,16 @@ impl Prometheus {
     /// Starts a server that scrapes itself every `scrape_ms` milliseconds, beside `rules` (a rules
     /// file's text, may be empty) and `scrapes` (more entries of `scrape_configs`, may be empty).
     pub(crate) fn start(scrape_ms: u64, rules: &str, scrapes: &str) -> Self {
+        Self::start_as("", scrape_ms, rules, scrapes)
+    }
+
+    /// The same, with `external` (pairs of YAML, may be empty) as the server's `external_labels`.
+    pub(crate) fn start_as(external: &str, scrape_ms: u64, rules: &str, scrapes: &str) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         // Another process may take the port between finding and using it: then the next is tried.
         for _ in 0..5 {
             let port = free_port();
-            configure(files.path(), port, scrape_ms, rules, scrapes);
+            configure(files.path(), port, external, scrape_ms, rules, scrapes);
             let mut child = spawn(files.path(), port);
             if ready(&mut child, port) {
                 return Self {
@@ -69,7 +74,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-fn configure(files: &Path, port: u16, scrape_ms: u64, rules: &str, scrapes: &str) {
+fn configure(files: &Path, port: u16, external: &str, scrape_ms: u64, rules: &str, scrapes: &str) {
     let rule_files = if rules.is_empty() {
         "[]"
     } else {
@@ -77,7 +82,7 @@ fn configure(files: &Path, port: u16, scrape_ms: u64, rules: &str, scrapes: &str
     };
     let config = format!(
         "global: {{scrape_interval: {scrape_ms}ms, scrape_timeout: {scrape_ms}ms, \
-         evaluation_interval: {scrape_ms}ms}}\n\
+         evaluation_interval: {scrape_ms}ms, external_labels: {{{external}}}}}\n\
          rule_files: {rule_files}\n\
          scrape_configs:\n\
          - job_name: prometheus\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n{scrapes}"

@@ -20,7 +20,9 @@ pub(crate) struct Victoria {
 }
 
 impl Victoria {
-    pub(crate) fn start() -> Self {
+    /// A server that shows what it has at once, where `hides` is false; else it hides the newest 30
+    /// seconds, as it does by default.
+    pub(crate) fn start(hides: bool) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         for _ in 0..5 {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -30,7 +32,7 @@ impl Victoria {
             let mut child = Command::new("victoria-metrics")
                 .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
                 .arg(format!("-storageDataPath={}", files.path().join("data").display()))
-                .arg("-search.latencyOffset=0s")
+                .args((!hides).then_some("-search.latencyOffset=0s"))
                 .stdout(Stdio::null())
                 .stderr(log)
                 .spawn()
