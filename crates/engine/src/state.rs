@@ -63,7 +63,7 @@ impl QueryState {
 
 impl Snapshot for EngineState {
     const KIND: &'static str = "engine.state";
-    const VERSION: u16 = 7;
+    const VERSION: u16 = 8;
 
     fn validate(&self) -> CoreResult<()> {
         for query in &self.queries {
@@ -98,8 +98,26 @@ impl Aged for EngineState {
             field: "withheld",
             value: &[0],
         },
+        HOLD,
+        EVENTS,
     ];
 }
+
+/// `auto-stream` holds alarms since: for 30 points.
+const HOLD: Added = Added {
+    since: 8,
+    of: "AutoStream",
+    field: "hold",
+    value: &[30],
+};
+
+/// What lasts of two alarms: a number of eight bytes and a count each.
+const EVENTS: Added = Added {
+    since: 8,
+    of: "AutoStreamState",
+    field: "events",
+    value: &[0; 18],
+};
 
 /// The file of the state in its directory.
 pub(crate) fn state_file(directory: &Path) -> PathBuf {

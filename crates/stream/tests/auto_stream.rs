@@ -41,6 +41,13 @@ fn alarms(scores: &[f64]) -> usize {
     scores.iter().filter(|&&score| score > THRESHOLD).count()
 }
 
+/// Alarms that begin: one for each stretch.
+fn begins(scores: &[f64]) -> usize {
+    let alarm = |score: &f64| *score > THRESHOLD;
+    let pairs = scores.iter().zip(scores.iter().skip(1));
+    pairs.filter(|(a, b)| !alarm(a) && alarm(b)).count()
+}
+
 #[test]
 fn noise_alarms_rarely_and_what_differs_is_found() {
     let mut spike = noise(6_000, 1);
@@ -59,7 +66,9 @@ fn noise_alarms_rarely_and_what_differs_is_found() {
         ("burst", burst, 100),
     ] {
         let scores = scores(&values);
-        assert!(alarms(&scores[1_000..4_000]) <= 6, "{name}");
+        let quiet = &scores[1_000..4_000];
+        assert!(begins(quiet) <= 6, "{name}: {}", begins(quiet));
+        assert!(alarms(quiet) <= 30, "{name}: {}", alarms(quiet));
         assert!(alarms(&scores[4_000..4_000 + until]) > 0, "{name}");
     }
 }
@@ -74,6 +83,28 @@ fn a_shift_of_the_level_settles() {
     assert!(scores[4_000] > THRESHOLD);
     assert!(alarms(&scores[4_000..4_100]) <= 60);
     assert!(alarms(&scores[4_100..8_000]) <= 12);
+}
+
+#[test]
+fn an_event_stays_anomalous_while_it_lasts_and_its_begin_stands_out() {
+    let mut values = noise(4_040, 9);
+    for x in &mut values[4_000..4_020] {
+        *x += 10.0;
+    }
+    let scores = scores(&values);
+    let held = 1.01 * THRESHOLD;
+    assert!(scores[4_000] > held);
+    assert!(
+        alarms(&scores[4_000..4_020]) >= 15,
+        "{:?}",
+        &scores[4_000..]
+    );
+    assert!(alarms(&scores[4_022..]) <= 4, "{:?}", &scores[4_020..]);
+    let mut without = AutoStream::new().hold(0).unwrap().build().unwrap();
+    let news: Vec<f64> = values.iter().map(|&x| feed(&mut without, x)).collect();
+    for (all, news) in scores.iter().zip(&news) {
+        assert!(*all == *news || (*all == held && *news < held));
+    }
 }
 
 #[test]
@@ -189,6 +220,7 @@ fn parameters_outside_their_domain_are_refused() {
     assert!(AutoStream::new().threshold(0.0).is_err());
     assert!(AutoStream::new().memory(0.5).is_err());
     assert!(AutoStream::new().rest(f64::NAN).is_err());
+    assert!(AutoStream::new().hold(10_001).is_err());
     assert!(AutoStream::new().warmup(1).is_err());
     assert!(AutoStream::new().timezone("Nowhere").is_err());
 }

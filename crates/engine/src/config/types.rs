@@ -273,7 +273,7 @@ fn default_window() -> Span {
 }
 
 fn default_detector() -> String {
-    "ewma".to_owned()
+    "auto-stream".to_owned()
 }
 
 fn default_absent_after() -> Span {

@@ -45,7 +45,7 @@ const BINS: [(&str, Bins); 3] = [
 pub(super) const ADAPTIVE: &[DetectorSpec] = &[
     DetectorSpec {
         name: "auto-stream",
-        summary: "Automatic: how rare a value is among those seen, by level, hours, range, rhythm and steps at once.",
+        summary: "Automatic: how rare a value is among those seen, by level, hours, range, rhythm and steps at once; the default for live metrics.",
         parameters: &[
             parameter(
                 "threshold",
@@ -64,6 +64,12 @@ pub(super) const ADAPTIVE: &[DetectorSpec] = &[
                 "500",
                 "finite, at least 1",
                 "points after which half of what an alarm takes off later scores is left",
+            ),
+            parameter(
+                "hold",
+                "30",
+                "0 to 10000",
+                "points after an alarm that are anomalous too at most, while they are as rare",
             ),
             parameter(
                 "warmup",
@@ -86,6 +92,7 @@ pub(super) const ADAPTIVE: &[DetectorSpec] = &[
                 .threshold(p.number("threshold")?)?
                 .memory(p.number("memory")?)?
                 .rest(p.number("rest")?)?
+                .hold(p.parse("hold")?)?
                 .warmup(p.parse("warmup")?)?
                 .timezone(p.text("timezone"))?;
             Ok(StreamState::AutoStream(Box::new(config.build()?)))

@@ -95,7 +95,7 @@ pub(super) const ONLINE: &[DetectorSpec] = &[
     },
     DetectorSpec {
         name: "ewma",
-        summary: "Exponentially weighted level, slope and scale that follow the metric; the default for live metrics.",
+        summary: "Exponentially weighted level, slope and scale that follow the metric; the cheapest for live metrics.",
         parameters: &[
             parameter(
                 "threshold",

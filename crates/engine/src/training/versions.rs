@@ -37,7 +37,7 @@ pub(crate) struct ModelVersion {
 
 impl Snapshot for ModelVersion {
     const KIND: &'static str = "engine.model_version";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn validate(&self) -> CoreResult<()> {
         self.series
@@ -48,7 +48,20 @@ impl Snapshot for ModelVersion {
 
 impl Aged for ModelVersion {
     const OLDEST: u16 = 2;
-    const ADDED: &'static [Added] = &[];
+    const ADDED: &'static [Added] = &[
+        Added {
+            since: 3,
+            of: "AutoStream",
+            field: "hold",
+            value: &[30],
+        },
+        Added {
+            since: 3,
+            of: "AutoStreamState",
+            field: "events",
+            value: &[0; 18],
+        },
+    ];
 }
 
 /// The folder of the versions of one query.

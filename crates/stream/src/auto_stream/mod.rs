@@ -41,6 +41,9 @@ pub use stream::AutoStreamState;
 /// `bar` makes an event one alarm rather than as many as it has points: rarities above 5 are drawn
 /// together (`5 + 5 ln(r / 5)`), and half of what the past ones reached that stood out by 2.5, forgotten
 /// with the half-life `rest`, is taken off. A rarer event, or one as rare a little later, passes it again.
+/// The points that follow an alarm, `hold` at most, are anomalous too for as long as the bar from before it
+/// would call each of them so, at a score of 1.01 thresholds: an event stays anomalous while it lasts, and
+/// its begin stands out.
 ///
 /// The whole file's limits, which the Numenta benchmark would allow to be known beforehand, are not
 /// used.
@@ -71,6 +74,7 @@ pub struct AutoStream {
     threshold: f64,
     memory: f64,
     rest: f64,
+    hold: u32,
     warmup: u32,
     timezone: String,
 }
@@ -81,6 +85,7 @@ impl Default for AutoStream {
             threshold: 3.0,
             memory: 1_000.0,
             rest: 500.0,
+            hold: 30,
             warmup: 30,
             timezone: "UTC".to_owned(),
         }
@@ -89,7 +94,7 @@ impl Default for AutoStream {
 
 impl AutoStream {
     /// The defaults: a threshold of 3, a level with a half-life of 1,000 points, alarms remembered
-    /// with one of 500, 30 points to warm up, hours in UTC.
+    /// with one of 500 and held for 30 points, 30 points to warm up, hours in UTC.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -124,6 +129,16 @@ impl AutoStream {
         Ok(self)
     }
 
+    /// How many points after an alarm are anomalous too at most, as long as each would have been without
+    /// it. Domain: [0, 10000]. Default: 30.
+    ///
+    /// # Errors
+    /// When outside the domain.
+    pub fn hold(mut self, points: u32) -> Result<Self> {
+        self.hold = check::points("hold", points, 0, 10_000)?;
+        Ok(self)
+    }
+
     /// How many points are learned before the first score. Domain: [2, 10000]. Default: 30.
     ///
     /// # Errors
@@ -152,6 +167,7 @@ impl AutoStream {
         check::positive("threshold", self.threshold)?;
         check::at_least_one("memory", self.memory)?;
         check::at_least_one("rest", self.rest)?;
+        check::points("hold", self.hold, 0, 10_000)?;
         check::points("warmup", self.warmup, 2, 10_000)?;
         Clock::new(&self.timezone).map(|_| ())
     }

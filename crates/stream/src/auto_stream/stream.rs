@@ -3,7 +3,7 @@ use bongsu_stats::calendar::Clock;
 use serde::{Deserialize, Serialize};
 
 use super::AutoStream;
-use super::alarm::Bar;
+use super::alarm::{Bar, Event};
 use super::calendar::{Calendar, Hour};
 use super::local::Local;
 use super::tail::Tail;
@@ -34,6 +34,9 @@ const HOUR_RESOLUTION: f64 = 1e-6;
 
 /// When the weight of a new value has grown to this, all weights are made smaller.
 const HEAVY: f64 = 1e6;
+
+/// What a point that only goes on with an alarm scores, in thresholds: it is anomalous, but no news.
+const HELD: f64 = 1.01;
 
 /// Steps below this share of the usual ones count as no more unusual.
 const STILL: f64 = 1e-3;
@@ -69,6 +72,8 @@ pub struct AutoStreamState {
     steps: Tail,
     values_bar: Bar,
     shapes_bar: Bar,
+    /// What lasts of values, and of shapes.
+    events: [Event; 2],
 }
 
 /// The clock of a zone other than UTC, which is not saved.
@@ -132,6 +137,7 @@ impl AutoStreamState {
             steps: Tail::EMPTY,
             values_bar: Bar::default(),
             shapes_bar: Bar::default(),
+            events: [Event::default(); 2],
         }
     }
 
@@ -220,7 +226,14 @@ impl AutoStreamState {
 
     fn height(&self, look: &Look) -> f64 {
         let value = self.values_bar.above(look.value);
-        value.max(self.shapes_bar.above(look.shape)).max(0.0)
+        let height = value.max(self.shapes_bar.above(look.shape)).max(0.0);
+        let threshold = self.config.threshold;
+        let [values, shapes] = self.events;
+        if values.has(look.value, threshold) || shapes.has(look.shape, threshold) {
+            height.max(HELD * threshold)
+        } else {
+            height
+        }
     }
 
     fn judge(&self, x: f64) -> f64 {
@@ -233,6 +246,10 @@ impl AutoStreamState {
         }
         self.count(look);
         let keep = 1.0 - weight_of(self.config.rest);
+        let (threshold, hold) = (self.config.threshold, self.config.hold);
+        let [values, shapes] = &mut self.events;
+        values.pass(self.values_bar, look.value, threshold, hold);
+        shapes.pass(self.shapes_bar, look.shape, threshold, hold);
         self.values_bar.pass(look.value, keep);
         self.shapes_bar.pass(look.shape, keep);
         self.means = look.means;
@@ -426,7 +443,7 @@ impl StreamDetector for AutoStreamState {
 
 impl Snapshot for AutoStreamState {
     const KIND: &'static str = "stream.auto_stream";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> Result<()> {
         self.config.validate()?;
@@ -446,7 +463,8 @@ impl Snapshot for AutoStreamState {
                 && self.calendar.is_valid()
                 && self.local.is_valid()
                 && self.values_bar.is_valid()
-                && self.shapes_bar.is_valid(),
+                && self.shapes_bar.is_valid()
+                && self.events.iter().all(|event| event.is_valid()),
             "the state of the automatic detector contradicts itself",
         )
     }
