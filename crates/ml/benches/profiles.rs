@@ -1,10 +1,13 @@
-//! Cost of fitting and of scoring a row for the detectors by profiles of the columns.
+//! Cost of fitting and of scoring a row for the detectors by profiles of the columns,
+//! and for the automatic ones.
 
 use std::hint::black_box;
 
 use bongsu_core::ndarray::Array2;
 use bongsu_core::{Detector, FitDetector};
-use bongsu_ml::{Cblof, Copod, Ecod, Hbos, KMeans, Pca, Subsequences};
+use bongsu_ml::{
+    Auto, AutoMultivariate, Cblof, Copod, Ecod, Hbos, KMeans, Pca, Poly, Subsequences,
+};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Waves with deterministic noise, correlated across columns.
@@ -41,12 +44,15 @@ fn tables(c: &mut Criterion) {
     measure(c, "copod", &Copod::new(), &x);
     measure(c, "kmeans", &KMeans::new(), &x);
     measure(c, "cblof", &Cblof::new(), &x);
+    measure(c, "auto-multivariate", &AutoMultivariate::new(), &x);
 }
 
 fn windows(c: &mut Criterion) {
     let x = metrics(5_000, 1);
     measure(c, "sub-pca", &Subsequences::sub_pca(), &x);
     measure(c, "kmeans-ad", &Subsequences::kmeans_ad(), &x);
+    measure(c, "poly", &Poly::new(), &x);
+    measure(c, "auto", &Auto::new(), &x);
 }
 
 criterion_group!(benches, tables, windows);

@@ -79,12 +79,15 @@ pub(super) fn scatter(scores: &[(&DetectorScore, &SetScore)], recommended: &str)
         WIDTH - RIGHT,
         HEIGHT - 12.0
     );
-    let mut taken: Vec<(f64, f64)> = Vec::new();
-    for (detector, score) in scores
+    let points: Vec<(&DetectorScore, &SetScore, [f64; 2])> = scores
         .iter()
         .filter(|(_, score)| score.microseconds_per_value > 0.0)
-    {
-        let (px, py) = (x(score.microseconds_per_value), y(score.accuracy.estimate));
+        .map(|&(detector, score)| {
+            let place = [x(score.microseconds_per_value), y(score.accuracy.estimate)];
+            (detector, score, place)
+        })
+        .collect();
+    for (detector, score, [px, py]) in &points {
         let (dot, line) = if detector.name == recommended {
             ("r", "rl")
         } else {
@@ -99,27 +102,61 @@ pub(super) fn scatter(scores: &[(&DetectorScore, &SetScore)], recommended: &str)
             score.accuracy.estimate,
             cost_label(score.microseconds_per_value),
         );
-        // A name stays away from names that are there already; the title tells the rest.
-        let width = 6.6 * detector.name.chars().count() as f64;
-        let right = px + 8.0 + width < WIDTH;
-        let start = if right { px + 8.0 } else { px - 8.0 - width };
-        let clashes = |place: f64| {
-            taken
-                .iter()
-                .any(|(tx, ty)| (ty - place).abs() < 12.0 && (tx - start).abs() < 110.0)
-        };
-        let places = [py + 4.0, py - 9.0, py + 17.0];
-        if let Some(place) = places.into_iter().find(|place| !clashes(*place)) {
-            taken.push((start, place));
-            let _ = writeln!(
-                out,
-                "<text x=\"{start:.1}\" y=\"{place:.1}\">{}</text>",
-                escaped(&detector.name)
-            );
-        }
+    }
+    let names = points
+        .iter()
+        .map(|(detector, _, at)| (detector.name.as_str(), *at));
+    for (name, [px, py]) in named(&names.collect::<Vec<_>>()) {
+        let _ = writeln!(
+            out,
+            "<text x=\"{px:.1}\" y=\"{py:.1}\">{}</text>",
+            escaped(name)
+        );
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// The width of a character and what a line takes above and below its base.
+const CHARACTER: f64 = 7.0;
+const ABOVE: f64 = 11.0;
+const BELOW: f64 = 4.0;
+/// From the middle of a dot to a name, and half the room of a dot.
+const APART: f64 = 8.0;
+const DOT: f64 = 5.0;
+
+/// Where the names of points stand, the first ones first: clear of other names and of all dots. A name
+/// for which there is no room is left out; the title of its dot tells it.
+fn named<'a>(points: &[(&'a str, [f64; 2])]) -> Vec<(&'a str, [f64; 2])> {
+    let dots = points
+        .iter()
+        .map(|(_, [x, y])| [x - DOT, y - DOT, x + DOT, y + DOT]);
+    let mut taken: Vec<[f64; 4]> = dots.collect();
+    let mut placed = Vec::new();
+    for &(name, [px, py]) in points {
+        let width = CHARACTER * name.chars().count() as f64;
+        let lines = [4.0, -8.0, 16.0, -20.0, 28.0].map(|down| py + down);
+        let starts = [px + APART, px - APART - width];
+        let places = lines.into_iter().flat_map(|y| starts.map(|x| [x, y]));
+        let room = |[x, y]: &[f64; 2]| [*x, y - ABOVE, x + width, y + BELOW];
+        let is_free = |place: &[f64; 2]| {
+            let own = room(place);
+            let [left, _, right, _] = own;
+            left >= LEFT && right <= WIDTH && !taken.iter().any(|other| overlap(&own, other))
+        };
+        if let Some(place) = places.into_iter().find(is_free) {
+            taken.push(room(&place));
+            placed.push((name, place));
+        }
+    }
+    placed
+}
+
+/// Whether two boxes of left, top, right and bottom have a point in common.
+fn overlap(a: &[f64; 4], b: &[f64; 4]) -> bool {
+    let [left, top, right, bottom] = a;
+    let [other_left, other_top, other_right, other_bottom] = b;
+    left < other_right && other_left < right && top < other_bottom && other_top < bottom
 }
 
 fn cost_label(microseconds: f64) -> String {
@@ -169,4 +206,36 @@ pub(super) fn ranks(of: &SetRanks) -> String {
     }
     out.push_str("</svg>\n");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_clear_of_each_other_and_of_dots() {
+        let names = ["extended-isolation-forest", "sub-isolation-forest", "ewma"];
+        let crowd: Vec<(&str, [f64; 2])> = (0..24_u32)
+            .map(|i| {
+                let at = [f64::from(300 + i * 37 % 90), f64::from(200 + i * 13 % 40)];
+                (names[i as usize % 3], at)
+            })
+            .collect();
+        let placed = named(&crowd);
+        assert!((3..24).contains(&placed.len()), "{}", placed.len());
+        let room = |(name, [x, y]): &(&str, [f64; 2])| {
+            let width = CHARACTER * name.len() as f64;
+            [*x, y - ABOVE, x + width, y + BELOW]
+        };
+        for (i, one) in placed.iter().enumerate() {
+            let mut others = placed.iter().skip(i + 1);
+            assert!(!others.any(|other| overlap(&room(one), &room(other))));
+            let on_dot = |(_, [x, y]): &(&str, [f64; 2])| {
+                overlap(&room(one), &[x - DOT, y - DOT, x + DOT, y + DOT])
+            };
+            assert!(!crowd.iter().any(on_dot));
+        }
+        let alone = named(&[("ewma", [890.0, 100.0])]);
+        assert!(alone[0].1[0] < 890.0, "it goes to the left at the edge");
+    }
 }
