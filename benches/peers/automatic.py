@@ -4,19 +4,21 @@ Requirements (pinned):
     numpy==2.4.6
     pandas==2.3.3
 
-Run: BONGSU_DATA=FOLDER python benches/peers/automatic.py BONGSU [DETECTOR]...
+Run: BONGSU_DATA=FOLDER python benches/peers/automatic.py [--leave-out] BONGSU [DETECTOR]...
 
 Reads the folders asd and skab of $BONGSU_DATA; BONGSU is the built command. Every detector has its
 defaults, learns the part without labels alone (the train files of asd, the first 400 rows of each run of
-skab) and judges the rest. Prints the mean VUS-PR, with buffers of up to 50 rows, and the mean best F1.
+skab) and judges the rest. A detector may be given with parameters, `auto-multivariate:average=1`. With
+`--leave-out` the detectors are taken for variants of one: of each set the figures are those of the
+variant that is best, by VUS-PR, on the other one. Prints the mean VUS-PR, with buffers of up to 50 rows, and the mean best F1.
 """
 
+import argparse
 import gzip
 import io
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -59,7 +61,9 @@ def measured(command, detector, values, train, labels, folder):
     frame = pd.DataFrame(values, columns=[f"c{i}" for i in range(values.shape[1])])
     frame.insert(0, "timestamp", 60 * np.arange(len(frame)))
     frame.to_csv(folder / "in.csv", index=False)
-    rows = run(command, "detect", "--detector", detector, "--train-rows", str(train),
+    name, *parameters = detector.split(":")
+    settings = [part for parameter in parameters for part in ("--set", parameter)]
+    rows = run(command, "detect", "--detector", name, *settings, "--train-rows", str(train),
                "--input", str(folder / "in.csv"))
     scores = pd.read_csv(io.BytesIO(rows)).iloc[train:]
     scores.to_csv(folder / "scores.csv", index=False)
@@ -73,15 +77,30 @@ def measured(command, detector, values, train, labels, folder):
 
 def main():
     data = Path(os.environ["BONGSU_DATA"])
-    command, *detectors = sys.argv[1:]
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--leave-out", action="store_true")
+    arguments.add_argument("command")
+    arguments.add_argument("detectors", nargs="*", default=DETECTORS)
+    arguments = arguments.parse_args()
     print("| method | asd VUS-PR | asd F1 | skab VUS-PR | skab F1 |\n|---|---|---|---|---|")
-    for detector in detectors or DETECTORS:
-        cells = []
+    table = []
+    for detector in arguments.detectors:
+        sets = []
         with tempfile.TemporaryDirectory() as folder:
             for series in (asd(data), skab(data)):
-                rows = [measured(command, detector, *one, Path(folder)) for one in series]
-                cells.extend(np.mean(rows, axis=0))
-        print(f"| `{detector}` |", " | ".join(f"{cell:.3f}" for cell in cells), "|", flush=True)
+                found = [measured(arguments.command, detector, *one, Path(folder)) for one in series]
+                sets.append(np.mean(found, axis=0))
+        table.append(sets)
+        show(f"`{detector}`", sets)
+    if arguments.leave_out:
+        vus = np.array([[found[0] for found in sets] for sets in table])
+        of_asd, of_skab = vus[:, 1].argmax(), vus[:, 0].argmax()
+        show("chosen on the other set", [table[of_asd][0], table[of_skab][1]])
+
+
+def show(name, sets):
+    cells = " | ".join(f"{cell:.3f}" for found in sets for cell in found)
+    print(f"| {name} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":
