@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bongsu::core::Timestamp;
 use bongsu::engine::{
-    BenchRequest, HistoryRequest, bench as run, open_input, prometheus_history, read_collection,
-    read_incidents,
+    BenchRequest, BenchWalk, HistoryRequest, bench as run, config, open_input, prometheus_history,
+    read_collection, read_incidents,
 };
 use bongsu::eval::{LabelledSeries, Synthetic};
 use bongsu::prometheus::Range;
@@ -16,12 +16,19 @@ use crate::{Failure, output, terminal};
 pub(crate) fn bench(args: &BenchArgs, quiet: bool) -> Result<(), Failure> {
     let limit = Duration::try_from_secs_f64(args.limit)
         .map_err(|_| Failure::Usage(format!("--limit is {}, but must be a time", args.limit)))?;
+    let like = args.config.as_deref();
+    let like = like.map(|path| config::load(path, None)).transpose()?;
+    let walk = args.walk.map(|walk| BenchWalk {
+        mode: walk.into(),
+        like,
+    });
     let request = BenchRequest {
         detectors: args.detectors.clone(),
         limit,
         threads: args.threads,
         folder: Some(args.report.join("runs")),
         unlabelled: args.prometheus.is_some() && args.labels.is_none(),
+        walk,
     };
     request.chosen()?;
     let series = series(args)?;

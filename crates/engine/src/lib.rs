@@ -76,7 +76,7 @@ mod write_back;
 
 pub use backtest::{BacktestTask, Length, ModelBacktest, Scores, TableBacktest, backtest};
 pub use bench::{
-    BenchOutcome, BenchProgress, BenchRequest, HistoryRequest, KnownIncident, bench,
+    BenchOutcome, BenchProgress, BenchRequest, BenchWalk, HistoryRequest, KnownIncident, bench,
     prometheus_history, read_collection, read_incidents,
 };
 pub use capacity::{
@@ -89,7 +89,7 @@ pub use detect::{
 };
 pub use drift::{DriftRequest, find_drift};
 pub use dry_run::{Answered, QueryCheck, check_queries};
-pub use engine::{Control, End, Engine, Options, Totals};
+pub use engine::{Control, End, Engine, Options, Totals, WalkMode, Walked, walk_forward};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluated, evaluate, row_labels, take_labels};
 pub use forecast::{ForecastTask, ModelSummary, TableForecast, forecast, read_holidays};

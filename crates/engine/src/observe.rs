@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bongsu_alert::Transition;
+use bongsu_alert::{Page, Transition};
 use bongsu_core::Verdict;
 
 use crate::Collector;
@@ -23,6 +23,11 @@ pub trait Observer: Send {
     /// Alerts began to be an incident, it was analysed, or it is over.
     fn incident(&mut self, change: IncidentChange, incident: &Incident) {
         let _ = (change, incident);
+    }
+
+    /// Messages were made that receivers are told.
+    fn messages(&mut self, pages: &[Page]) {
+        let _ = pages;
     }
 
     /// Something is wrong with a query's data, or it could not be had.
@@ -65,6 +70,10 @@ impl Observer for Watch {
 
     fn incident(&mut self, change: IncidentChange, incident: &Incident) {
         self.caller.incident(change, incident);
+    }
+
+    fn messages(&mut self, pages: &[Page]) {
+        self.caller.messages(pages);
     }
 
     fn problem(&mut self, query: &str, message: &str) {

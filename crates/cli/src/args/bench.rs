@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bongsu::core::{Timestamp, parse_duration};
-use bongsu::engine::parse_time;
-use clap::Args;
+use bongsu::engine::{WalkMode, parse_time};
+use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -59,11 +59,35 @@ pub(crate) struct BenchArgs {
     /// Detectors that run side by side, each on one thread; 0 for as many as there are processors.
     #[arg(long, default_value_t = 0)]
     pub(crate) threads: usize,
+    /// Send the series through a query of the service instead, as it would have judged them: each row
+    /// before it is learned, with its trainings and its alerts. `exact` is the engine itself, step by
+    /// step; `fast` does the same in long stretches, without messages.
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub(crate) walk: Option<Walk>,
+    /// The configuration whose first query says how detectors are trained and when alerts fire, and
+    /// whose section `alerting` says what is told; without it the defaults.
+    #[arg(long, value_name = "FILE", requires = "walk")]
+    pub(crate) config: Option<PathBuf>,
     /// The folder that leaderboard.json, leaderboard.md and leaderboard.html are written to. The
     /// result of each run is kept there too, so that the same command goes on after an interruption;
     /// remove its folder `runs` to measure anew.
     #[arg(long, value_name = "DIR", default_value = "bongsu-bench")]
     pub(crate) report: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Walk {
+    Exact,
+    Fast,
+}
+
+impl From<Walk> for WalkMode {
+    fn from(walk: Walk) -> Self {
+        match walk {
+            Walk::Exact => Self::Exact,
+            Walk::Fast => Self::Fast,
+        }
+    }
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

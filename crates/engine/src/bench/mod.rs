@@ -1,9 +1,11 @@
 //! Every detector on labelled data sets: the library side of `bongsu bench`.
 
 mod history;
+mod recording;
 mod run;
 mod store;
 mod unlabelled;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -19,11 +21,12 @@ use bongsu_eval::{
 pub use self::history::{HistoryRequest, KnownIncident, prometheus_history, read_incidents};
 use self::run::{Runner, state_bytes};
 use self::store::Store;
+pub use self::walk::BenchWalk;
 use crate::registry::{self, DetectorSpec, Learns, detectors};
 use crate::{Error, open_input};
 
 /// What is measured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct BenchRequest {
     /// The detectors; all but the networks when empty.
     pub detectors: Vec<String>,
@@ -36,6 +39,9 @@ pub struct BenchRequest {
     /// The series have no labels: what is measured is how steady a judgement is when it begins a tenth
     /// of the series later, how often it alarms, and how much its band holds.
     pub unlabelled: bool,
+    /// Series go through a query as they would have in the service, and alarms are its alerts; `None` is
+    /// `detect`.
+    pub walk: Option<BenchWalk>,
 }
 
 impl Default for BenchRequest {
@@ -46,6 +52,7 @@ impl Default for BenchRequest {
             threads: 0,
             folder: None,
             unlabelled: false,
+            walk: None,
         }
     }
 }
@@ -82,7 +89,9 @@ impl BenchRequest {
     }
 }
 
-/// Reads the labelled series below `folder`; see [`Collection::read`]. Packed files are read too.
+/// Reads the labelled series below `folder`; see [`Collection::read`]. Packed files are read too, and
+/// the project's own recordings: `NAME.jsonl` or `NAME.jsonl.gz` beside `NAME.labels.json`, of which each
+/// series that shows a fault is one.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -90,7 +99,18 @@ pub fn read_collection(folder: &std::path::Path) -> Result<Collection, Error> {
     let open = |path: &std::path::Path| {
         open_input(path).map_err(|e| bongsu_core::Error::input(e.to_string()))
     };
-    Ok(Collection::read(folder, &open)?)
+    let mut found = Collection::read(folder, &open)?;
+    for (path, why) in std::mem::take(&mut found.skipped) {
+        match recording::read(&path) {
+            Ok(Some(series)) => found.series.extend(series),
+            Ok(None) => found.skipped.push((path, why)),
+            Err(error) => found.skipped.push((path, error.to_string())),
+        }
+    }
+    found
+        .series
+        .sort_by(|a, b| (&a.set, &a.name).cmp(&(&b.set, &b.name)));
+    Ok(found)
 }
 
 /// Runs detectors on labelled series and sums up accuracy and cost.
@@ -115,7 +135,17 @@ pub fn bench(
     if series.is_empty() {
         return Err(Error::input("there is no labelled series"));
     }
-    let store = request.folder.clone().map(Store::new);
+    if request.walk.is_some() && request.unlabelled {
+        return Err(Error::config(
+            "what is walked through a query is measured by labels, and there are none",
+        ));
+    }
+    let salt = request
+        .walk
+        .as_ref()
+        .map_or(0, |walk| crc32c::crc32c(format!("{walk:?}").as_bytes()));
+    let folder = request.folder.clone();
+    let store = folder.map(|folder| Store::new(folder, salt));
     let mut ordered: Vec<&LabelledSeries> = series.iter().collect();
     ordered.sort_by_key(|one| (one.values.len(), &one.set, &one.name));
     let judges = |spec: &DetectorSpec, one: &LabelledSeries| {
@@ -238,8 +268,12 @@ fn notes(
     resumed: usize,
 ) -> Vec<String> {
     let count = |status: RunStatus| runs.iter().filter(|run| run.status == status).count();
+    let way = match &request.walk {
+        None => "Every detector ran with its defaults and without labels. Those that learn point by point judged each row before they learned it; the others were fitted on all rows and judged these.".to_owned(),
+        Some(walk) => format!("Every detector went through a query of the service from the first row to the last without labels, {}: each row was judged before it was learned, by detectors that were trained on what was known by then. Alarms are the alerts of the query while they fire.", walk.mode),
+    };
     let mut notes = vec![
-        "Every detector ran with its defaults and without labels. Those that learn point by point judged each row before they learned it; the others were fitted on all rows and judged these.".to_owned(),
+        way,
         format!(
             "{} runs: {} judged, {} refused by the detector (they count 0), {} left out because they were foreseen to take more than {} s (they do not count).",
             runs.len(), count(RunStatus::Done), count(RunStatus::Failed), count(RunStatus::Skipped), request.limit.as_secs_f64()

@@ -8,6 +8,7 @@ use bongsu_eval::{Evaluate, LabelledScores, LabelledSeries, RunResult, RunStatus
 use serde::{Deserialize, Serialize};
 
 use super::store::Store;
+use super::walk::BenchWalk;
 use super::{BenchRequest, is_nab, unlabelled};
 use crate::registry::{self, DetectorSpec, StreamState};
 use crate::{DetectRequest, Error, Table, TimeUnit, detect};
@@ -46,6 +47,7 @@ pub(super) struct Runner<'a> {
     spec: &'static DetectorSpec,
     limit: Duration,
     unlabelled: bool,
+    walk: Option<&'a BenchWalk>,
     store: Option<&'a Store>,
     /// The costliest run so far, by what it foretells: seconds a squared row and channel.
     rate: f64,
@@ -54,13 +56,14 @@ pub(super) struct Runner<'a> {
 impl<'a> Runner<'a> {
     pub(super) fn new(
         spec: &'static DetectorSpec,
-        request: &BenchRequest,
+        request: &'a BenchRequest,
         store: Option<&'a Store>,
     ) -> Self {
         Self {
             spec,
             limit: request.limit,
             unlabelled: request.unlabelled,
+            walk: request.walk.as_ref(),
             store,
             rate: 0.0,
         }
@@ -130,6 +133,9 @@ impl<'a> Runner<'a> {
             ..DetectRequest::default()
         };
         let table = table_of(one);
+        if let Some(walk) = self.walk {
+            return self.walk(walk, one, &table, run);
+        }
         let start = Instant::now();
         let judged = detect(&table, &request);
         run.seconds = start.elapsed().as_secs_f64();
@@ -152,6 +158,39 @@ impl<'a> Runner<'a> {
         };
         match measured {
             Ok(measures) => {
+                run.measures = measures;
+                run.status = RunStatus::Done;
+                Some(scores)
+            }
+            Err(error) => {
+                run.reason = Some(error.to_string());
+                None
+            }
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// The same through a query of the service.
+    fn walk(
+        &self,
+        walk: &BenchWalk,
+        one: &LabelledSeries,
+        table: &Table,
+        run: &mut RunResult,
+    ) -> Option<Vec<f64>> {
+        let start = Instant::now();
+        let walked = walk.judge(self.spec, table);
+        run.seconds = start.elapsed().as_secs_f64();
+        let measured = walked.and_then(|rows| {
+            let mut found = measures(one, &rows.scores, &rows.firing)?;
+            if walk.tells() {
+                found.insert("messages".to_owned(), rows.messages as f64);
+            }
+            Ok((found, rows.scores))
+        });
+        match measured {
+            Ok((measures, scores)) => {
                 run.measures = measures;
                 run.status = RunStatus::Done;
                 Some(scores)

@@ -171,7 +171,9 @@ impl TryFrom<String> for Symptom {
 }
 
 impl Symptom {
-    fn matches(&self, series: &Labels) -> bool {
+    /// Whether `series` is one that it shows in.
+    #[must_use]
+    pub fn matches(&self, series: &Labels) -> bool {
         series.metric_name() == Some(&self.metric)
             && self
                 .labels

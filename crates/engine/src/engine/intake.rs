@@ -15,6 +15,7 @@ use crate::journal::verdict_row;
 use crate::judge::{Finding, Judged};
 use crate::metrics::Stage;
 use crate::observe::Observer as _;
+use crate::query::Query;
 use crate::server::newest;
 use crate::trace;
 use crate::training::Arrived;
@@ -23,6 +24,18 @@ use crate::training::Arrived;
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// So many moments the missing part of an answer is waited for, while the others go on.
 const PATIENCE_WITH_PARTS: i64 = 20;
+
+/// For how long an alert of `query` goes on without a verdict.
+pub(super) fn patience(query: &Query) -> Duration {
+    let step = Duration::from_millis(query.judge.step.unsigned_abs());
+    let forget = query.config.forget_after.duration();
+    // Without forgetting, an absent series is news for as long as it stays away.
+    if forget.is_zero() {
+        Duration::MAX
+    } else {
+        forget + step
+    }
+}
 
 impl Engine {
     /// Judges what was fetched, writes it down and saves.
@@ -253,17 +266,8 @@ impl Engine {
             .iter()
             .filter_map(|query| query.cursor)
             .max();
-        let longest = self.queries.iter().map(|query| {
-            let step = Duration::from_millis(query.judge.step.unsigned_abs());
-            let forget = query.config.forget_after.duration();
-            // Without forgetting, an absent series is news for as long as it stays away.
-            if forget.is_zero() {
-                Duration::MAX
-            } else {
-                forget + step
-            }
-        });
-        let longest = longest.max().unwrap_or(Duration::MAX);
+        let longest = self.queries.iter().map(patience).max();
+        let longest = longest.unwrap_or(Duration::MAX);
         if let Some(now) = now {
             // Plans have a time of their own.
             let of_queries = |identity: &Labels| !is_of_plan(identity);

@@ -63,6 +63,7 @@ impl Engine {
         let due: Vec<Job> = queries
             .filter_map(|(i, (query, state))| self.job(i, query, state, now, at_once))
             .collect();
+        let due = self.in_step(due);
         for job in due {
             let Some(query) = self.queries.get_mut(job.query) else {
                 continue;
@@ -104,6 +105,19 @@ impl Engine {
             };
             self.fetching.spawn(fetch.instrument(span));
         }
+    }
+
+    /// Those of `due` that are begun: with a stride one after the other, so that what comes of them is
+    /// always the same.
+    fn in_step(&self, due: Vec<Job>) -> Vec<Job> {
+        if self.stride.is_none() {
+            return due;
+        }
+        let first = due.into_iter().min_by_key(|job| (job.grid.from, job.query));
+        first
+            .filter(|_| self.fetching.is_empty())
+            .into_iter()
+            .collect()
     }
 
     fn job(
@@ -156,6 +170,7 @@ impl Engine {
             series if self.source.is_fixed() => (MOST_POINTS / series).clamp(1, MOST_STEPS),
             series => (query.pace.points() / series).clamp(1, MOST_STEPS),
         };
+        let steps = self.stride.map_or(steps, |most| steps.min(most));
         let to = newest.min(from.add_millis(step.saturating_mul(steps - 1)));
         (from <= to).then_some(Job {
             query: index,

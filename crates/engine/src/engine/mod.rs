@@ -12,6 +12,7 @@ mod reload;
 mod silences;
 mod told;
 mod training;
+mod walk;
 mod withheld;
 
 use std::collections::VecDeque;
@@ -50,6 +51,7 @@ use incidents::Incidents;
 use jobs::{Fetched, check_span};
 use silences::Silences;
 use training::{Trained, Trainer};
+pub use walk::{WalkMode, Walked, walk_forward};
 
 /// How long a stopping engine waits for its sinks; what they did not take is kept in the state.
 const PARTING_PATIENCE: Duration = Duration::from_secs(5);
@@ -124,6 +126,8 @@ pub struct Engine {
     /// Whether it was asked to end.
     stopping: Arc<AtomicBool>,
     settings: Settings,
+    /// So many moments are judged at once at most, and no query before another has come as far.
+    stride: Option<i64>,
     totals: Totals,
     /// Whether the source's clock is known to differ from this machine's.
     clocks_differ: bool,
@@ -304,6 +308,7 @@ impl Engine {
                 recent,
             },
             settings: Settings::new(&config, options),
+            stride: None,
             training: JoinSet::new(),
             trainer,
             turn: 0,

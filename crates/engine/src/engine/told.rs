@@ -8,6 +8,7 @@ use bongsu_core::{Alert, Labels, Timestamp, Verdict};
 use super::Engine;
 use crate::Error;
 use crate::config::Config;
+use crate::observe::Observer as _;
 use crate::sinks;
 use crate::source::wall_clock;
 use crate::state::EngineState;
@@ -96,6 +97,7 @@ impl Engine {
         self.totals.pages += pages.len() as u64;
         self.metrics.alerts.paged(pages.len(), suppressor.status());
         self.unsaved_messages |= !pages.is_empty();
+        self.observer.messages(&pages);
         self.courier.enqueue_pages(pages);
     }
 

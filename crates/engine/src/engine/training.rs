@@ -112,7 +112,6 @@ impl Engine {
             let drifted = training.drifted_at(&state.training, state.series.len());
             let since = drifted.filter(|_| reason == Reason::Drift);
             let task = Task::new(query.judge.clone(), training.config.clone(), since, to);
-            let steps = task.learn.to.millis_since(task.learn.from) / task.step() + 1;
             let series = i64::try_from(state.width()).unwrap_or(i64::MAX);
             query.requested = false;
             query.by_request = reason == Reason::Request;
@@ -126,15 +125,7 @@ impl Engine {
             let train = async move {
                 let begun = Instant::now();
                 let from = task.learn.from;
-                let outcome = if steps.saturating_mul(series) > MOST_POINTS {
-                    Err(Error::source(format!(
-                        "training.window has {} points of all series together, more than \
-                         {MOST_POINTS}; a shorter window or a longer step may help",
-                        steps.saturating_mul(series)
-                    )))
-                } else {
-                    train(&source, &asked, &maintenance, task, series, pool).await
-                };
+                let outcome = train(&source, &asked, &maintenance, task, series, pool).await;
                 if let Err(error) = &outcome {
                     trace::fail(&tracing::Span::current(), error);
                 }
@@ -196,7 +187,10 @@ impl Engine {
 }
 
 /// Fetches the window and trains on it.
-async fn train(
+///
+/// # Errors
+/// When it is too large, cannot be had whole, or nothing can be learned from it.
+pub(super) async fn train(
     source: &Source,
     asked: &Asked,
     maintenance: &Maintenance,
@@ -204,6 +198,14 @@ async fn train(
     series: i64,
     pool: Arc<ThreadPool>,
 ) -> Result<Candidate, Error> {
+    let steps = task.learn.to.millis_since(task.learn.from) / task.step() + 1;
+    let points = steps.saturating_mul(series);
+    if points > MOST_POINTS {
+        return Err(Error::source(format!(
+            "training.window has {points} points of all series together, more than {MOST_POINTS}; a \
+             shorter window or a longer step may help"
+        )));
+    }
     let past = fetch(source, asked, task.learn, task.step(), series).await?;
     let holdout = fetch(source, asked, task.holdout, task.judge.step, series).await?;
     let whole = Range {

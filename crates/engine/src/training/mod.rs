@@ -168,8 +168,7 @@ impl Training {
         if series == 0 {
             return None;
         }
-        let patience = PATIENCE_STEPS << state.failures.saturating_sub(1).min(MOST_DOUBLINGS);
-        let rest = self.step.saturating_mul(patience);
+        let rest = self.rest(state);
         if state
             .failed
             .is_some_and(|failed| now.millis_since(failed) < rest)
@@ -227,6 +226,25 @@ impl Training {
     /// When the calendar asks for the next training.
     pub(crate) fn next(&self, state: &TrainingState) -> Option<Timestamp> {
         self.schedule.as_ref()?.next(state.counted_from?)
+    }
+
+    /// The earliest moment at which it can be time for a training at the start or by the calendar.
+    pub(crate) fn next_try(&self, state: &TrainingState) -> Timestamp {
+        let rested = state
+            .failed
+            .map(|failed| failed.add_millis(self.rest(state)));
+        let next = match state.trained {
+            None => Some(Timestamp::MIN),
+            Some(_) => self.next(state),
+        };
+        next.unwrap_or(Timestamp::MAX)
+            .max(rested.unwrap_or(Timestamp::MIN))
+    }
+
+    /// How long a training that gave nothing keeps the next one waiting.
+    fn rest(&self, state: &TrainingState) -> i64 {
+        let patience = PATIENCE_STEPS << state.failures.saturating_sub(1).min(MOST_DOUBLINGS);
+        self.step.saturating_mul(patience)
     }
 
     /// Brings the state in line with a start at `now`.
