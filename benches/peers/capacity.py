@@ -14,7 +14,9 @@ crossing beyond the horizon counts as one at its end, for the truth as for the a
 - synthetic ones, of 720 hours with 720 more to come: trend, day, week and noise of different kinds;
 - real ones: the first part of a series is history, the rest is to come; the threshold lies between the
   greatest value of the last third of the history and that of the future, at a share drawn at random, or
-  2 % above the former where the future does not exceed it.
+  2 % above the former where the future does not exceed it. So a threshold near to the past is one that is
+  not crossed, which nobody can know; with --blind it lies above that greatest value by a share, drawn at
+  random from 0 to 45 %, of the range of that third, whatever comes.
 
 Requires numpy 2, pandas 3, scikit-learn 1.9. Needs `cargo build --release -p bongsu-capacity --example capacity_plans`.
 """
@@ -113,7 +115,7 @@ def case(name, step, past, future, threshold):
 # Real series.
 
 
-def real_case(name, step, values, share, index):
+def real_case(name, step, values, share, index, blind=False):
     values = np.asarray(values, float)
     past, future = np.split(values, [int(len(values) * share)])
     if len(past) < 24 or np.nanmax(past) == np.nanmin(past):
@@ -121,38 +123,42 @@ def real_case(name, step, values, share, index):
     rng = np.random.default_rng([index, 7])
     top, later = np.nanmax(past[-len(past) // 3 :]), np.nanmax(future)
     where = rng.uniform(0.0, 0.9)
-    threshold = top + where * (later - top) if later > top else top + 0.02 * abs(top)
+    if blind:
+        # Nothing of the future is in it.
+        threshold = top + where * 0.5 * (top - np.nanmin(past[-len(past) // 3 :]))
+    else:
+        threshold = top + where * (later - top) if later > top else top + 0.02 * abs(top)
     return case(name, step, past, np.nan_to_num(future, nan=-np.inf), threshold)
 
 
-def planetlab(data):
+def planetlab(data, blind=False):
     """A day of hosts of ten virtual machines at 5 minutes: 16 hours known, 8 to come."""
     for file in sorted((data / "planetlab").glob("*.csv")):
         machines = pd.read_csv(file, index_col=0).to_numpy(float)
         hosts = machines[: len(machines) // 10 * 10].reshape(-1, 10, machines.shape[1]).mean(axis=1)
         for i, host in enumerate(hosts):
-            yield real_case(f"planetlab-{i}", 300, host, 2 / 3, i)
+            yield real_case(f"planetlab-{i}", 300, host, 2 / 3, i, blind)
 
 
-def hourly(data, folder):
+def hourly(data, folder, blind):
     """Hourly means of metrics of the Numenta benchmark."""
     for i, file in enumerate(sorted((data / "nab").rglob(f"{folder}/*.csv"))):
         frame = pd.read_csv(file, parse_dates=["timestamp"]).set_index("timestamp")["value"]
-        yield real_case(f"{folder}-{i}", HOUR, frame.resample("1h").mean().to_numpy(), 2 / 3, i)
+        yield real_case(f"{folder}-{i}", HOUR, frame.resample("1h").mean().to_numpy(), 2 / 3, i, blind)
 
 
-def nab(data):
+def nab(data, blind=False):
     for folder in ("realAWSCloudwatch", "realKnownCause", "realTraffic"):
-        yield from hourly(data, folder)
+        yield from hourly(data, folder, blind)
 
 
-def m4_weekly(data):
+def m4_weekly(data, blind=False):
     """Weekly series of M4 with trends: five years, of which the last is to come."""
     frame = pd.read_csv(data / "m4_weekly" / "Weekly-train.csv.gz", index_col=0)
     for i, (_, row) in enumerate(frame.iterrows()):
         values = row.dropna().to_numpy(float)[-260:]
         if i % 4 == 0 and len(values) >= 130:
-            yield real_case(f"m4 weekly-{i}", 7 * 86400, values, 0.8, i)
+            yield real_case(f"m4 weekly-{i}", 7 * 86400, values, 0.8, i, blind)
 
 
 SYNTHETIC = ["line", "autocorrelated", "wandering", "bend", "spikes", "flat"]
@@ -250,10 +256,11 @@ def main():
     arguments.add_argument("--count", type=int, default=60, help="cases of each synthetic group")
     arguments.add_argument("--ours", action="store_true", help="without scikit-learn")
     arguments.add_argument("--seed", type=int, default=0, help="the first synthetic case")
+    arguments.add_argument("--blind", action="store_true", help="thresholds of real series that know nothing of the future")
     arguments = arguments.parse_args()
     cases = [synthetic(kind, arguments.seed + i) for kind in SYNTHETIC for i in range(arguments.count)]
     if arguments.data:
-        cases += [c for source in REAL for c in source(Path(arguments.data)) if c]
+        cases += [c for source in REAL for c in source(Path(arguments.data), arguments.blind) if c]
     groups = {}
     for c in cases:
         if not arguments.only or c["group"] in arguments.only:

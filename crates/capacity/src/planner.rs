@@ -255,7 +255,7 @@ impl Planner {
         let origins = Origins::plan(history.len(), all.block, ahead);
         let (mut trials, mut notes) = validate(&all, &origins, &self.candidates, self.level)?;
         let known = Known::until(&all, history.len())?;
-        let (trial, mean) = best(&trials, &known, ahead, &mut notes)?;
+        let (trial, mean) = best(&trials, &origins, &known, ahead, &mut notes)?;
         let errors: Vec<&[f64]> = trial.errors.iter().map(Vec::as_slice).collect();
         let model = ErrorModel::fit(&errors, all.block, origins.span(), self.level);
         let fast = Fast::of(&known.adjusted, known.values, &history.peaks, all.block);
@@ -330,13 +330,14 @@ impl Planner {
 /// The chosen trial and its forecast; where that cannot be made, the next best.
 fn best<'a>(
     trials: &'a [Trial],
+    origins: &Origins,
     known: &Known<'_>,
     ahead: usize,
     notes: &mut Vec<String>,
 ) -> Result<(&'a Trial, Vec<f64>)> {
     let mut order: Vec<&Trial> = trials.iter().collect();
     order.sort_by(|a, b| a.score.mae.total_cmp(&b.score.mae));
-    for trial in choose(trials).into_iter().chain(order) {
+    for trial in choose(trials, origins).into_iter().chain(order) {
         match trial.candidate.forecast(known, ahead) {
             Ok(mean) => return Ok((trial, mean)),
             Err(error) => notes.push(format!("{} was left out: {error}", trial.candidate.name())),

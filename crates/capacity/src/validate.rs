@@ -96,17 +96,44 @@ pub(crate) fn validate(
     Ok((trials, failures))
 }
 
-/// The simplest candidate that is about as good as the best.
-pub(crate) fn choose(trials: &[Trial]) -> Option<&Trial> {
+/// The simplest candidate that is not clearly worse than the best: by less than 3 % of the error, or by
+/// less than one standard error of the difference, origin by origin.
+pub(crate) fn choose<'a>(trials: &'a [Trial], origins: &Origins) -> Option<&'a Trial> {
     let best = trials
         .iter()
         .min_by(|a, b| a.score.mae.total_cmp(&b.score.mae))?;
-    let good = |trial: &&Trial| trial.score.mae <= best.score.mae * (1.0 + TIE);
+    let good = |trial: &&Trial| {
+        let worse = trial.score.mae - best.score.mae;
+        worse <= (best.score.mae * TIE).max(doubt(trial, best, origins))
+    };
     let simplest = trials
         .iter()
         .filter(good)
         .min_by_key(|trial| trial.candidate);
     simplest.or(Some(best))
+}
+
+/// The standard error of the difference of two candidates' mean absolute errors, with as many
+/// observations as horizons fit into the time of the origins: those that overlap are nearly the same.
+fn doubt(one: &Trial, other: &Trial, origins: &Origins) -> f64 {
+    let of = |errors: &[f64]| {
+        let mut mean = Mean::default();
+        for error in errors.iter().filter(|error| error.is_finite()) {
+            mean.add(error.abs());
+        }
+        mean.some()
+    };
+    let pairs = one.errors.iter().zip(&other.errors);
+    let apart = pairs.filter_map(|(one, other)| Some(of(one)? - of(other)?));
+    let apart: Vec<f64> = apart.collect();
+    let count = apart.len() as f64;
+    if count < 2.0 {
+        return 0.0;
+    }
+    let mean = apart.iter().sum::<f64>() / count;
+    let squares: f64 = apart.iter().map(|d| (d - mean).powi(2)).sum();
+    let stretches = (1.0 + origins.span() as f64 / origins.ahead as f64).min(count);
+    (squares / (count - 1.0) / stretches).sqrt()
 }
 
 fn judge(
@@ -258,7 +285,8 @@ mod tests {
         let values: Vec<f64> = (0..480).map(value).collect();
         let coming: Vec<f64> = (480..528).map(value).collect();
         let greatest = values.iter().copied().fold(0.0, f64::max);
-        for (model, found) in Candidate::ALL.iter().zip(forecasts(&values, 480)) {
+        let with_trends = Candidate::ALL.iter().zip(forecasts(&values, 480));
+        for (model, found) in with_trends.filter(|(model, _)| **model != Candidate::Level) {
             let errors = found.iter().zip(&coming).map(|(a, b)| (a - b).abs());
             let mae = errors.sum::<f64>() / 48.0;
             assert!(mae < 0.6, "{}: {mae}", model.name());

@@ -431,6 +431,10 @@ pub(crate) struct ForecastArgs {
     /// Draw the history, the forecast and its parts to this file, .png or .svg.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
+    /// Draw what the model left unexplained to this file, .png or .svg: over time, by size, and its
+    /// autocorrelation.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) residuals: Option<PathBuf>,
     /// List the models with their parameters and stop.
     #[arg(long)]
     pub(crate) list: bool,

@@ -33,6 +33,8 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
     };
     task.validate()?;
     let picture = args.plot.as_deref().map(Picture::of).transpose()?;
+    let residuals = args.residuals.as_deref().map(Picture::residuals);
+    let residuals = residuals.transpose()?;
     let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
     let table = Table::open(&args.input)?;
     progress.set_message(format!("fitting {}", task.model));
@@ -53,6 +55,10 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
             || panels.map_or_else(|| plot.to_svg(), Panels::to_svg),
             || panels.map_or_else(|| plot.to_png(), Panels::to_png),
         )?;
+    }
+    if let Some(picture) = residuals {
+        let plot = forecast.residual_plot()?;
+        picture.draw(|| plot.to_svg(), || plot.to_png())?;
     }
     Ok(())
 }

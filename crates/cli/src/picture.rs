@@ -14,15 +14,29 @@ pub(crate) enum Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
+    /// The file that `--plot` names.
+    ///
     /// # Errors
     /// When the name of the file does not say what it is.
     pub(crate) fn of(path: &'a Path) -> Result<Self, Failure> {
+        Self::named("--plot", path)
+    }
+
+    /// The file that `--residuals` names.
+    ///
+    /// # Errors
+    /// As [`Picture::of`].
+    pub(crate) fn residuals(path: &'a Path) -> Result<Self, Failure> {
+        Self::named("--residuals", path)
+    }
+
+    fn named(flag: &str, path: &'a Path) -> Result<Self, Failure> {
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         match extension.to_ascii_lowercase().as_str() {
             "png" => Ok(Self::Png(path)),
             "svg" => Ok(Self::Svg(path)),
             _ => Err(Failure::Usage(format!(
-                "--plot {}: the name of a plot ends in .png or .svg",
+                "{flag} {}: the name of a plot ends in .png or .svg",
                 path.display()
             ))),
         }

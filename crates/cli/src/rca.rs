@@ -3,14 +3,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use bongsu::engine::{
-    RcaDocument, RcaOutcome, RcaRequest, Table, parse_actions, parse_patterns, rca_page, read_text,
-    root_cause,
+    RcaDocument, RcaOutcome, RcaRequest, Table, parse_actions, parse_patterns, rca_correlations,
+    rca_page, read_text, root_cause,
 };
 
 use crate::args::RcaArgs;
+use crate::picture::Picture;
 use crate::{Failure, output, terminal};
 
 pub(crate) fn rca(args: &RcaArgs, quiet: bool) -> Result<(), Failure> {
+    let picture = args.plot.as_deref().map(Picture::of).transpose()?;
     let request = request(args)?;
     let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
     let table = Table::open(&args.input)?;
@@ -26,6 +28,12 @@ pub(crate) fn rca(args: &RcaArgs, quiet: bool) -> Result<(), Failure> {
         let mut out = output::open(path)?;
         out.write_all(page.as_bytes())?;
         out.flush()?;
+    }
+    if let Some(picture) = picture {
+        match rca_correlations(&found)? {
+            Some(matrix) => picture.draw(|| matrix.to_svg(), || matrix.to_png())?,
+            None => tracing::warn!("there are fewer than two metrics: nothing is drawn"),
+        }
     }
     if args.json || args.html.is_none() {
         let mut out = output::open(&args.output)?;

@@ -173,3 +173,69 @@ fn what_cannot_be_planned_is_said() {
         );
     }
 }
+
+/// A column of hours as a file.
+fn column(folder: &Path, name: &str, value: impl Fn(i64) -> Option<f64>) -> PathBuf {
+    let mut csv = format!("timestamp,\"{}\"\n", name.replace('"', "\"\""));
+    for hour in 0..240_i64 {
+        let value = value(hour).map_or_else(|| "NaN".to_owned(), |value| value.to_string());
+        writeln!(csv, "{},{value}", 1_700_000_000 + 3_600 * hour).unwrap();
+    }
+    let path = folder.join("column.csv");
+    std::fs::write(&path, csv).unwrap();
+    path
+}
+
+#[test]
+fn awkward_histories_have_their_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let noise = |hour: i64| (hour * 7_919 % 997) as f64 / 997.0 - 0.5;
+    type Value = Box<dyn Fn(i64) -> Option<f64>>;
+    let cases: [(&str, Value); 6] = [
+        ("never", Box::new(|_| Some(50.0))),
+        ("never", Box::new(|_| Some(0.0))),
+        ("shrinking", Box::new(move |hour| Some(70.0 - 0.1 * hour as f64 + noise(hour)))),
+        (
+            "exhausts",
+            // Most of the values are missing.
+            Box::new(move |hour| {
+                let there = hour % 3 == 0 && !(100..130).contains(&hour);
+                there.then(|| 60.0 + 0.1 * hour as f64 + noise(hour))
+            }),
+        ),
+        ("exceeded", Box::new(move |hour| Some(95.0 + noise(hour)))),
+        ("exceeded", Box::new(move |hour| Some(120.0 - 0.1 * hour as f64 + noise(hour)))),
+    ];
+    for (status, value) in cases {
+        let input = column(folder.path(), "disk", value);
+        let output = capacity(&["--input", input.to_str().unwrap(), "--threshold", "90", "--json"]);
+        let report = found(&output);
+        assert_eq!(report["status"], status, "{report:#}");
+        let days = report["days_left"].as_f64();
+        match status {
+            "exceeded" => assert_eq!(days, Some(0.0)),
+            "exhausts" => assert!(days.is_some_and(|days| days > 0.0 && days < 8.0), "{days:?}"),
+            _ => assert_eq!(days, None),
+        }
+    }
+}
+
+#[test]
+fn a_hostile_and_long_name_is_inert_on_the_page_and_in_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let attack = "</script><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let name = format!("cpu {}", attack.repeat(10_240 / attack.len() + 1));
+    let input = column(folder.path(), &name, |hour| Some(40.0 + (hour % 24) as f64));
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (page, picture) = (path("page.html"), path("picture.svg"));
+    let mut args = vec!["--input", input.to_str().unwrap(), "--html", &page];
+    args.extend(["--plot", &picture]);
+    args.extend(QUICK);
+    let output = capacity(&args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for file in [page, picture] {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("<script>alert") && !text.contains("<img"), "{file}");
+        assert!(text.len() < 500_000, "{file}: {}", text.len());
+    }
+}

@@ -60,6 +60,31 @@ const GRAPH: &str = "services:
   - {name: mail, dependencies: []}
 ";
 
+#[test]
+fn what_moves_together_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (svg, png, page) = (path("m.svg"), path("m.png"), path("m.html"));
+    for picture in [&svg, &png] {
+        let args = ["--input", &input, "--onset", ONSET, "--plot", picture];
+        found(&rca(&args));
+    }
+    let svg = std::fs::read_to_string(svg).unwrap();
+    assert!(
+        svg.contains("latency of cart") && svg.contains("Correlations of"),
+        "{svg}"
+    );
+    assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+    let output = rca(&["--input", &input, "--onset", ONSET, "--html", &page]);
+    assert!(output.status.success());
+    assert!(
+        std::fs::read_to_string(page)
+            .unwrap()
+            .contains("What moves together")
+    );
+}
+
 const ONSET: &str = "1700002400";
 
 #[test]

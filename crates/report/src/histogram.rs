@@ -6,7 +6,7 @@ use crate::{Theme, Unit, text, theme};
 /// How often scores, or other numbers, are of which size, and where their bound is.
 ///
 /// Numbers that are not finite are left out and counted. Those far beyond the others are in the last
-/// bar, which says so.
+/// bar, or the first, which says so.
 ///
 /// ```
 /// use bongsu_report::Histogram;
@@ -23,6 +23,7 @@ pub struct Histogram {
     left_out: usize,
     unit: Unit,
     bound: Option<(f64, String)>,
+    normal: bool,
     theme: Theme,
 }
 
@@ -30,7 +31,8 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 420.0;
 const FONT: f64 = 16.0;
 const MAX_BARS: usize = 60;
-/// What lies this many times as far from the median as the 99th percentile is in the last bar.
+/// What lies this many times as far from the median as the 99th percentile is in the last bar, and
+/// likewise in the first.
 const FAR: f64 = 3.0;
 
 /// Equal stretches of numbers, and how many lie in each.
@@ -40,6 +42,8 @@ struct Bars {
     counts: Vec<usize>,
     /// Numbers above the last.
     beyond: usize,
+    /// Numbers below the first.
+    below: usize,
 }
 
 impl Histogram {
@@ -60,6 +64,7 @@ impl Histogram {
             left_out,
             unit: Unit::Plain,
             bound: None,
+            normal: false,
             theme: Theme::Light,
         }
     }
@@ -78,6 +83,13 @@ impl Histogram {
         self
     }
 
+    /// Adds the bell of the normal distribution with the same mean and deviation (default: none).
+    #[must_use]
+    pub const fn normal(mut self) -> Self {
+        self.normal = true;
+        self
+    }
+
     /// The colours. Default: light.
     #[must_use]
     pub const fn theme(mut self, theme: Theme) -> Self {
@@ -91,8 +103,10 @@ impl Histogram {
     }
 
     fn bars(&self) -> Option<Bars> {
-        let (low, top) = (*self.values.first()?, *self.values.last()?);
+        let (bottom, top) = (*self.values.first()?, *self.values.last()?);
         let (middle, most) = (self.quantile(0.5), self.quantile(0.99));
+        let far = middle - FAR * (middle - self.quantile(0.01));
+        let low = if far < top { bottom.max(far) } else { bottom };
         let bound = self.bound.as_ref().map_or(low, |(bound, _)| *bound);
         let far = middle + FAR * (most - middle).max(bound - middle).max(0.0);
         let mut high = if far > low { top.min(far) } else { top };
@@ -110,12 +124,13 @@ impl Histogram {
             20
         };
         let mut counts = vec![0; bars.clamp(8, MAX_BARS)];
-        let mut beyond = 0;
+        let (mut beyond, mut below) = (0, 0);
         let last = counts.len() - 1;
         for value in &self.values {
             let share = (value * 0.5 - low * 0.5) / (high * 0.5 - low * 0.5);
             let place = ((share * counts.len() as f64) as usize).min(last);
             beyond += usize::from(*value > high);
+            below += usize::from(*value < low);
             if let Some(count) = counts.get_mut(place) {
                 *count += 1;
             }
@@ -125,6 +140,7 @@ impl Histogram {
             high,
             counts,
             beyond,
+            below,
         })
     }
 
@@ -146,33 +162,41 @@ impl Histogram {
         );
         let top = 5.6 * FONT;
         let height = HEIGHT - top - 2.6 * FONT;
+        let outer = Area {
+            left: look.pad,
+            top,
+            width: WIDTH - 3.0 * look.pad,
+            height,
+        };
+        self.body(&mut svg, outer, look);
+        svg.put(format_args!("</svg>"));
+        svg.finish()
+    }
+
+    /// Bars, axes and bound; the numbers of the value axis hang out below `outer`.
+    pub(crate) fn body(&self, svg: &mut Svg, outer: Area, look: Look) {
         let Some(bars) = self.bars() else {
-            svg.text(
-                WIDTH / 2.0,
-                HEIGHT / 2.0,
-                Anchor::Middle,
-                look.muted,
-                "no data",
+            let (x, y) = (
+                outer.left + outer.width / 2.0,
+                outer.top + outer.height / 2.0,
             );
-            svg.put(format_args!("</svg>"));
-            return svg.finish();
+            svg.text(x, y, Anchor::Middle, look.muted, "no data");
+            return;
         };
         let most = bars.counts.iter().copied().max().unwrap_or(1) as f64;
-        let counts = ValueAxis::new((0.0, most * 1.05), &Unit::Plain, height / (FONT * 2.9));
+        let ticks = outer.height / (FONT * 2.9);
+        let counts = ValueAxis::new((0.0, most * 1.05), &Unit::Plain, ticks);
         let margin = counts
             .ticks
             .iter()
             .map(|(_, label)| text::width(label, FONT));
-        let left = look.pad + margin.fold(FONT, f64::max) + 0.6 * FONT;
+        let left = outer.left + margin.fold(FONT, f64::max) + 0.6 * FONT;
         let area = Area {
             left,
-            top,
-            width: WIDTH - left - 2.0 * look.pad,
-            height,
+            width: outer.right() - left,
+            ..outer
         };
-        self.draw(&mut svg, &bars, &counts, area, look);
-        svg.put(format_args!("</svg>"));
-        svg.finish()
+        self.draw(svg, &bars, &counts, area, look);
     }
 
     fn draw(&self, svg: &mut Svg, bars: &Bars, counts: &ValueAxis, area: Area, look: Look) {
@@ -202,6 +226,9 @@ impl Histogram {
                 area.bottom()
             };
             svg.rect(class, left + 0.5, y, width - 1.0, area.bottom() - y);
+        }
+        if self.normal {
+            self.bell(svg, bars, counts, area);
         }
         svg.line(
             "b-axis",
@@ -243,6 +270,39 @@ impl Histogram {
             let y = area.bottom() - 0.8 * FONT;
             svg.text(area.right(), y, Anchor::End, look.muted, &words);
         }
+        if bars.below > 0 {
+            let words = format!("{} below", bars.below);
+            let y = area.bottom() - 0.8 * FONT;
+            svg.text(area.left + 0.3 * FONT, y, Anchor::Start, look.muted, &words);
+        }
+    }
+
+    /// How many values a normal distribution would have in each bar.
+    fn bell(&self, svg: &mut Svg, bars: &Bars, counts: &ValueAxis, area: Area) {
+        let n = self.values.len() as f64;
+        // In parts of the width of the bars, so that huge numbers stay numbers.
+        let range = bars.high * 0.5 - bars.low * 0.5;
+        let places = || {
+            self.values
+                .iter()
+                .map(|v| (v * 0.5 - bars.low * 0.5) / range)
+        };
+        let mean = places().sum::<f64>() / n;
+        let variance = places().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        if !variance.is_finite() || variance <= 0.0 {
+            return;
+        }
+        let top = n / bars.counts.len() as f64 / (std::f64::consts::TAU * variance).sqrt();
+        svg.put(format_args!(
+            "<path class=\"b-exp\" fill=\"none\" stroke-width=\"1.6\" stroke-dasharray=\"6 5\" d=\""
+        ));
+        let points = (0..=120).map(|i| f64::from(i) / 120.0).map(|x| {
+            let height = top * (-0.5 * (x - mean).powi(2) / variance).exp();
+            let y = area.y(counts, height).max(area.top);
+            (area.left + x * area.width, y)
+        });
+        svg.polyline(points);
+        svg.put(format_args!("\"/>"));
     }
 
     fn words(&self) -> String {
@@ -316,7 +376,50 @@ mod tests {
     #[test]
     fn what_is_far_away_does_not_flatten_the_rest() {
         let values = (0..1_000).map(|i| f64::from(i) / 1_000.0).chain([1e6]);
-        let bars = Histogram::new("t", values).bars().unwrap();
+        let bars = Histogram::new("t", values.clone()).bars().unwrap();
         assert!(bars.high < 10.0 && bars.beyond == 1, "{}", bars.high);
+        let bars = Histogram::new("t", values.map(|value| -value));
+        let bars = bars.bars().unwrap();
+        assert!(bars.low > -10.0 && bars.below == 1, "{}", bars.low);
+        assert_eq!(bars.counts.iter().sum::<usize>(), 1_001);
+    }
+
+    #[test]
+    fn the_bell_is_as_high_as_the_bars_of_normal_values() {
+        // Sums of twelve even numbers are nearly normal.
+        let mut state = 1_u64;
+        let mut even = move || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let values: Vec<f64> = (0..4_000)
+            .map(|_| (0..12).map(|_| even()).sum::<f64>() - 6.0)
+            .collect();
+        let histogram = Histogram::new("t", values).normal();
+        let svg = histogram.to_svg();
+        let bell = svg.split("stroke-dasharray=\"6 5\" d=\"M").nth(1).unwrap();
+        let bell = bell.split('"').next().unwrap();
+        let numbers: Vec<f64> = bell
+            .split([' ', 'L'])
+            .map(|number| number.parse().unwrap())
+            .collect();
+        let highest = numbers
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .copied()
+            .fold(f64::MAX, f64::min);
+        let bars = svg.split("class=\"b-benign\"").skip(1);
+        let tops = bars.map(|bar| {
+            let y = bar.split(" y=\"").nth(1).unwrap();
+            y.split('"').next().unwrap().parse::<f64>().unwrap()
+        });
+        let tallest = tops.fold(f64::MAX, f64::min);
+        assert!((highest - tallest).abs() < 40.0, "{highest} {tallest}");
+        // Of equal values there is no bell.
+        let flat = Histogram::new("t", [3.0; 9]).normal().to_svg();
+        assert!(!flat.contains("stroke-dasharray=\"6 5\""));
     }
 }

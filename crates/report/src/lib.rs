@@ -4,6 +4,8 @@
 //! The drawings need no network, no JavaScript and no font of the machine. Every text from outside
 //! is escaped.
 
+mod correlation;
+mod correlogram;
 mod critical_difference;
 mod curve;
 mod describe;
@@ -17,6 +19,7 @@ mod panels;
 mod plot;
 #[cfg(feature = "png")]
 mod png;
+mod residuals;
 mod service_graph;
 mod svg;
 mod text;
@@ -25,6 +28,7 @@ mod time_axis;
 mod unit;
 mod value_axis;
 
+pub use correlation::CorrelationMatrix;
 pub use critical_difference::CriticalDifference;
 pub use curve::CurvePlot;
 pub use error::{Error, ErrorKind};
@@ -33,6 +37,7 @@ pub use histogram::Histogram;
 pub use html::{AlertRow, Fact, QualityRow, RunReport, Table};
 pub use panels::Panels;
 pub use plot::{Mark, Span, SpanKind, TimeSeriesPlot};
+pub use residuals::ResidualPlot;
 pub use service_graph::ServiceGraph;
 pub use theme::Theme;
 pub use unit::Unit;

@@ -122,7 +122,9 @@ impl Palette {
              .b-benign{{fill:{benign}}}\
              .b-alert{{fill:{alert}}}\
              .b-shade{{fill-opacity:{shade_opacity}}}\
-             .b-on{{fill:{on_bar}}}"
+             .b-on{{fill:{on_bar}}}\
+             .b-pos{{fill:{forecast}}}\
+             .b-neg{{fill:{line}}}"
         )
     }
 }

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use bongsu_core::{Labels, SeriesView, Timestamp};
-use bongsu_report::{ErrorKind, Mark, Panels, Span, SpanKind, Theme, TimeSeriesPlot, Unit};
+use bongsu_report::{
+    CorrelationMatrix, ErrorKind, Mark, Panels, ResidualPlot, Span, SpanKind, Theme,
+    TimeSeriesPlot, Unit,
+};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
@@ -252,4 +255,65 @@ proptest! {
     fn any_panels_give_a_picture(plots in prop::collection::vec(plots(), 0..4)) {
         prop_assert!(Panels::new(plots).title("x").to_svg().ends_with("</svg>"));
     }
+}
+
+#[test]
+fn residuals_are_drawn_over_time_by_size_and_by_lag() {
+    let left: Vec<f64> = (0..400).map(|i| f64::from(i * 37 % 101) - 50.0).collect();
+    let plot = ResidualPlot::new("a < b", minutes(400), left)
+        .unwrap()
+        .subtitle("<model>")
+        .unit(Unit::from("req/s"))
+        .lags(12);
+    let svg = plot.clone().theme(Theme::Dark).to_svg();
+    for words in [
+        "a &lt; b",
+        "&lt;model&gt;: 400 residuals",
+        "of 12 autocorrelations",
+        "95 % of noise",
+        "req/s",
+    ] {
+        assert!(svg.contains(words), "{words}");
+    }
+    assert!(!svg.contains("NaN"));
+    #[cfg(feature = "png")]
+    assert!(plot.to_png().unwrap().starts_with(b"\x89PNG"));
+    let late = ResidualPlot::new("t", minutes(2), vec![1.0]);
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn odd_residuals_are_drawn() {
+    for values in [
+        vec![],
+        vec![1.0],
+        vec![0.0; 50],
+        vec![f64::NAN; 50],
+        vec![f64::INFINITY, 1.0, f64::NEG_INFINITY, 2.0],
+        vec![1e308, -1e308, 1e308, -1e308, 0.0],
+        vec![1e-320; 9],
+    ] {
+        let times = minutes(values.len() as i64);
+        let svg = ResidualPlot::new("t", times, values.clone())
+            .unwrap()
+            .to_svg();
+        assert!(
+            svg.ends_with("</svg>") && !svg.contains("NaN"),
+            "{values:?}"
+        );
+    }
+    let many = (0..200_000).map(|i| f64::from(i * 37 % 1_009));
+    let svg = ResidualPlot::new("t", minutes(200_000), many.collect())
+        .unwrap()
+        .to_svg();
+    assert!(svg.len() < 300_000, "{}", svg.len());
+}
+
+#[test]
+#[cfg(feature = "png")]
+fn a_matrix_becomes_pixels() {
+    let names = (0..5).map(|i| format!("metric {i}")).collect();
+    let rows = (0..5).map(|i| (0..5).map(|j| f64::from(i * j) / 16.0).collect());
+    let matrix = CorrelationMatrix::new("t", names, rows.collect()).unwrap();
+    assert!(matrix.to_png().unwrap().starts_with(b"\x89PNG"));
 }

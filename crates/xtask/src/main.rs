@@ -22,6 +22,7 @@ mod msrv;
 mod onnx;
 mod optional;
 mod outside;
+mod pictures;
 mod quotes;
 mod record;
 mod setup;
@@ -46,7 +47,8 @@ usage: cargo xtask <task> [arguments]
   arrow     lints and tests of crates/arrow, which is outside the workspace
   kubernetes  the same of crates/kubernetes
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
-  deploy    the files of examples/deploy against helm, Kubernetes' schemas and other programs (fetches them)
+  deploy    the files of examples/deploy against helm, Kubernetes' schemas, Grafana's types and other programs (fetches them)
+  pictures  make the pictures of docs/images again (needs chromium and node)
   airflow   a real Airflow runs the DAG of examples/deploy (fetches it: a gigabyte, some minutes)
   fuzz      every fuzz target for a while: `fuzz [SECONDS] [TARGET...]` (needs nightly and cargo-fuzz)
   lab       lints, tests and a short run of examples/lab (needs prometheus)
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         "deny" => deny::run(),
         "fuzz" => fuzz::run(&rest),
         "deploy" => deploy::run(),
+        "pictures" => pictures::run(),
         "lab" => lab::run(),
         "record" => record::run(&rest),
         // The recorder starts these itself.

@@ -2,6 +2,7 @@
 
 mod bend;
 mod forest;
+mod level;
 mod linear;
 mod naive;
 mod smooth;
@@ -19,6 +20,9 @@ use crate::season::Season;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Candidate {
+    /// The level of the last blocks goes on, with the rhythm and without any trend: a trend must
+    /// show that it foretells better than none.
+    Level,
     /// The last day or week goes on, with the mean change between the first one and it: the floor
     /// that every other model must beat.
     SeasonalNaiveDrift,
@@ -40,7 +44,8 @@ pub enum Candidate {
 
 impl Candidate {
     /// Every candidate, the simplest first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Level,
         Self::SeasonalNaiveDrift,
         Self::TheilSen,
         Self::Linear,
@@ -54,6 +59,7 @@ impl Candidate {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Level => "level",
             Self::SeasonalNaiveDrift => "seasonal-naive-drift",
             Self::TheilSen => "theil-sen",
             Self::Linear => "linear",
@@ -86,6 +92,7 @@ impl Candidate {
     /// The expected values of the `ahead` steps after what `known` holds.
     pub(crate) fn forecast(self, known: &Known<'_>, ahead: usize) -> Result<Vec<f64>> {
         let mean = match self {
+            Self::Level => Ok(level::forecast(known, ahead)),
             Self::SeasonalNaiveDrift => naive::forecast(known, ahead),
             Self::TheilSen => linear::theil_sen(known, ahead),
             Self::Linear => linear::least_squares(known, ahead),

@@ -44,8 +44,8 @@ pub(crate) struct CapacityArgs {
     /// added to it: traffic=+30%, load=x2, nodes=6+2.
     #[arg(long, value_name = "NAME=CHANGE", value_parser = change, conflicts_with = "config")]
     pub(crate) what_if: Vec<WhatIf>,
-    /// The models to choose among: seasonal-naive-drift, theil-sen, linear, ets, arima, prophet and
-    /// random-forest; all when none is named.
+    /// The models to choose among: level, seasonal-naive-drift, theil-sen, linear, ets, arima, prophet
+    /// and random-forest; all when none is named.
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = candidate,
           conflicts_with = "config")]
     pub(crate) model: Vec<Candidate>,

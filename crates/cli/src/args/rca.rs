@@ -45,6 +45,9 @@ pub(crate) struct RcaArgs {
     /// Write the report as HTML to this file; JSON is then written with --json only.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Draw which of the highest ranked metrics move together to this file, .png or .svg.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
     /// Write the dependency graph to this file: .dot for Graphviz, .mmd for Mermaid, .json for JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) export_graph: Option<PathBuf>,

@@ -87,4 +87,32 @@ fn plots_are_drawn() {
     }
     let args = ["--model", "tsb", "--horizon", "2", "--plot", &path("b.svg")];
     assert!(forecast(&args, &seasonal()).status.success());
+    let residuals = path("c.svg");
+    let args = [
+        "--model",
+        "ets",
+        "--horizon",
+        "2",
+        "--residuals",
+        &residuals,
+    ];
+    assert!(forecast(&args, &seasonal()).status.success());
+    let svg = std::fs::read_to_string(residuals).unwrap();
+    for words in [
+        "Residuals of",
+        "Autocorrelation by steps",
+        "ETS(A,A,A)",
+        "autocorrelations outside",
+    ] {
+        assert!(svg.contains(words), "{words}");
+    }
+    let wrong = forecast(
+        &["--model", "ets", "--horizon", "2", "--residuals", "c.gif"],
+        &seasonal(),
+    );
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(
+        !wrong.status.success() && said.contains("--residuals c.gif"),
+        "{said}"
+    );
 }

@@ -12,7 +12,9 @@ use tokio::task::{JoinError, JoinSet};
 use super::Engine;
 use crate::Error;
 use crate::config::Config;
-use crate::incident::{Analyst, Book, Finding, Incident, IncidentChange, Reports, Saved, Subject};
+use crate::incident::{
+    Analyst, Book, Finding, Incident, IncidentChange, Reports, Saved, Subject, incidents_file,
+};
 use crate::observe::Observer as _;
 use crate::source::Source;
 use crate::state::StateFile;
@@ -59,7 +61,7 @@ impl Incidents {
     /// With what an earlier run left in the directory of the state.
     pub(super) fn open(config: &Config, directory: Option<&Path>) -> Result<Self, Error> {
         let analyst = Analyst::new(config)?;
-        let path = directory.map(|directory| directory.join("incidents.bngs"));
+        let path = directory.map(incidents_file);
         let file = path.map(|path| StateFile::new(path, "incidents", "none are known"));
         let found: Option<Saved> = file.as_ref().map(StateFile::load).transpose()?.flatten();
         let ids = |saved: &Saved| saved.incidents.iter().map(|i| i.id.clone()).collect();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bongsu_core::{Forecast, ForecastPart, PartKind};
 use bongsu_forecast::arima::Diagnostics;
-use bongsu_report::{Panels, TimeSeriesPlot, Unit};
+use bongsu_report::{Panels, ResidualPlot, TimeSeriesPlot, Unit};
 use serde_json::{Map, Number, Value, json};
 
 use super::TableForecast;
@@ -188,6 +188,28 @@ impl TableForecast {
                 .map_err(Error::report)?;
         }
         Ok(plot.subtitle(subtitle).time_zone(self.format.time_zone()))
+    }
+
+    /// What the model left unexplained of the whole history: over time, by size, and how it goes
+    /// together with itself some steps before.
+    ///
+    /// # Errors
+    /// When the parts do not fit together, which would be a defect of this crate.
+    pub fn residual_plot(&self) -> Result<ResidualPlot, Error> {
+        let pairs = self.values.iter().zip(&self.fitted);
+        let mut left: Vec<f64> = pairs.map(|(value, fitted)| value - fitted).collect();
+        left.resize(self.timestamps.len(), f64::NAN);
+        let title = format!("Residuals of {}", self.channel);
+        let plot = ResidualPlot::new(title, self.timestamps.clone(), left);
+        let plot = plot.map_err(Error::report)?;
+        // Two seasons, where that is more than usual.
+        let plot = if self.period > 1 {
+            plot.lags((2 * self.period + self.period / 4).max(40))
+        } else {
+            plot
+        };
+        let zone = self.format.time_zone();
+        Ok(plot.subtitle(&self.summary.description).time_zone(zone))
     }
 
     /// As [`TableForecast::plot`], with a panel below it for each part of the forecast: the trend, one

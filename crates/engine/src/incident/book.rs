@@ -1,6 +1,7 @@
 //! The incidents that are known, and how alerts become them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use bongsu_alert::Transition;
 use bongsu_core::{Alert, Error, Result, Snapshot, Timestamp};
@@ -20,6 +21,11 @@ pub(crate) struct Saved {
     pub(crate) incidents: Vec<Incident>,
     /// Who was seen to call whom.
     pub(crate) traffic: BTreeSet<(String, String)>,
+}
+
+/// The file of the incidents in the directory of the state.
+pub(crate) fn incidents_file(directory: &Path) -> PathBuf {
+    directory.join("incidents.bngs")
 }
 
 impl Snapshot for Saved {

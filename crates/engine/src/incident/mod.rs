@@ -14,7 +14,7 @@ use bongsu_rca::{RcaReport, RcaVerdict};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use analyst::{Analyst, Finding, Subject};
-pub(crate) use book::{Book, Saved};
+pub(crate) use book::{Book, Saved, incidents_file};
 pub(crate) use files::{Report, Reports};
 
 /// Alerts that belong together in time and topology.

@@ -5,7 +5,7 @@ use super::tracks::Tracks;
 use crate::Error;
 
 /// A text that no spreadsheet takes for a formula.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {
@@ -17,7 +17,7 @@ fn number(value: Option<f64>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn written(writer: csv::Writer<Vec<u8>>) -> Result<String, Error> {
+pub(super) fn written(writer: csv::Writer<Vec<u8>>) -> Result<String, Error> {
     let bytes = writer.into_inner().map_err(|e| Error::state(e.error()))?;
     String::from_utf8(bytes).map_err(Error::state)
 }

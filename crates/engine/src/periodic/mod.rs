@@ -1,6 +1,7 @@
 //! What happened in a day, a week or a month, from the file of verdicts that the service keeps.
 
 mod csv_out;
+mod incidents;
 mod job;
 mod page;
 mod period;
@@ -35,7 +36,7 @@ pub struct PeriodicRequest {
     pub verdicts: PathBuf,
     /// How verdicts became alerts; without it each anomalous stretch is one.
     pub config: Option<Config>,
-    /// The `state.directory`, for the models.
+    /// The `state.directory`, for the models and the incidents.
     pub state: Option<PathBuf>,
 }
 
@@ -50,10 +51,13 @@ pub struct PeriodicReport {
     pub alerts: String,
     /// The series as CSV: points, missing ones, anomalies and alerts of each.
     pub series: String,
+    /// The incidents as CSV, with their likely causes; the header alone where none are known.
+    pub incidents: String,
 }
 
 impl PeriodicReport {
-    /// Writes `NAME.html`, `NAME-alerts.csv` and `NAME-series.csv` into `folder`, each as a whole.
+    /// Writes `NAME.html`, `NAME-alerts.csv`, `NAME-series.csv` and `NAME-incidents.csv` into `folder`,
+    /// each as a whole.
     ///
     /// # Errors
     /// When the folder or a file cannot be written.
@@ -66,6 +70,7 @@ impl PeriodicReport {
         for (ending, text) in [
             ("-alerts.csv", &self.alerts),
             ("-series.csv", &self.series),
+            ("-incidents.csv", &self.incidents),
             (".html", &self.html),
         ] {
             let path = folder.join(format!("{}{ending}", self.name));
@@ -77,8 +82,8 @@ impl PeriodicReport {
     }
 }
 
-/// The report of a day, a week or a month: what fired, how noisy it was, the worst series with their
-/// bands and anomalies, the quality of the data, and the models.
+/// The report of a day, a week or a month: what fired, the incidents with their likely causes, how noisy
+/// it was, the worst series with their bands and anomalies, the quality of the data, and the models.
 ///
 /// Alerts and messages are made again from the verdicts, by the rules of the configuration: silences
 /// and orders given meanwhile are not in the file. Up to 40 series are drawn, those with alerts
@@ -111,6 +116,13 @@ pub fn periodic_report(request: &PeriodicRequest) -> Result<PeriodicReport, Erro
         }
         saved => saved.and_then(Result::ok),
     };
+    let known = request.state.as_deref();
+    let known = known.map(|state| incidents::of_period(state, from, to));
+    let known = known.transpose().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the report is without the incidents");
+        None
+    });
+    let known = known.flatten();
     let name = request.period.name(from, &request.zone);
     let facts = page::Facts {
         request,
@@ -119,6 +131,7 @@ pub fn periodic_report(request: &PeriodicRequest) -> Result<PeriodicReport, Erro
         tracks: &tracks,
         found: &found,
         saved: saved.as_ref(),
+        incidents: known.as_deref(),
         skipped: files.skipped,
     };
     Ok(PeriodicReport {
@@ -126,5 +139,6 @@ pub fn periodic_report(request: &PeriodicRequest) -> Result<PeriodicReport, Erro
         html: page::render(&facts)?,
         alerts: csv_out::alerts(&found)?,
         series: csv_out::series(&tracks, &found)?,
+        incidents: incidents::csv(known.as_deref().unwrap_or_default())?,
     })
 }

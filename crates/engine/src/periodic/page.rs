@@ -9,15 +9,17 @@ use bongsu_report::{
 };
 
 use super::PeriodicRequest;
+use super::incidents;
 use super::period::zoned;
 use super::replay::{Found, FoundAlert};
 use super::tracks::{Track, Tracks};
 use crate::collect::Point;
 use crate::config::QueryConfig;
+use crate::incident::Incident;
 use crate::{Error, SavedState};
 
 /// The most rows of a table; the CSV beside the page has all.
-const MAX_ROWS: usize = 300;
+pub(super) const MAX_ROWS: usize = 300;
 /// The most alerts marked above a plot.
 const MAX_SPANS: usize = 60;
 /// The longest text from outside, in characters.
@@ -35,6 +37,8 @@ pub(super) struct Facts<'a> {
     pub(super) tracks: &'a Tracks,
     pub(super) found: &'a Found,
     pub(super) saved: Option<&'a SavedState>,
+    /// Where the state knows of some, or that there were none.
+    pub(super) incidents: Option<&'a [Incident]>,
     /// Days that were not read.
     pub(super) skipped: usize,
 }
@@ -81,6 +85,13 @@ pub(super) fn render(facts: &Facts<'_>) -> Result<String, Error> {
         let place = facts.tracks.place(&found.query, &found.series);
         row.panel = place.and_then(|place| panel_of.get(&place).copied());
         report.alerts.push(row);
+    }
+    if let Some(all) = facts.incidents {
+        let place = 1.min(report.summary.len());
+        report.summary.insert(place, incidents::fact(all));
+        report
+            .tables
+            .extend(incidents::table(all, &facts.request.zone));
     }
     report.tables.push(query_table(&queries));
     report.tables.extend(day_table(facts));
@@ -411,7 +422,7 @@ fn duration(millis: i64) -> String {
 }
 
 /// A text from outside, of a length that a page can bear.
-fn brief(text: &str) -> String {
+pub(super) fn brief(text: &str) -> String {
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

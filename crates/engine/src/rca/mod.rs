@@ -1,6 +1,7 @@
 //! Root-cause analysis of tables: the library side of `bongsu rca`.
 
 mod frames;
+mod matrix;
 mod page;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use bongsu_rca::{
 use serde::de::DeserializeOwned;
 
 pub use self::frames::{EvidenceFrame, RcaDocument};
+pub use self::matrix::rca_correlations;
 pub(crate) use self::page::incident_page;
 pub use self::page::rca_page;
 use crate::{Error, Table};

@@ -6,6 +6,7 @@ use bongsu_report::{Fact, RunReport, ServiceGraph, Span, SpanKind, Table, TimeSe
 
 use super::RcaOutcome;
 use super::frames::EVIDENCE;
+use super::matrix::rca_correlations;
 use crate::Error;
 use crate::incident::{Incident, Member};
 
@@ -15,7 +16,7 @@ const ROWS: usize = 12;
 const ALERTS: usize = 100;
 
 /// The report as one HTML file: the answer, the services with their likelihoods, the dependency graph
-/// with blame, what to do, who moved when, and plots of the evidence.
+/// with blame, what to do, who moved when, what moves together, and plots of the evidence.
 ///
 /// # Errors
 /// When a plot or the page cannot be made.
@@ -77,6 +78,7 @@ fn analysis(found: &RcaOutcome) -> Result<RunReport, Error> {
     page.tables.push(timeline(report));
     page.tables.extend(patterns(report));
     page.tables.push(metrics(report));
+    page.matrices.extend(rca_correlations(found)?);
     page.panels = report
         .metrics
         .iter()

@@ -3,81 +3,26 @@
 //     node --experimental-websocket drive.mjs CHROMIUM URL READ_TOKEN TOKEN [FOLDER_FOR_SCREENSHOTS]
 //
 // It needs Node 20 or later and nothing else.
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { open, until } from "../../../../tools/browser.mjs";
+
 const [chromium, url, readToken, token, shots] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), "bongsu-page-"));
-const browser = spawn(chromium, [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-  "--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0",
-  `--user-data-dir=${profile}`, "about:blank",
-], { stdio: "ignore" });
-const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
 const found = {};
-const errors = [];
+let browser;
 let text = async () => "";
 
-const until = async (what, check, ms = 30000) => {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await check();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await sleep(150);
-  }
-};
-
 try {
-  const file = join(profile, "DevToolsActivePort");
-  await until("the browser", () => existsSync(file) && readFileSync(file, "utf8").includes("\n"));
-  const port = readFileSync(file, "utf8").split("\n")[0];
-  const pages = await (await fetch(`http://127.0.0.1:${port}/json`)).json();
-  const socket = new WebSocket(pages.find((page) => page.type === "page").webSocketDebuggerUrl);
-  await new Promise((go, fail) => { socket.onopen = go; socket.onerror = fail; });
-  let last = 0;
-  const waiting = new Map();
-  socket.onmessage = ({ data }) => {
-    const message = JSON.parse(data);
-    if (message.id) {
-      const { go, fail } = waiting.get(message.id);
-      waiting.delete(message.id);
-      if (message.error) fail(new Error(message.error.message));
-      else go(message.result);
-    } else if (message.method === "Runtime.exceptionThrown") {
-      errors.push(message.params.exceptionDetails.exception?.description ?? message.params.exceptionDetails.text);
-    }
-  };
-  const call = (method, params = {}) => new Promise((go, fail) => {
-    waiting.set(++last, { go, fail });
-    socket.send(JSON.stringify({ id: last, method, params }));
-  });
-  const run = async (expression) => {
-    const { result, exceptionDetails } = await call("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-    return result.value;
-  };
+  browser = await open(chromium);
+  const { call, run, key, look } = browser;
   text = () => run(`document.body.innerText`);
   const shot = async (name) => {
-    if (!shots) return;
-    const { data } = await call("Page.captureScreenshot", { format: "png" });
-    writeFileSync(join(shots, `${name}.png`), Buffer.from(data, "base64"));
-  };
-  const look = (width, height, dark) => Promise.all([
-    call("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: width < 600 }),
-    call("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }] }),
-  ]);
-  const key = async (name) => {
-    for (const type of ["keyDown", "keyUp"]) await call("Input.dispatchKeyEvent", { type, key: name, code: name });
+    if (shots) await browser.shot(join(shots, `${name}.png`));
   };
   const give = (value) => run(`document.getElementById("token").value = ${JSON.stringify(value)};
     document.querySelector("#ask button[value=ok]").click()`);
   const asked = () => run(`document.getElementById("ask")?.open === true`);
 
-  await call("Page.enable");
-  await call("Runtime.enable");
   await look(1280, 900, false);
   await call("Page.navigate", { url });
   await until("the question for a token", asked);
@@ -148,15 +93,11 @@ try {
   found.owned = await run(`Boolean(window.owned)`);
   found.inline = await run(`(() => { const s = document.createElement("script"); s.textContent = "window.inlined = 1"; document.head.append(s); return Boolean(window.inlined); })()`);
   found.named = await run(`[...document.querySelectorAll("button, select, input, a")].every((e) => (e.ariaLabel || e.textContent || e.labels?.[0]?.textContent || "").trim())`);
-  socket.close();
 } catch (error) {
   found.failed = String(error.message ?? error);
   found.page = await text().catch(() => "");
 } finally {
-  found.errors = errors;
-  const gone = new Promise((go) => browser.once("exit", go));
-  browser.kill();
-  await gone;
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  found.errors = browser?.errors ?? [];
+  await browser?.close();
   console.log(JSON.stringify(found));
 }

@@ -24,7 +24,7 @@ use support::{Memory, server};
 const ATTACK: &str = "<img src=x onerror=window.owned=1><script>window.owned=1</script>";
 
 /// A load of two hosts; that of the one with an odd name leaves its level after eight seconds.
-fn load() -> String {
+fn load(odd: &'static str) -> String {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let moment = i64::try_from(now).unwrap() + 8;
     server(move |_, end| {
@@ -44,7 +44,7 @@ fn load() -> String {
             let values = values.join(",");
             format!(r#"{{"metric":{{"__name__":"load","host":{host}}},"values":[{values}]}}"#)
         };
-        let all = [series(ATTACK, true), series("calm", false)].join(",");
+        let all = [series(odd, true), series("calm", false)].join(",");
         format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{all}]}}}}"#)
     })
 }
@@ -56,17 +56,22 @@ struct Service {
 }
 
 async fn serve(state: &Path) -> Service {
+    serve_named(state, ATTACK, "<b>second</b>").await
+}
+
+/// A service with these names of a host and a query.
+async fn serve_named(state: &Path, host: &'static str, second: &str) -> Service {
     let yaml = format!(
         "source: {{type: prometheus, url: '{}'}}
 queries:
   - {{name: load, expr: load, step: 1s, window: 80s, detector: zscore, parameters: {{window: 30}}, unit: bytes, alert: {{keep_firing_for: 10m, severity: major}}}}
-  - {{name: '<b>second</b>', expr: load, step: 1s, window: 80s, detector: robust-z}}
+  - {{name: '{second}', expr: load, step: 1s, window: 80s, detector: robust-z}}
 alerting: {{routing: {{route: {{receiver: log, group_wait: 1s}}, receivers: [{{name: log, sinks: [{{type: log}}]}}]}}}}
 capacity:
   {{step: 1s, history: 80s, horizon: 1m, models: [theil-sen], schedule: {{every: 2s}}, resources: [{{name: load, expr: load, threshold: 1e12}}]}}
 state: {{directory: '{}'}}
 server: {{listen: '127.0.0.1:0', token: open-sesame, read_token: please}}",
-        load(),
+        load(host),
         state.display()
     );
     let config = config::parse(&yaml, None).unwrap();
@@ -258,5 +263,30 @@ async fn the_page_works_in_a_browser() {
         found["overflow"], 0,
         "a phone does not scroll sideways: {found:#}"
     );
+    service.end().await;
+}
+
+/// Not a test: takes the pictures of the documentation, for `cargo xtask pictures`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes pictures into the folder BONGSU_SHOTS"]
+async fn pictures_of_the_page_are_taken() {
+    let chromium = browser().expect("chromium and node");
+    let folder = std::env::var_os("BONGSU_SHOTS").expect("BONGSU_SHOTS names a folder");
+    let state = tempfile::tempdir().unwrap();
+    let service = serve_named(state.path(), "web-1", "load, robust").await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live_page/pictures.mjs");
+    let mut command = Command::new("node");
+    command
+        .arg("--experimental-websocket")
+        .arg(script)
+        .arg(chromium)
+        .arg(format!("{}/", service.url))
+        .arg("please")
+        .arg(folder);
+    let out = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{said}");
     service.end().await;
 }

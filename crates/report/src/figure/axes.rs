@@ -25,6 +25,7 @@ pub(super) fn grid(
         Vec::new()
     };
     svg.put(format_args!("<g shape-rendering=\"crispEdges\">"));
+    svg.put(format_args!("<g data-part=\"grid\">"));
     for (i, tick) in ticks.iter().enumerate() {
         let x = time.x(tick.at);
         // A new day stands out; the first tick names a day without starting one.
@@ -35,6 +36,7 @@ pub(super) fn grid(
         };
         svg.line(class, (x, area.top), (x, area.bottom()));
     }
+    svg.put(format_args!("</g>"));
     for (value, _) in axis.iter().flat_map(|axis| &axis.ticks) {
         let y = axis.map_or(area.bottom(), |axis| area.y(axis, *value));
         let class = if *value == 0.0 { "b-axis" } else { "b-grid" };
@@ -91,6 +93,19 @@ pub(super) fn times(
     if ticks.is_empty() {
         return;
     }
+    svg.put(format_args!("<g data-part=\"times\">"));
+    labels(svg, figure, ticks, time, area, look);
+    svg.put(format_args!("</g>"));
+}
+
+fn labels(
+    svg: &mut Svg,
+    figure: &Figure<'_>,
+    ticks: &[TimeTick],
+    time: &TimeScale,
+    area: Area,
+    look: Look,
+) {
     let right = area.right();
     let first_line = area.bottom() + look.font * 1.4;
     let second_line = first_line + look.font * 1.25;

@@ -106,8 +106,10 @@ pub(super) fn draw(
         ));
     }
     svg.put(format_args!("</g>"));
+    svg.put(format_args!("<g data-part=\"marks\">"));
     marks::anomalies(svg, plot, time, axis, area);
     marks::beyond(svg, plot, time, axis, area);
+    svg.put(format_args!("</g>"));
 }
 
 /// Where values over time are drawn.

@@ -54,6 +54,10 @@ pub(super) fn draw(svg: &mut Svg, plot: &TimeSeriesPlot, time: &TimeScale, area:
     let (placed, lanes) = assign(plot, time.from, time.to);
     let lane_height = lane_height(look);
     let top = area.top - lanes as f64 * lane_height;
+    if placed.is_empty() {
+        return;
+    }
+    svg.put(format_args!("<g data-part=\"spans\">"));
     for (at, &(lane, span)) in placed.iter().enumerate() {
         let x = time.x(span.from).clamp(area.left, area.right());
         let end = time.x(span.to).clamp(area.left, area.right());
@@ -113,4 +117,5 @@ pub(super) fn draw(svg: &mut Svg, plot: &TimeSeriesPlot, time: &TimeScale, area:
             svg.text(x + pad, baseline, Anchor::Start, font("b-on"), &label);
         }
     }
+    svg.put(format_args!("</g>"));
 }

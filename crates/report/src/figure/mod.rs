@@ -105,12 +105,18 @@ impl Figure<'_> {
     pub(crate) fn draw(&self) -> String {
         let width = f64::from(self.width.clamp(240, MAX_SIDE));
         let height = f64::from(self.height.clamp(160, MAX_SIDE));
-        let look = Look::new(self.font.min(width / 15.0));
         let mut svg = Svg::default();
-        self.open(&mut svg, width, height);
+        self.open(&mut svg, width, height, &describe::figure(self));
+        self.content(&mut svg, width, height);
+        svg.put(format_args!("</svg>"));
+        svg.finish()
+    }
 
+    /// Everything within the element, from its top on.
+    pub(crate) fn content(&self, svg: &mut Svg, width: f64, height: f64) {
+        let look = Look::new(self.font.min(width / 15.0));
         let shared = self.time_range();
-        let mut y = header::draw(&mut svg, self, look, width);
+        let mut y = header::draw(svg, self, look, width);
 
         // Heights first: what is left after titles and lanes is shared evenly.
         let ranges: Vec<(Timestamp, Timestamp)> = self
@@ -180,12 +186,12 @@ impl Figure<'_> {
                 let room = area.width;
                 let title = text::ellipsize(&plot.title, room / 1.13, look.font);
                 svg.text(left, y + look.font, Anchor::Start, look.strong, &title);
-                panel_subtitle(&mut svg, plot, look, (left, y + look.font, room));
+                panel_subtitle(svg, plot, look, (left, y + look.font, room));
             }
-            let ticks = axes::grid(&mut svg, self, plot, &time, axis.as_ref(), area, look);
-            lanes::draw(&mut svg, plot, &time, area, look);
+            let ticks = axes::grid(svg, self, plot, &time, axis.as_ref(), area, look);
+            lanes::draw(svg, plot, &time, area, look);
             match axis {
-                Some(axis) => data::draw(&mut svg, plot, &time, axis, area, (self.id, i)),
+                Some(axis) => data::draw(svg, plot, &time, axis, area, (self.id, i)),
                 None => svg.text(
                     area.left + area.width / 2.0,
                     area.top + area.height / 2.0 + look.font * 0.35,
@@ -194,17 +200,16 @@ impl Figure<'_> {
                     "no data",
                 ),
             }
-            axes::values(&mut svg, plot, axis.as_ref(), area, look);
+            axes::values(svg, plot, axis.as_ref(), area, look);
             if *foot > 0.0 {
-                axes::times(&mut svg, self, &ticks, &time, area, look);
+                axes::times(svg, self, &ticks, &time, area, look);
             }
             y = area.bottom() + foot + gap;
         }
-        svg.put(format_args!("</svg>"));
-        svg.finish()
     }
 
-    fn open(&self, svg: &mut Svg, width: f64, height: f64) {
+    /// Begins an element of this size; `words` tell what it shows.
+    pub(crate) fn open(&self, svg: &mut Svg, width: f64, height: f64, words: &str) {
         let id = self.id;
         svg.put(format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" role=\"img\" \
@@ -222,7 +227,7 @@ impl Figure<'_> {
         svg.put(format_args!("><title id=\"{id}-t\">"));
         svg.escaped(&describe::name(self));
         svg.put(format_args!("</title><desc id=\"{id}-d\">"));
-        svg.escaped(&describe::figure(self));
+        svg.escaped(words);
         svg.put(format_args!("</desc>"));
         if let Some(theme) = self.theme {
             svg.put(format_args!("<style>{}</style>", theme::css(theme)));

@@ -9,12 +9,14 @@ use std::time::Duration;
 use bongsu_core::{Alert, Severity, Timestamp};
 use jiff::tz::TimeZone;
 
-use crate::{Error, ServiceGraph, TimeSeriesPlot, Unit};
+use crate::{CorrelationMatrix, Error, ServiceGraph, TimeSeriesPlot, Unit};
 
 /// What happened in a run, for people: the answer first, then its evidence.
 ///
 /// [`RunReport::to_html`] gives one file that needs no network. It adapts to phones, dark mode and
-/// paper, and can be read with a screen reader and without JavaScript.
+/// paper, and can be read with a screen reader and without JavaScript. With it, pointing at a plot or
+/// moving a cursor with the arrow keys reads values, and a drag across it, or `+`, zooms into a
+/// stretch of time, until a double click or Escape shows all of it again.
 ///
 /// ```
 /// use bongsu_core::Timestamp;
@@ -49,6 +51,8 @@ pub struct RunReport {
     pub graphs: Vec<ServiceGraph>,
     /// Further tables, such as the faults injected against those found.
     pub tables: Vec<Table>,
+    /// What moves together.
+    pub matrices: Vec<CorrelationMatrix>,
     /// A plot a series or query. Those that an alert names are open, the others folded.
     pub panels: Vec<TimeSeriesPlot>,
     /// How complete the data were.
@@ -189,6 +193,7 @@ impl RunReport {
             alerts: Vec::new(),
             graphs: Vec::new(),
             tables: Vec::new(),
+            matrices: Vec::new(),
             panels: Vec::new(),
             quality: Vec::new(),
             settings: Vec::new(),

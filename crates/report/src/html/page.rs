@@ -23,8 +23,8 @@ const SCRIPT: &str = include_str!("../../assets/report.js");
 
 /// What the page's content-security policy allows: exactly our style and our script, by their
 /// SHA-256. A test says what to write here when they change.
-const STYLE_HASH: &str = "yoSyjAAApfnv9SwxWIv0QW7qm7wAT+pjtiE8t47v7Uo=";
-const SCRIPT_HASH: &str = "TcEToPZHq8TlfRnBxJChVHa9Pf7Wv0ZYcX9v/6h8gkQ=";
+const STYLE_HASH: &str = "VrQVQsxlP/9OXf11oJ8PbUwebxNxUzZjQokVBP5IDJ4=";
+const SCRIPT_HASH: &str = "ld3pCzulUqHF1zOSivie1PTBFIXK4/mCrM3ogFw74tw=";
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -41,6 +41,7 @@ struct Page<'a> {
     alerts: Vec<AlertView<'a>>,
     graphs: Vec<GraphView<'a>>,
     tables: Vec<TableView<'a>>,
+    matrices: Vec<GraphView<'a>>,
     open: Vec<Panel<'a>>,
     folded: Vec<Panel<'a>>,
     undrawn: usize,
@@ -60,6 +61,7 @@ struct AlertView<'a> {
 
 struct GraphView<'a> {
     caption: &'a str,
+    note: &'a str,
     svg: String,
 }
 
@@ -67,6 +69,9 @@ struct Panel<'a> {
     index: usize,
     title: &'a str,
     subtitle: &'a str,
+    /// The time shown, in milliseconds.
+    from: i64,
+    to: i64,
     wide: String,
     narrow: String,
     points: String,
@@ -120,10 +125,21 @@ pub(super) fn render(report: &RunReport) -> Result<String, Error> {
             .enumerate()
             .map(|(i, graph)| GraphView {
                 caption: &graph.caption,
+                note: "",
                 svg: graph.draw(None, &format!("g{i}")),
             })
             .collect(),
         tables: report.tables.iter().map(table).collect(),
+        matrices: report
+            .matrices
+            .iter()
+            .enumerate()
+            .map(|(i, matrix)| GraphView {
+                caption: &matrix.title,
+                note: &matrix.subtitle,
+                svg: matrix.draw(None, &format!("m{i}")),
+            })
+            .collect(),
         undrawn: report.panels.len() - drawn.len(),
         open: draw(open),
         folded: draw(folded),
@@ -161,6 +177,7 @@ fn panel<'a>(report: &'a RunReport, index: usize, plot: &'a TimeSeriesPlot) -> P
     if shown.range.is_none() && report.to > report.from {
         shown.range = Some((report.from, report.to));
     }
+    let (from, to) = shown.time_range().unwrap_or_default();
     let draw = |(width, height, font): (u32, u32, f64), prefix: &str| {
         Figure {
             title: "",
@@ -180,6 +197,8 @@ fn panel<'a>(report: &'a RunReport, index: usize, plot: &'a TimeSeriesPlot) -> P
         index,
         title: &plot.title,
         subtitle: &plot.subtitle,
+        from: from.as_millis(),
+        to: to.as_millis(),
         wide: draw(WIDE, "w"),
         narrow: draw(NARROW, "n"),
         points: points::json(&shown, &report.time_zone),
