@@ -364,25 +364,49 @@ fn odd_histories_are_borne_by_every_model() {
         ("constant", vec![3.0; 240]),
         ("zero", vec![0.0; 240]),
         ("two levels", (0..240).map(|i| f64::from(i / 120)).collect()),
-        ("one value that differs", (0..240).map(|i| f64::from(i32::from(i == 100))).collect()),
-        ("falling", (0..240).map(|i| 100.0 - 0.3 * f64::from(i)).collect()),
-        ("mostly missing", (0..240).map(|i| if i % 7 == 0 { f64::from(i) } else { f64::NAN }).collect()),
-        ("tiny", (0..240).map(|i| 1e-300 * f64::from(i % 24 + i)).collect()),
-        ("huge", (0..240).map(|i| 1e300 * f64::from(i % 24 + i)).collect()),
+        (
+            "one value that differs",
+            (0..240).map(|i| f64::from(i32::from(i == 100))).collect(),
+        ),
+        (
+            "falling",
+            (0..240).map(|i| 100.0 - 0.3 * f64::from(i)).collect(),
+        ),
+        (
+            "mostly missing",
+            (0..240)
+                .map(|i| if i % 7 == 0 { f64::from(i) } else { f64::NAN })
+                .collect(),
+        ),
+        (
+            "tiny",
+            (0..240).map(|i| 1e-300 * f64::from(i % 24 + i)).collect(),
+        ),
+        (
+            "huge",
+            (0..240).map(|i| 1e300 * f64::from(i % 24 + i)).collect(),
+        ),
     ];
     for (name, values) in cases {
         let top = values.iter().copied().fold(f64::MIN, f64::max);
         let planned = plan_with(&planner, HOUR, &values, top * 2.0 + f64::MIN_POSITIVE);
         let plan = planned.unwrap_or_else(|e| panic!("{name}: {e}"));
         let outlook = plan.report.outlook;
-        assert!((0.0..=1.0).contains(&outlook.probability), "{name}: {outlook:?}");
+        assert!(
+            (0.0..=1.0).contains(&outlook.probability),
+            "{name}: {outlook:?}"
+        );
         assert_ne!(outlook.status, Status::Exceeded, "{name}");
         let curves = &plan.projection;
         let all = [&curves.mean, &curves.lower, &curves.upper];
         let finite = all.iter().all(|curve| curve.iter().all(|x| x.is_finite()));
         assert!(finite, "{name}");
         // A model that cannot be fitted is named.
-        let named = plan.report.notes.iter().filter(|note| note.contains("was left out"));
+        let named = plan
+            .report
+            .notes
+            .iter()
+            .filter(|note| note.contains("was left out"));
         let tried = plan.report.validation.candidates.len() + named.count();
         assert_eq!(tried, 8, "{name}: {:?}", plan.report.notes);
     }

@@ -194,7 +194,10 @@ fn awkward_histories_have_their_answers() {
     let cases: [(&str, Value); 6] = [
         ("never", Box::new(|_| Some(50.0))),
         ("never", Box::new(|_| Some(0.0))),
-        ("shrinking", Box::new(move |hour| Some(70.0 - 0.1 * hour as f64 + noise(hour)))),
+        (
+            "shrinking",
+            Box::new(move |hour| Some(70.0 - 0.1 * hour as f64 + noise(hour))),
+        ),
         (
             "exhausts",
             // Most of the values are missing.
@@ -204,17 +207,29 @@ fn awkward_histories_have_their_answers() {
             }),
         ),
         ("exceeded", Box::new(move |hour| Some(95.0 + noise(hour)))),
-        ("exceeded", Box::new(move |hour| Some(120.0 - 0.1 * hour as f64 + noise(hour)))),
+        (
+            "exceeded",
+            Box::new(move |hour| Some(120.0 - 0.1 * hour as f64 + noise(hour))),
+        ),
     ];
     for (status, value) in cases {
         let input = column(folder.path(), "disk", value);
-        let output = capacity(&["--input", input.to_str().unwrap(), "--threshold", "90", "--json"]);
+        let output = capacity(&[
+            "--input",
+            input.to_str().unwrap(),
+            "--threshold",
+            "90",
+            "--json",
+        ]);
         let report = found(&output);
         assert_eq!(report["status"], status, "{report:#}");
         let days = report["days_left"].as_f64();
         match status {
             "exceeded" => assert_eq!(days, Some(0.0)),
-            "exhausts" => assert!(days.is_some_and(|days| days > 0.0 && days < 8.0), "{days:?}"),
+            "exhausts" => assert!(
+                days.is_some_and(|days| days > 0.0 && days < 8.0),
+                "{days:?}"
+            ),
             _ => assert_eq!(days, None),
         }
     }
@@ -235,7 +250,10 @@ fn a_hostile_and_long_name_is_inert_on_the_page_and_in_the_picture() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     for file in [page, picture] {
         let text = std::fs::read_to_string(&file).unwrap();
-        assert!(!text.contains("<script>alert") && !text.contains("<img"), "{file}");
+        assert!(
+            !text.contains("<script>alert") && !text.contains("<img"),
+            "{file}"
+        );
         assert!(text.len() < 500_000, "{file}: {}", text.len());
     }
 }
