@@ -173,3 +173,48 @@ fn to_say_the_same_again_tells_nobody_and_another_word_is_told_once() {
     assert_eq!(world.pages.len(), 3);
     assert!(world.heard()[2].contains("ann"), "{:?}", world.heard());
 }
+
+#[test]
+fn what_is_given_back_is_reminded_of_and_rises_again() {
+    let escalation = "escalation: [ { after: 10m, severity: major } ]";
+    let mut world = World::new(&suppress(escalation), tree(ROUTING));
+    let fingerprint = identity("a/1").fingerprint();
+    let give_back = |world: &mut World, second: i64| {
+        let at = Timestamp::from_secs(second);
+        world.suppressor.unacknowledge(fingerprint, at)
+    };
+    assert!(!give_back(&mut world, 0), "nothing fires");
+    world.fire(0, "a/1");
+    world.tick_to(40);
+    assert!(!give_back(&mut world, 50), "nobody has taken it up");
+    take_up(&mut world, 100, "a/1");
+    world.fire(7_200, "a/1");
+    world.tick_to(7_200);
+    world.heard();
+    restart(&mut world, escalation);
+    assert!(give_back(&mut world, 7_300));
+    assert!(!give_back(&mut world, 7_300));
+    assert_eq!(world.suppressor.acknowledgement(fingerprint), None);
+    // Nobody is told at once; the next look at the group reminds.
+    world.tick_to(7_301);
+    assert!(world.heard().is_empty());
+    world.tick_to(8_000);
+    let heard = world.heard();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert!(
+        heard[0].contains(" reminder ") && !heard[0].contains("acknowledged"),
+        "{heard:?}"
+    );
+    world.fire(8_100, "a/1");
+    world.tick_to(9_000);
+    let heard = world.heard();
+    assert!(heard[0].contains(" escalated "), "{heard:?}");
+    let path = world.path("a/1").join("\n");
+    assert!(
+        path.contains("acknowledgement noted: nobody looks after it any more"),
+        "{path}"
+    );
+    // It can be taken up again.
+    assert!(take_up(&mut world, 9_100, "a/1"));
+    assert!(world.heard()[0].contains("acknowledged by kim"));
+}

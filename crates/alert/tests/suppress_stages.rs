@@ -449,3 +449,46 @@ fn a_cause_is_told_from_then_on_and_with_the_end() {
             .set_cause(identity("a/2").fingerprint(), "")
     );
 }
+
+#[test]
+fn digests_come_in_the_order_in_which_they_were_held_back() {
+    let jobs = ["a", "b", "c", "d", "e", "f"];
+    let backwards: Vec<&str> = jobs.iter().rev().copied().collect();
+    for order in [jobs.to_vec(), backwards] {
+        let mut world = world("budget: { per: group, rate: { burst: 1, every: 10m } }");
+        for (second, job) in (0..).zip(&order) {
+            world.fire(second, &format!("{job}/1"));
+        }
+        for (second, job) in (100..).zip(&order) {
+            world.fire(second, &format!("{job}/2"));
+        }
+        world.tick_to(400);
+        world.heard();
+        // Nobody asked for long, so that all of them are due at once.
+        let pages = world.suppressor.tick(Timestamp::from_secs(2_000));
+        world.hear(pages);
+        let told: Vec<String> = order
+            .iter()
+            .map(|job| format!("2000 r digest +{job}/2"))
+            .collect();
+        assert_eq!(world.heard()[..order.len()], told);
+    }
+}
+
+#[test]
+fn a_digest_speaks_of_groups_that_fire_before_those_that_ended() {
+    let mut world = world("budget: { rate: { burst: 1, every: 10m } }");
+    for (second, job) in (0..).zip(["z", "d", "a", "c", "b"]) {
+        world.fire(second, &format!("{job}/1"));
+    }
+    world.end(100, "a/1");
+    world.end(101, "c/1");
+    world.tick_to(2_000);
+    let digest = world.pages[1].digest.as_ref().unwrap();
+    let groups: Vec<(&str, usize)> = digest
+        .groups
+        .iter()
+        .map(|group| (group.labels.get("job").unwrap(), group.firing))
+        .collect();
+    assert_eq!(groups, [("b", 1), ("d", 1), ("a", 0), ("c", 0)]);
+}

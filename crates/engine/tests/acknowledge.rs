@@ -122,5 +122,19 @@ alerting:
     let service = Service::start_from(&source, &told).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert_eq!(pager.took().len(), events);
+    // Given back, it is reminded of again, and nobody can give it back twice.
+    client.unacknowledge(fingerprint).await.unwrap();
+    let again = client.unacknowledge(fingerprint).await.unwrap_err();
+    assert!(again.to_string().contains("is acknowledged"), "{again}");
+    for _ in 0..400 {
+        if pager.took().len() > events {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(pager.took().last().unwrap(), "a trigger");
+    assert_eq!(alerts(&address)[0]["acknowledged"], Value::Null);
     service.stop().await;
+    let saved = SavedState::read(directory.path()).unwrap();
+    assert_eq!(saved.acknowledgement(fingerprint), None);
 }

@@ -196,3 +196,14 @@ fn a_schedule_or_labels_that_are_none_are_refused_by_name() {
         assert!(error.contains(named), "{error}");
     }
 }
+
+#[test]
+fn no_query_is_called_as_the_alerts_of_plans_are() {
+    let text = "source: {type: prometheus, url: 'http://x'}\n\
+                queries: [{name: capacity, expr: a}]\n";
+    assert!(config::parse(text, None).is_ok());
+    let plans = "capacity: {resources: [{name: disk, expr: a}]}";
+    let error = config::parse(&format!("{text}{plans}"), None).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("queries[0].name: `capacity`"), "{error}");
+}

@@ -3,6 +3,7 @@ mod lane;
 mod pending;
 mod queue;
 mod run;
+mod whole_state;
 
 use bongsu_core::{Alert, AlertState, Timestamp};
 use futures_util::future::join_all;

@@ -92,6 +92,22 @@ impl Suppressor {
         self.state.acknowledged.get(&fingerprint)
     }
 
+    /// Takes note that nobody looks after the alert with this
+    /// [fingerprint](bongsu_core::Labels::fingerprint) any more: reminders and rising severity come
+    /// again, the first of them when its group is looked at next. No message tells of it by itself;
+    /// PagerDuty, for one, knows no way back.
+    ///
+    /// `false` when nobody had taken it up.
+    pub fn unacknowledge(&mut self, fingerprint: u64, at: Timestamp) -> bool {
+        if self.state.acknowledged.remove(&fingerprint).is_none() {
+            return false;
+        }
+        let reason = "nobody looks after it any more".to_owned();
+        let stage = Stage::Acknowledgement;
+        self.note(fingerprint, at, stage, Outcome::Noted, reason);
+        true
+    }
+
     /// Who has taken up which alerts, by fingerprint.
     #[must_use]
     pub const fn acknowledgements(&self) -> &BTreeMap<u64, Acknowledgement> {

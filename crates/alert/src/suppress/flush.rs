@@ -28,9 +28,16 @@ impl Suppressor {
     pub fn tick(&mut self, now: Timestamp) -> Vec<Page> {
         let now = self.state.now.map_or(now, |latest| latest.max(now));
         self.state.now = Some(now);
-        let waiting: Vec<u64> = self.state.budgets.backlogs.keys().copied().collect();
+        // What has waited longest comes first.
+        let waiting = self.state.budgets.backlogs.iter();
+        let mut waiting: Vec<_> = waiting.map(|(key, held)| (held.since, *key)).collect();
+        waiting.sort_unstable();
         let mut pages = self.farewells();
-        pages.extend(waiting.into_iter().filter_map(|key| self.digest(key, now)));
+        pages.extend(
+            waiting
+                .into_iter()
+                .filter_map(|(_, key)| self.digest(key, now)),
+        );
         while let Some(&(due, id)) = self.schedule.first()
             && due <= now
         {
@@ -237,6 +244,8 @@ impl Suppressor {
         if groups.is_empty() {
             return None;
         }
+        // Those that fire first, in an order that people see a reason in.
+        groups.sort_by(|a, b| (a.firing == 0, &a.labels).cmp(&(b.firing == 0, &b.labels)));
         self.state.budgets.take(&config, bucket, now);
         let sequence = self.state.budgets.digests;
         self.state.budgets.digests = sequence.saturating_add(1);

@@ -39,6 +39,21 @@ impl Engine {
         }
         Ok(acknowledgement)
     }
+
+    /// Takes note that nobody looks after it any more, and keeps that in the state.
+    pub(super) async fn unacknowledge(&mut self, fingerprint: u64) -> Result<(), Error> {
+        let at = self.present();
+        let suppressor = self.suppressor.as_mut();
+        if !suppressor.is_some_and(|suppressor| suppressor.unacknowledge(fingerprint, at)) {
+            let message = format!("no alert `{fingerprint:016x}` is acknowledged");
+            return Err(Error::config(message));
+        }
+        tracing::info!(alert = %format_args!("{fingerprint:016x}"), "an alert is not acknowledged any more");
+        if let Err(error) = self.save().await {
+            tracing::error!(%error, "the state cannot be saved; it is tried again after the next tick");
+        }
+        Ok(())
+    }
 }
 
 /// A text without breaks; `None` where nothing is said.

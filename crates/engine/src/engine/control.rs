@@ -32,6 +32,7 @@ pub(super) enum Command {
         AcknowledgeOrder,
         oneshot::Sender<Result<Acknowledgement, Error>>,
     ),
+    Unacknowledge(u64, oneshot::Sender<Result<(), Error>>),
     Silence(SilenceOrder, oneshot::Sender<Result<String, Error>>),
     EndSilence(String, oneshot::Sender<Result<String, Error>>),
     Silences(oneshot::Sender<Result<Vec<SilenceView>, Error>>),
@@ -91,6 +92,12 @@ impl Control {
         order: AcknowledgeOrder,
     ) -> Result<Acknowledgement, Error> {
         self.ask(|answer| Command::Acknowledge(fingerprint, order, answer))
+            .await
+    }
+
+    /// Takes note that nobody looks after the alert with this fingerprint any more.
+    pub(crate) async fn unacknowledge(&self, fingerprint: u64) -> Result<(), Error> {
+        self.ask(|answer| Command::Unacknowledge(fingerprint, answer))
             .await
     }
 
@@ -179,6 +186,9 @@ impl Engine {
             }
             Command::Acknowledge(fingerprint, order, answer) => {
                 let _ = answer.send(self.acknowledge(fingerprint, order).await);
+            }
+            Command::Unacknowledge(fingerprint, answer) => {
+                let _ = answer.send(self.unacknowledge(fingerprint).await);
             }
             Command::Silence(order, answer) => {
                 let _ = answer.send(self.make_silence(order).await);

@@ -131,6 +131,21 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Says that nobody looks after the alert with this fingerprint any more.
+    ///
+    /// # Errors
+    /// When it cannot be reached, the token is not the one that may change something, or no such
+    /// alert is acknowledged.
+    pub async fn unacknowledge(&self, fingerprint: u64) -> Result<(), Error> {
+        let alert = format!("{fingerprint:016x}");
+        let path = ["api", "v1", "alerts", &alert, "acknowledge"];
+        let answer = self.server.send(&Method::DELETE, &path, &Value::Null);
+        let what = "giving the alert back";
+        self.server.accept(what, answer.await?).map(|_| ())
+    }
+}
+
 impl Incident {
     /// One line of plain text. Grafana shows annotations as HTML, after cleaning it: what could be
     /// markup is left out all the same.

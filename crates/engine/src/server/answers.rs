@@ -101,6 +101,13 @@ pub(super) struct Acknowledged {
     pub(super) acknowledged: Acknowledgement,
 }
 
+/// An alert that nobody looks after any more.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Unacknowledged {
+    /// 16 hexadecimal digits.
+    pub(super) fingerprint: String,
+}
+
 /// What happened to an alert.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Explained {

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Served;
-use super::answers::{AcknowledgeOrder, Acknowledged, Asked, Exchanged, RollBackOrder, TrainOrder};
+use super::answers::{
+    AcknowledgeOrder, Acknowledged, Asked, Exchanged, RollBackOrder, TrainOrder, Unacknowledged,
+};
 use super::api::{fingerprint_of, json, refused};
 use crate::{Error, ErrorKind};
 
@@ -44,6 +46,22 @@ pub(super) async fn acknowledge(
         Ok(acknowledged) => json(Acknowledged {
             fingerprint: format!("{number:016x}"),
             acknowledged,
+        }),
+        Err(error) => failed(&error),
+    }
+}
+
+pub(super) async fn unacknowledge(
+    State(served): State<Served>,
+    Path(fingerprint): Path<String>,
+) -> Response {
+    let number = match fingerprint_of(&fingerprint) {
+        Ok(number) => number,
+        Err(message) => return refused(StatusCode::BAD_REQUEST, message),
+    };
+    match served.control.unacknowledge(number).await {
+        Ok(()) => json(Unacknowledged {
+            fingerprint: format!("{number:016x}"),
         }),
         Err(error) => failed(&error),
     }

@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::answers::{
     AcknowledgeOrder, Acknowledged, AlertList, Asked, Envelope, Exchanged, Explained, ModelList,
     QueryList, RollBackOrder, SilenceId, SilenceList, SilenceOrder, Status, TrainOrder,
-    VerdictList,
+    Unacknowledged, VerdictList,
 };
 use super::capacity::CapacityPlan;
 use super::incidents::{IncidentDetails, IncidentList};
@@ -221,6 +221,15 @@ pub(super) fn all() -> Vec<Route> {
         .answers::<Acknowledged>()
         .refuses(missing, "No such alert fires.")
         .refuses(StatusCode::CONFLICT, "No messages for people are made here."),
+        Route::delete(
+            "/api/v1/alerts/{fingerprint}/acknowledge",
+            "Says that nobody looks after an alert any more: reminders and rising severity come again.",
+            change::unacknowledge,
+        )
+        .parameter::<String>(Place::Path, "fingerprint", "16 hexadecimal digits.")
+        .answers::<Unacknowledged>()
+        .refuses(StatusCode::BAD_REQUEST, "This is no fingerprint.")
+        .refuses(missing, "No such alert is acknowledged."),
         Route::get(
             "/api/v1/incidents",
             "The incidents: alerts that belong together, and what they began with.",

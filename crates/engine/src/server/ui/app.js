@@ -141,10 +141,13 @@ const showAlerts = ({ alerts }) => {
     const take = el("button", { type: "button", "aria-label": `Acknowledge ${short(alert.summary)}` }, "Acknowledge…");
     take.addEventListener("click", () => takeUp(alert));
     const known = alert.acknowledged;
+    const back = el("button", { type: "button", "aria-label": `Give back ${short(alert.summary)}` }, "Give back");
+    back.addEventListener("click", () => order("DELETE", `api/v1/alerts/${alert.fingerprint}/acknowledge`)
+      .then(() => { note("Not acknowledged any more."); refresh(); }, (error) => note(error.message)));
     const chip = ranks.includes(alert.severity) ? alert.severity : "info";
     return el("article", { class: "card odd", "data-alert": alert.fingerprint },
       el("div", { class: "row" },
-        el("h3", {}, el("span", { class: `chip ${chip}` }, alert.severity), " ", short(alert.summary, 300)), el("span", {}, button, " ", known ? null : take)),
+        el("h3", {}, el("span", { class: `chip ${chip}` }, alert.severity), " ", short(alert.summary, 300)), el("span", {}, button, " ", known ? back : take)),
       el("p", { class: "small" }, `Since ${new Date(alert.starts_at).toLocaleString()} (${ago(alert.starts_at)})`,
         alert.verdict.score === null ? "" : `, highest score ${alert.verdict.score.toFixed(1)}`),
       known ? el("p", { class: "small" }, short(`Acknowledged${known.by ? ` by ${known.by}` : ""} ${ago(known.at)}${known.note ? `: ${known.note}` : ""}`, 400)) : null,

@@ -7,138 +7,22 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "support/schema.rs"]
+#[path = "../support/schema.rs"]
 mod schema;
+mod served;
+mod silences;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bongsu_engine::{Control, Engine, Options, config, openapi_json};
+use bongsu_engine::openapi_json;
 use serde_json::{Value, json};
-use support::{Memory, server};
+use served::{TOKEN, load, serve, yaml};
 
-const TOKEN: &str = "Bearer open-sesame";
 const TAKE_UP: &str = "/api/v1/alerts/{fingerprint}/acknowledge";
 const KIM: &str = r#"{"by": "kim", "note": "looking"}"#;
-
-/// When the load leaves its level, in seconds since 1970.
-type Leaves = Arc<Mutex<Option<i64>>>;
-
-/// A load that leaves its level three seconds after it is first asked for.
-fn load() -> String {
-    load_that(Leaves::default(), true)
-}
-
-/// A load that leaves its level at a moment that may be set later; or by itself.
-fn load_that(leaves: Leaves, by_itself: bool) -> String {
-    server(move |_, end| {
-        let mut leaves = leaves.lock().unwrap();
-        if by_itself {
-            leaves.get_or_insert(end + 3);
-        }
-        let high = |t: i64| leaves.is_some_and(|moment| t > moment);
-        let value = |t: i64| if high(t) { 500 } else { 10 + t % 3 };
-        let values: Vec<String> = (end - 60..=end)
-            .map(|t| format!(r#"[{t},"{}"]"#, value(t)))
-            .collect();
-        format!(
-            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"__name__":"load","host":"a"}},"values":[{}]}}]}}}}"#,
-            values.join(",")
-        )
-    })
-}
-
-fn yaml(source: &str, state: &std::path::Path) -> String {
-    format!(
-        "source: {{type: prometheus, url: '{source}'}}
-queries:
-  - {{name: load, expr: load, step: 1s, window: 40s, detector: zscore, parameters: {{window: 12}}, alert: {{keep_firing_for: 1m}}}}
-  - {{name: trained, expr: load, step: 1s, window: 40s, detector: hbos, training: {{window: 40s}}}}
-alerting: {{routing: {{route: {{receiver: log, group_wait: 1s}}, receivers: [{{name: log, sinks: [{{type: log}}]}}]}}}}
-state: {{directory: '{}'}}
-rca: {{service_labels: [host], step: 1s, before: 40s, after: 1m, settle: 1s}}
-capacity:
-  {{step: 1s, history: 40s, horizon: 1m, models: [theil-sen], schedule: {{every: 2s}}, resources: [{{name: load, expr: load, threshold: 1e12}}]}}
-server: {{listen: '127.0.0.1:0', token: open-sesame, read_token: please}}",
-        state.display()
-    )
-}
-
-struct Service {
-    url: String,
-    control: Control,
-    stop: tokio::sync::oneshot::Sender<()>,
-    engine: tokio::task::JoinHandle<Engine>,
-}
-
-async fn serve(yaml: &str) -> Service {
-    let config = config::parse(yaml, None).unwrap();
-    let mut engine = Engine::start(config, Options::default(), Box::new(Memory::default()))
-        .await
-        .unwrap();
-    let (url, control) = (engine.server_url().unwrap(), engine.control());
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let engine = tokio::spawn(async move {
-        let _end = engine.run(async { drop(stopped.await) }).await.unwrap();
-        engine
-    });
-    Service {
-        url,
-        control,
-        stop,
-        engine,
-    }
-}
-
-impl Service {
-    async fn end(self) {
-        drop(self.control);
-        drop(self.stop);
-        self.engine.await.unwrap().close().await;
-    }
-
-    /// Status, content type and body.
-    async fn ask(&self, verb: &str, path: &str, token: &str, body: &str) -> (u16, String, String) {
-        // The process' TLS provider, which building a client needs.
-        let _ = bongsu_prometheus::Client::new(
-            bongsu_prometheus::ClientConfig::new("http://localhost").unwrap(),
-        );
-        let client = reqwest::Client::builder()
-            .tls_certs_only([])
-            .build()
-            .unwrap();
-        let method = verb.to_uppercase().parse().unwrap();
-        let request = client
-            .request(method, format!("{}{path}", self.url))
-            .header("authorization", token)
-            .body(body.to_owned());
-        let answer = request.send().await.unwrap();
-        let kind = answer.headers().get("content-type");
-        let kind = kind.map_or_else(String::new, |kind| kind.to_str().unwrap().to_owned());
-        (answer.status().as_u16(), kind, answer.text().await.unwrap())
-    }
-
-    /// The id of the newest incident, once it is analysed.
-    async fn analysed_incident(&self) -> String {
-        for _ in 0..100 {
-            let known = self.json("/api/v1/incidents").await["incidents"][0].clone();
-            if !known["analysis"].is_null() {
-                return known["id"].as_str().unwrap().to_owned();
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("no incident is analysed")
-    }
-
-    /// The answer in JSON, which must succeed.
-    async fn json(&self, path: &str) -> Value {
-        let (status, _, body) = self.ask("get", path, TOKEN, "").await;
-        assert_eq!(status, 200, "{path}: {body}");
-        serde_json::from_str(&body).unwrap()
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_as_described() {
@@ -204,6 +88,17 @@ async fn every_answer_is_as_described() {
             401,
         ),
         ("get", "/api/v1/queries", "/api/v1/queries", TOKEN, "", 200),
+        ("delete", TAKE_UP, &taken_up, "", "", 401),
+        ("delete", TAKE_UP, &taken_up, TOKEN, "", 200),
+        ("delete", TAKE_UP, &taken_up, TOKEN, "", 404),
+        (
+            "delete",
+            TAKE_UP,
+            "/api/v1/alerts/x/acknowledge",
+            TOKEN,
+            "",
+            400,
+        ),
         ("get", "/api/v1/alerts", "/api/v1/alerts", TOKEN, "", 200),
         (
             "get",
@@ -439,94 +334,4 @@ fn what_is_not_as_described_is_found() {
     ] {
         assert!(check(wrong.clone()).is_err(), "{wrong}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn silences_are_heeded_and_outlive_a_restart() {
-    let state = tempfile::tempdir().unwrap();
-    let leaves = Leaves::default();
-    let source = load_that(Arc::clone(&leaves), false);
-    let service = serve(&yaml(&source, state.path())).await;
-    let order = |matchers: &str, more: &str| {
-        format!(r#"{{"matchers": [{matchers}], "created_by": "kim", "comment": "known"{more}}}"#)
-    };
-    let host = r#""host=\"a\"""#;
-    let good = order(host, r#", "duration": "1h""#);
-    for (body, word) in [
-        (order("", r#", "duration": "1h""#), "matchers"),
-        (
-            order(r#""host=~\".*\"""#, r#", "duration": "1h""#),
-            "without labels",
-        ),
-        (
-            order(r#""host=~\"(\"""#, r#", "duration": "1h""#),
-            "matcher",
-        ),
-        (order(host, ""), "ends_at or duration"),
-        (
-            order(host, r#", "duration": "1h", "ends_at": 5"#),
-            "ends_at or duration",
-        ),
-        (order(host, r#", "ends_at": 5"#), "ended already"),
-        (order(host, r#", "duration": "soon""#), "duration"),
-        (good.replace("kim", " "), "created_by"),
-        (good.replace("known", ""), "comment"),
-        (good.replace("matchers", "matcher"), "unknown field"),
-    ] {
-        let (status, _, answer) = service.ask("post", "/api/v1/silences", TOKEN, &body).await;
-        assert_eq!(status, 400, "{body}: {answer}");
-        assert!(answer.contains(word), "{body}: {answer}");
-    }
-    let (status, _, answer) = service.ask("post", "/api/v1/silences", TOKEN, &good).await;
-    assert_eq!(status, 200, "{answer}");
-    let listed = service.json("/api/v1/silences").await;
-    let silence = &listed["silences"][0];
-    assert_eq!(silence["made_in"], "bongsu");
-    assert_eq!(
-        (&silence["active"], &silence["created_by"]),
-        (&json!(true), &json!("kim"))
-    );
-    // It is in the way of the alert that comes now.
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    *leaves.lock().unwrap() = Some(i64::try_from(now.as_secs()).unwrap() + 1);
-    let (mut silenced, mut known) = (false, Value::Null);
-    for _ in 0..300 {
-        if let Some(alert) = service.json("/api/v1/alerts").await["alerts"].get(0) {
-            let path = format!(
-                "/api/v1/alerts/{}/explain",
-                alert["fingerprint"].as_str().unwrap()
-            );
-            let explained = service.json(&path).await;
-            let steps = explained["steps"].as_array().unwrap();
-            known.clone_from(&explained);
-            silenced = steps.iter().any(|step| step["stage"] == "silence");
-            if silenced {
-                break;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(silenced, "the silence is not heeded: {known}");
-    service.end().await;
-
-    let service = serve(&yaml(&source, state.path())).await;
-    assert_eq!(service.json("/api/v1/silences").await, listed);
-    let path = format!("/api/v1/silences/{}", silence["id"].as_str().unwrap());
-    assert_eq!(service.ask("delete", &path, TOKEN, "").await.0, 200);
-    assert_eq!(
-        service.json("/api/v1/silences").await["silences"],
-        json!([])
-    );
-    service.end().await;
-    let without: String = yaml(&source, state.path())
-        .lines()
-        .filter(|line| !line.starts_with("alerting"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let service = serve(&without).await;
-    let (status, _, answer) = service.ask("post", "/api/v1/silences", TOKEN, &good).await;
-    assert_eq!(status, 200, "{answer}");
-    let listed = service.json("/api/v1/silences").await;
-    assert_eq!(listed["silences"].as_array().unwrap().len(), 1, "{listed}");
-    service.end().await;
 }
