@@ -344,13 +344,15 @@ fn it_can_be_ended_while_it_delivers_and_writes_back() {
     let (hangs, taken) = silent();
     let wild = source(1, |t| t % 20 < 3);
     let rest = format!("sinks: [{{type: webhook, url: '{hangs}'}}]\n");
-    let delivering = config(&wild, "window: 60s", &rest);
+    // What comes again and again stays anomalous to `ewma` alone.
+    let query = "window: 60s, detector: ewma";
+    let delivering = config(&wild, query, &rest);
     ended_when("delivering", &delivering, &delivering, |_| {
         taken.load(Ordering::SeqCst) > 0
     });
     let (hangs, taken) = silent();
     let write = format!("output: {{remote_write: {{url: '{hangs}'}}, ");
-    let writing = config(&wild, "window: 60s", "").replace("output: {", &write);
+    let writing = config(&wild, query, "").replace("output: {", &write);
     ended_when("writing back", &writing, &writing, |_| {
         taken.load(Ordering::SeqCst) > 0
     });

@@ -70,7 +70,7 @@ fn an_anomaly_reaches_alertmanager_and_is_resolved_after_recovery() {
         format!(
             "source: {{type: prometheus, url: 'http://127.0.0.1:{prometheus}'}}
 queries:
-  - {{name: load, expr: test_load, step: 200ms, window: 30s, direction: up, min_abs_dev: 1, parameters: {{patience: 1000}}}}
+  - {{name: load, expr: test_load, step: 200ms, window: 30s, direction: up, min_abs_dev: 1, detector: ewma, parameters: {{patience: 1000}}}}
 sinks:
   - {{type: alertmanager, urls: ['http://127.0.0.1:{alertmanager}'], labels: {{team: test}}}}
 state: {{directory: '{}'}}

@@ -41,8 +41,10 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<LabelledSeries>>, Error> {
         let shown: Vec<&Incident> = faults
             .filter(|one| one.symptoms.iter().any(|s| s.matches(series.labels())))
             .collect();
-        if !shown.is_empty() {
-            found.push(labelled(&set, name, series, &shown)?);
+        let one = labelled(&set, name, series, &shown)?;
+        // What only shows by having no values has no row to be found.
+        if one.labels.contains(&true) {
+            found.push(one);
         }
     }
     if found.is_empty() {

@@ -65,6 +65,7 @@ struct Result {
 /// deviations for 20 minutes.
 fn fleet(series: usize, days: i64, per_day: Option<f64>) -> Result {
     let mut query = QueryConfig::new("fleet", "x");
+    "ewma".clone_into(&mut query.detector);
     query.step = Span::from_secs(60);
     query.absent_after = Span::default();
     let mut judge = Judge::new(&query, series).unwrap();
@@ -218,6 +219,7 @@ fn wrong_budgets_are_refused_with_key_value_and_domain() {
 #[test]
 fn what_is_held_back_says_so_and_survives_a_restart() {
     let mut query = QueryConfig::new("q", "x");
+    "ewma".clone_into(&mut query.detector);
     query.step = Span::from_secs(60);
     let threshold = crate::config::ParameterValue::Number(2.5);
     query.parameters = [("threshold".to_owned(), threshold)].into();
@@ -285,6 +287,7 @@ fn what_is_held_back_says_so_and_survives_a_restart() {
 #[test]
 fn maintenance_is_neither_tested_nor_learned() {
     let mut query = QueryConfig::new("q", "x");
+    "ewma".clone_into(&mut query.detector);
     query.step = Span::from_secs(60);
     let mut judge = Judge::new(&query, 10).unwrap();
     judge.allow(Some(100.0));

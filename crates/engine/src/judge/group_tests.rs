@@ -322,7 +322,7 @@ fn config(query: &str) -> Result<Config, Error> {
 #[test]
 fn wrong_groups_are_refused_with_key_value_and_domain() {
     for (text, expected) in [
-        ("expr: x, group: {}", "detector is `ewma`"),
+        ("expr: x, group: {}", "detector is `auto-stream`"),
         (
             "expr: x, detector: rcf, group: {by: [host, host]}",
             "group.by: `host` is there twice",

@@ -14,6 +14,7 @@ pub(super) fn run(
 
 fn judge() -> Judge {
     let mut query = QueryConfig::new("load", "load");
+    "ewma".clone_into(&mut query.detector);
     query.step = crate::config::Span::from_secs(10);
     query.absent_after = crate::config::Span::from_secs(30);
     query.forget_after = crate::config::Span::from_secs(60);
@@ -232,6 +233,7 @@ fn identities_keep_the_series_apart_and_name_the_query() {
 fn a_new_series_starts_from_its_siblings_where_the_query_says_so() {
     let judged = |start_from_siblings: bool| {
         let mut query = QueryConfig::new("load", "load");
+        "ewma".clone_into(&mut query.detector);
         query.step = crate::config::Span::from_secs(10);
         query.start_from_siblings = start_from_siblings;
         let judge = Judge::new(&query, 100).unwrap();

@@ -227,7 +227,10 @@ mod tests {
     fn only_what_the_measure_can_see_is_searched() {
         let spec = find("auto-stream").unwrap();
         let fixed = [("memory".to_owned(), "500".to_owned())].into();
-        assert_eq!(Space::of(spec, &fixed, false).names(), ["rest"]);
-        assert_eq!(Space::of(spec, &fixed, true).names(), ["threshold", "rest"]);
+        assert_eq!(Space::of(spec, &fixed, false).names(), ["rest", "hold"]);
+        assert_eq!(
+            Space::of(spec, &fixed, true).names(),
+            ["threshold", "rest", "hold"]
+        );
     }
 }
