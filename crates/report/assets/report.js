@@ -69,6 +69,7 @@ const drawing = (svg) => {
   const size = Number(lines[0]?.getAttribute("font-size") ?? 14);
   const [upper, lower] = [lines[0], lines.at(-1)].map((text) => text?.getAttribute("y"));
   const own = element("g", {}, svg);
+  svg.querySelector("[data-area]").before(own);
   const chosen = element("rect", { class: "b-chosen", y: top, height, width: 0 }, svg);
   const cursor = element("path", { class: "b-cursor" }, svg);
 
@@ -116,8 +117,10 @@ const drawing = (svg) => {
     if (whole || !times) return;
     const x = (at) => left + ((at - from) / (to - from)) * width;
     for (const { at, label, date } of ticks(clock, from, to, width / size / 6.5)) {
+      // A label at the very end would be cut off.
+      const room = Math.min(x(at), left + 1.2 * size + width - label.length * 0.31 * size);
       element("path", { class: date ? "b-day" : "b-grid", d: `M${x(at)} ${top}v${height}` }, own);
-      element("text", { class: "b-m", "font-size": size, "text-anchor": "middle", x: x(at), y: upper }, own).textContent = label;
+      element("text", { class: "b-m", "font-size": size, "text-anchor": "middle", x: room, y: upper }, own).textContent = label;
       if (date && upper !== lower && x(at) < left + width - 12 * size) {
         element("text", { class: "b-t", "font-size": size, "font-weight": "bold", "text-anchor": "middle", x: Math.max(x(at), 3 * size), y: lower }, own).textContent = date;
       }

@@ -218,13 +218,11 @@ impl Histogram {
                 .as_ref()
                 .is_some_and(|(bound, _)| middle > x(*bound));
             let class = if above { "b-alert" } else { "b-benign" };
-            let y = area.y(counts, *count as f64);
+            if *count == 0 {
+                continue;
+            }
             // What is there is seen, however rare.
-            let y = if *count > 0 {
-                y.min(area.bottom() - 2.0)
-            } else {
-                area.bottom()
-            };
+            let y = area.y(counts, *count as f64).min(area.bottom() - 2.0);
             svg.rect(class, left + 0.5, y, width - 1.0, area.bottom() - y);
         }
         if self.normal {

@@ -123,7 +123,7 @@ impl Palette {
              .b-alert{{fill:{alert}}}\
              .b-shade{{fill-opacity:{shade_opacity}}}\
              .b-on{{fill:{on_bar}}}\
-             .b-pos{{fill:{forecast}}}\
+             .b-pos{{fill:{anomaly}}}\
              .b-neg{{fill:{line}}}"
         )
     }

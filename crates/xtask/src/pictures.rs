@@ -173,7 +173,10 @@ fn bench(studio: &Studio) -> Result {
     ];
     let mut command = studio.bongsu(&args);
     command.arg(&folder);
-    cargo::run(command.args(["--detectors", "zscore,robust-z,ewma,seasonal,iqr"]))
+    cargo::run(command.args([
+        "--detectors",
+        "zscore,robust-z,iqr,ewma,cusum,spot,auto-stream",
+    ]))
 }
 
 /// Pictures of the pages, which a browser takes.

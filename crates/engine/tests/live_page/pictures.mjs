@@ -10,7 +10,7 @@ const browser = await open(chromium);
 try {
   const { run, look, go } = browser;
   const shot = (name) => browser.shot(join(folder, `${name}.png`));
-  await look(1280, 860, false);
+  await look(1280, 560, false);
   await go(url);
   await until("the question for a token", () => run(`document.getElementById("ask")?.open === true`));
   await run(`document.getElementById("token").value = ${JSON.stringify(token)};
@@ -20,7 +20,7 @@ try {
   await shot("live-now");
   await run(`location.hash = "#queries"`);
   await until("a mark", () => run(`!!document.querySelector(".chart .mark")`));
-  await look(1280, 860, true);
+  await look(1280, 480, true);
   await sleep(500);
   await shot("live-queries-dark");
   await look(390, 844, false);
