@@ -30,9 +30,10 @@ pub(crate) fn rca(args: &RcaArgs, quiet: bool) -> Result<(), Failure> {
         out.flush()?;
     }
     if let Some(picture) = picture {
-        match rca_correlations(&found)? {
-            Some(matrix) => picture.draw(|| matrix.to_svg(), || matrix.to_png())?,
-            None => tracing::warn!("there are fewer than two metrics: nothing is drawn"),
+        if let Some(matrix) = rca_correlations(&found)? {
+            picture.draw(|| matrix.to_svg(), || matrix.to_png())?;
+        } else {
+            tracing::warn!("there are fewer than two metrics: nothing is drawn");
         }
     }
     if args.json || args.html.is_none() {

@@ -8,10 +8,10 @@ use crate::registry;
 /// The seconds of a step.
 const STEP: i64 = 10;
 
-fn judge_by(detector: &str, absent_after: i64) -> Option<Judge> {
+fn judge_by(detector: &str, absent_after: u64) -> Option<Judge> {
     let mut query = QueryConfig::new("load", "load");
     query.detector = detector.to_owned();
-    query.step = Span::from_secs(STEP);
+    query.step = Span::from_secs(STEP.unsigned_abs());
     query.absent_after = Span::from_secs(absent_after);
     query.forget_after = Span::from_secs(100_000);
     Judge::new(&query, 3).ok()
@@ -83,7 +83,7 @@ fn a_spike_that_comes_every_period_is_expected() {
     };
     let mut query = QueryConfig::new("load", "load");
     query.detector = "holt-winters".to_owned();
-    query.step = Span::from_secs(STEP);
+    query.step = Span::from_secs(STEP.unsigned_abs());
     let period = ParameterValue::Number(30.0);
     query.parameters.insert("period".to_owned(), period);
     let judge = Judge::new(&query, 3).unwrap();

@@ -219,7 +219,7 @@ mod tests {
             incidents,
             traffic: BTreeSet::new(),
         };
-        snapshot::save(&saved, &incidents_file(folder.path())).unwrap();
+        snapshot::save(&saved, incidents_file(folder.path())).unwrap();
         let verdicts = folder.path().join("verdicts.csv");
         std::fs::write(&verdicts, VERDICT_HEADER).unwrap();
         let report = periodic_report(&PeriodicRequest {
