@@ -189,7 +189,7 @@ fn what_is_given_back_is_reminded_of_and_rises_again() {
     assert!(!give_back(&mut world, 50), "nobody has taken it up");
     take_up(&mut world, 100, "a/1");
     world.fire(7_200, "a/1");
-    world.tick_to(7_200);
+    world.tick_to(7_300);
     world.heard();
     restart(&mut world, escalation);
     assert!(give_back(&mut world, 7_300));

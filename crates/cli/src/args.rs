@@ -5,8 +5,10 @@ mod capacity;
 mod config;
 mod dashboard;
 mod evaluate;
+mod forecast;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+mod networks;
 mod rca;
 mod report;
 mod service;
@@ -14,7 +16,6 @@ mod tune;
 
 use std::path::PathBuf;
 
-use bongsu::engine::Length;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "arrow")]
@@ -24,11 +25,13 @@ pub(crate) use capacity::CapacityArgs;
 pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use evaluate::EvaluateArgs;
+pub(crate) use forecast::{BacktestArgs, ForecastArgs, TableFormat};
 #[cfg(feature = "kubernetes")]
 pub(crate) use kubernetes::{ApplyArgs, KubernetesCommand, ObjectsArgs};
+pub(crate) use networks::{HistoryFormat, ModelsCommand, ModelsFormat, TrainArgs};
 pub(crate) use rca::RcaArgs;
 pub(crate) use report::ReportArgs;
-pub(crate) use service::{AlertsCommand, StateCommand};
+pub(crate) use service::{AlertsCommand, ServiceArgs, StateCommand};
 pub(crate) use tune::{TuneArgs, TuneFormat};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
@@ -204,77 +207,6 @@ pub(crate) struct DetectArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct TrainArgs {
-    /// The network: autoencoder (ae), vae, lstm-autoencoder (lstm-ae), gru-autoencoder
-    /// (gru-ae) or lstm-forecast; see `bongsu detect --list` for their parameters.
-    #[arg(long)]
-    pub(crate) model: String,
-    /// A parameter of the network, name=value. May be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    pub(crate) parameters: Vec<(String, String)>,
-    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
-    /// or ts too. .gz and .zst are read as they are, - is standard input.
-    #[arg(long, short, default_value = "-")]
-    pub(crate) input: PathBuf,
-    /// The file that the trained network is saved to.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save: PathBuf,
-    /// Learn only from the first rows.
-    #[arg(long, value_name = "N")]
-    pub(crate) train_rows: Option<usize>,
-    /// Take the weights of this safetensors file, with names as PyTorch gives them, in place
-    /// of training; scaler and threshold are still fitted on the rows.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) weights: Option<PathBuf>,
-    /// Draw the losses over the epochs to this file, .png or .svg.
-    #[arg(long, value_name = "FILE", conflicts_with = "weights")]
-    pub(crate) plot: Option<PathBuf>,
-    /// Print the history of the training: a row or an object an epoch.
-    #[arg(long, value_enum, conflicts_with = "weights")]
-    pub(crate) history: Option<HistoryFormat>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HistoryFormat {
-    Csv,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ModelsFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModelsCommand {
-    /// List the saved networks of a folder, with the channels they judge, what they were fitted on
-    /// and their thresholds, and what other states are there.
-    List {
-        /// The folder.
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-        /// How the list is written.
-        #[arg(long, value_enum, default_value = "text")]
-        format: ModelsFormat,
-    },
-    /// Say what a saved network is: its layers, channels, scaler, threshold and training, as JSON.
-    Inspect {
-        /// The file that `bongsu train` saved.
-        model: PathBuf,
-    },
-    /// Write the weights of a saved network as a safetensors file, with names as PyTorch gives
-    /// them.
-    Export {
-        /// The file that `bongsu train` saved.
-        model: PathBuf,
-        /// The file to write.
-        #[arg(long, short)]
-        output: PathBuf,
-    },
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct StreamArgs {
     /// The detector; see `bongsu detect --list`.
     #[arg(long)]
@@ -365,144 +297,6 @@ pub(crate) struct DriftArgs {
     /// How the list is written.
     #[arg(long, value_enum, default_value = "text", requires = "list")]
     pub(crate) format: ListFormat,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ForecastArgs {
-    /// The model; see --list.
-    #[arg(long, required_unless_present = "list")]
-    pub(crate) model: Option<String>,
-    /// How many steps to forecast.
-    #[arg(long, value_name = "N", required_unless_present_any = ["list", "future"])]
-    pub(crate) horizon: Option<usize>,
-    /// The levels of the intervals in percent; without it those that are usual for the model.
-    #[arg(
-        long,
-        value_name = "PERCENT,...",
-        value_delimiter = ',',
-        allow_hyphen_values = true
-    )]
-    pub(crate) level: Option<Vec<f64>>,
-    /// Calibrate the intervals on the model's errors at past moments of the series, so that they
-    /// hold what they state (split conformal); the model is fitted up to ten times more.
-    #[arg(long)]
-    pub(crate) calibrate: bool,
-    /// A parameter of the model, name=value. May be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    pub(crate) parameters: Vec<(String, String)>,
-    /// For prophet, another column of the input that explains the series, as `promotion`; behind it
-    /// may stand `:multiplicative` or `:additive`, `:standardize` or `:raw`, `:prior=5`. May be given
-    /// several times; --future has the coming values.
-    #[arg(long = "regressor", value_name = "COLUMN[:...]")]
-    pub(crate) regressors: Vec<String>,
-    /// For prophet, one more season, as `month:30.5:5`; behind it may stand `:multiplicative` or
-    /// `:additive`, `:prior=5`, `:condition=COLUMN` (on where that column of the input is 1). May be
-    /// given several times.
-    #[arg(long = "seasonality", value_name = "NAME:DAYS:PAIRS[:...]")]
-    pub(crate) seasonalities: Vec<String>,
-    /// For prophet, a country whose public holidays count, as KR. May be given several times.
-    #[arg(long = "country", value_name = "CODE")]
-    pub(crate) countries: Vec<String>,
-    /// For prophet, a CSV file of holidays and other events: `ds,holiday`, and where wanted
-    /// `lower_window,upper_window,prior_scale`; one row an occurrence, coming ones too.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) holidays: Option<PathBuf>,
-    /// For prophet, a CSV file `timestamp,<column>,...` of the coming moments with the values of the
-    /// regressors and conditions there, and of `cap` and `floor` where those are columns; without --horizon all of its rows are forecast.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) future: Option<PathBuf>,
-    /// Write what the forecast is made of too: trend, seasons, holidays, regressors.
-    #[arg(long)]
-    pub(crate) parts: bool,
-    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
-    /// or ts too. .gz and .zst are read as they are, - is standard input.
-    #[arg(long, short, default_value = "-")]
-    pub(crate) input: PathBuf,
-    /// Where the CSV `timestamp,mean,lower_80,upper_80,...` goes; - is standard output.
-    #[arg(long, short, default_value = "-")]
-    pub(crate) output: PathBuf,
-    /// The channel that is forecast; without it the first.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) channel: Option<String>,
-    /// Write JSON in place of CSV: the forecast with the model's order, parameters, likelihood and
-    /// information criteria.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Draw the history, the forecast and its parts to this file, .png or .svg.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plot: Option<PathBuf>,
-    /// Draw what the model left unexplained to this file, .png or .svg: over time, by size, and its
-    /// autocorrelation.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) residuals: Option<PathBuf>,
-    /// List the models with their parameters and stop.
-    #[arg(long)]
-    pub(crate) list: bool,
-    /// How the list is written.
-    #[arg(long, value_enum, default_value = "text", requires = "list")]
-    pub(crate) format: ListFormat,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BacktestArgs {
-    /// The models; see `bongsu forecast --list`.
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', required = true)]
-    pub(crate) model: Vec<String>,
-    /// How far ahead to forecast: steps, or a duration such as 30d.
-    #[arg(long, value_name = "N|DURATION")]
-    pub(crate) horizon: Length,
-    /// What is known at the first cutoff at least; without it three horizons.
-    #[arg(long, value_name = "N|DURATION")]
-    pub(crate) initial: Option<Length>,
-    /// From cutoff to cutoff; without it half a horizon. The last cutoff is a horizon before the end.
-    #[arg(long, visible_alias = "period", value_name = "N|DURATION")]
-    pub(crate) step: Option<Length>,
-    /// Fit to the latest part only; without it to all that is known.
-    #[arg(long, value_name = "N|DURATION")]
-    pub(crate) window: Option<Length>,
-    /// Fit anew at every so many cutoffs, and update between them.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) refit: usize,
-    /// The levels of the intervals that are judged, in percent.
-    #[arg(
-        long,
-        value_name = "PERCENT,...",
-        value_delimiter = ',',
-        default_value = "95",
-        allow_hyphen_values = true
-    )]
-    pub(crate) level: Vec<f64>,
-    /// The points of the season by whose naive forecast errors are scaled; without it found.
-    #[arg(long, value_name = "N")]
-    pub(crate) season: Option<usize>,
-    /// A parameter, name=value, of every model that has it, or of one as MODEL.NAME=VALUE. May be
-    /// given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    pub(crate) parameters: Vec<(String, String)>,
-    /// The CSV file `timestamp,<channel>,...`; the time may be called time, date, datetime, ds
-    /// or ts too. .gz and .zst are read as they are, - is standard input.
-    #[arg(long, short, default_value = "-")]
-    pub(crate) input: PathBuf,
-    /// Where the table goes; - is standard output.
-    #[arg(long, short, default_value = "-")]
-    pub(crate) output: PathBuf,
-    /// The channel that is forecast; without it the first.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) channel: Option<String>,
-    /// A row for each number of steps ahead, too.
-    #[arg(long)]
-    pub(crate) by_step: bool,
-    /// How the table is written.
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: TableFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TableFormat {
-    Text,
-    Csv,
-    Markdown,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

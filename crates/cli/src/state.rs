@@ -10,7 +10,7 @@ use bongsu::engine::{SavedState, TimeFormat};
 use serde_json::json;
 
 use crate::Failure;
-use crate::args::{AlertsCommand, StateCommand};
+use crate::args::{AlertsCommand, ServiceArgs, StateCommand};
 use crate::output;
 
 pub(crate) fn state(command: &StateCommand) -> Result<(), Failure> {
@@ -94,15 +94,26 @@ pub(crate) fn alerts(command: &AlertsCommand) -> Result<(), Failure> {
             }
         }
         AlertsCommand::Acknowledge(args) => {
-            let service = Service::new(&args.service, Some(read_secret(&args.service_token)?))?;
+            let service = service(&args.at)?;
             let (by, note) = (args.by.as_deref(), args.note.as_deref());
             let asked = service.acknowledge(args.alert, by, note);
             tokio::runtime::Runtime::new()?.block_on(asked)?;
             writeln!(out, "acknowledged {:016x}", args.alert)?;
         }
+        AlertsCommand::Unacknowledge(args) => {
+            let service = service(&args.at)?;
+            let asked = service.unacknowledge(args.alert);
+            tokio::runtime::Runtime::new()?.block_on(asked)?;
+            writeln!(out, "not acknowledged any more {:016x}", args.alert)?;
+        }
     }
     out.flush()?;
     Ok(())
+}
+
+fn service(at: &ServiceArgs) -> Result<Service, Failure> {
+    let token = read_secret(&at.service_token)?;
+    Ok(Service::new(&at.service, Some(token))?)
 }
 
 /// Who has taken up an alert, in words that follow others.

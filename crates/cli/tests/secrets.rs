@@ -156,6 +156,50 @@ output:
 }
 
 #[test]
+fn fetched_tokens_and_signatures_show_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let (parrot, heard) = parrot();
+    let at = folder.path().display();
+    for (auth, used) in [
+        (
+            format!(
+                "{{type: oauth2, token_url: 'http://{parrot}/token', client_id: me, \
+                 client_secret: '${{MARK}}-oauth', client_auth: body, params: {{key: '${{MARK}}-param'}}}}"
+            ),
+            &["client_secret=MARKEDSECRET-oauth", "key=MARKEDSECRET-param"][..],
+        ),
+        (
+            "{type: sigv4, region: eu-west-1, access_key: AKID, secret_key: '${MARK}-key', \
+              session_token: '${MARK}-session'}"
+                .to_owned(),
+            &[
+                "Credential=AKID/",
+                "x-amz-security-token: MARKEDSECRET-session",
+            ][..],
+        ),
+    ] {
+        let config = format!(
+            "source: {{type: prometheus, url: 'http://{parrot}', retries: 0, auth: {auth}}}
+queries: [{{name: up, expr: up, step: 5s}}]
+state: {{directory: '{at}/state'}}
+"
+        );
+        for arguments in [&["config", "check"][..], &["run", "--once"]] {
+            let output = bongsu(folder.path(), &config, arguments).output().unwrap();
+            assert!(
+                output.status.code().is_some_and(|code| code < 2),
+                "{output:?}"
+            );
+            all_hidden(folder.path(), &output);
+        }
+        let heard = heard.lock().unwrap();
+        for used in used {
+            assert!(heard.contains(used), "{used} was not sent: {heard}");
+        }
+    }
+}
+
+#[test]
 fn a_service_answers_without_its_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let (parrot, heard) = parrot();

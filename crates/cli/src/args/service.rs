@@ -45,6 +45,33 @@ pub(crate) enum AlertsCommand {
     /// Say to a running service that somebody has taken up an alert: nobody is reminded of it, its
     /// severity does not rise, and receivers are told.
     Acknowledge(AcknowledgeArgs),
+    /// Say to a running service that nobody looks after an alert any more: reminders and rising
+    /// severity come again.
+    Unacknowledge(UnacknowledgeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnacknowledgeArgs {
+    /// The alert: 16 hexadecimal digits, as `list` shows them.
+    #[arg(value_parser = fingerprint)]
+    pub(crate) alert: u64,
+    #[command(flatten)]
+    pub(crate) at: ServiceArgs,
+}
+
+/// Which service is spoken to.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// The address of the service.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9469")]
+    pub(crate) service: String,
+    /// Where the service's token is: `${NAME}` for an environment variable, or `file:PATH`.
+    #[arg(
+        long,
+        value_name = "${NAME}|file:PATH",
+        default_value = "${BONGSU_TOKEN}"
+    )]
+    pub(crate) service_token: String,
 }
 
 #[derive(Debug, Args)]
@@ -58,16 +85,8 @@ pub(crate) struct AcknowledgeArgs {
     /// What there is to say of it, in one line.
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
-    /// The address of the service.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9469")]
-    pub(crate) service: String,
-    /// Where the service's token is: `${NAME}` for an environment variable, or `file:PATH`.
-    #[arg(
-        long,
-        value_name = "${NAME}|file:PATH",
-        default_value = "${BONGSU_TOKEN}"
-    )]
-    pub(crate) service_token: String,
+    #[command(flatten)]
+    pub(crate) at: ServiceArgs,
 }
 
 fn fingerprint(text: &str) -> Result<u64, String> {
