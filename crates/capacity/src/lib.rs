@@ -11,8 +11,8 @@
 //! 2. The rhythm of the day, on working days and at weekends, of the weekday and of the year is taken
 //!    off as far as the past shows it at least twice.
 //! 3. Every [`Candidate`] forecasts from up to 12 moments of the past, over the horizon or a third of
-//!    the history, knowing nothing of what came later. The simplest one whose mean absolute error is
-//!    within 3 % of the least is chosen.
+//!    the history, knowing nothing of what came later. The forecast is the mean of those
+//!    that cannot be told apart from the one with the least mean absolute error.
 //! 4. Its errors are taken apart into a slow part, whose spread grows as a power of the lead, and a fast
 //!    one within a day. The spread is calibrated so that the bounds hold the stated share of the
 //!    errors that were seen.

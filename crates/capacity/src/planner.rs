@@ -15,7 +15,7 @@ use crate::history::{DAY, History};
 use crate::paths::{Fast, Paths, simulate};
 use crate::report::{ResourcePlan, Trend, Validation};
 use crate::scene::{self, Scene};
-use crate::validate::{Origins, Trial, choose, validate};
+use crate::validate::{Origins, Trial, alike, combined, validate};
 use crate::what_if::{ChangedOutlook, WhatIf};
 
 /// The least and most values of a history, and paths of a simulation.
@@ -255,12 +255,11 @@ impl Planner {
         let origins = Origins::plan(history.len(), all.block, ahead);
         let (mut trials, mut notes) = validate(&all, &origins, &self.candidates, self.level)?;
         let known = Known::until(&all, history.len())?;
-        let (trial, mean) = best(&trials, &origins, &known, ahead, &mut notes)?;
-        let errors: Vec<&[f64]> = trial.errors.iter().map(Vec::as_slice).collect();
+        let (chosen, mean, errors) = forecast(&trials, &origins, &known, ahead, &mut notes)?;
+        let errors: Vec<&[f64]> = errors.iter().map(Vec::as_slice).collect();
         let model = ErrorModel::fit(&errors, all.block, origins.span(), self.level);
         let fast = Fast::of(&known.adjusted, known.values, &history.peaks, all.block);
         let paths = simulate(&mean, &model, &fast, self.paths, self.seed);
-        let chosen = trial.candidate;
         let scene = Scene {
             history: &history,
             known: &known,
@@ -327,26 +326,45 @@ impl Planner {
     }
 }
 
-/// The chosen trial and its forecast; where that cannot be made, the next best.
-fn best<'a>(
-    trials: &'a [Trial],
+/// The forecast of the candidates that cannot be told apart, with the best of them and the errors that
+/// it would have made; where none of them can be fitted, of the next best.
+fn forecast(
+    trials: &[Trial],
     origins: &Origins,
     known: &Known<'_>,
     ahead: usize,
     notes: &mut Vec<String>,
-) -> Result<(&'a Trial, Vec<f64>)> {
-    let mut order: Vec<&Trial> = trials.iter().collect();
-    order.sort_by(|a, b| a.score.mae.total_cmp(&b.score.mae));
-    for trial in choose(trials, origins).into_iter().chain(order) {
+) -> Result<(Candidate, Vec<f64>, Vec<Vec<f64>>)> {
+    let kept = alike(trials, origins);
+    let mut rest: Vec<&Trial> = trials.iter().collect();
+    rest.sort_by(|a, b| a.score.mae.total_cmp(&b.score.mae));
+    rest.retain(|trial| kept.iter().all(|kept| kept.candidate != trial.candidate));
+    let mut parts = Vec::new();
+    for (i, trial) in kept.iter().chain(&rest).copied().enumerate() {
+        if i >= kept.len() && !parts.is_empty() {
+            break;
+        }
         match trial.candidate.forecast(known, ahead) {
-            Ok(mean) => return Ok((trial, mean)),
+            Ok(mean) => parts.push((trial, mean)),
             Err(error) => notes.push(format!("{} was left out: {error}", trial.candidate.name())),
         }
     }
-    Err(Error::input(format!(
-        "no model could be fitted: {}",
-        notes.join("; ")
-    )))
+    let best = parts.first().map(|(trial, _)| trial.candidate);
+    if parts.len() > 1 {
+        let names = parts.iter().map(|(trial, _)| trial.candidate.name());
+        let names: Vec<&str> = names.collect();
+        notes.push(format!(
+            "the forecast is the mean of {}: their errors cannot be told apart",
+            names.join(", ")
+        ));
+    }
+    match best.zip(combined(&parts)) {
+        Some((best, (mean, errors))) => Ok((best, mean, errors)),
+        None => Err(Error::input(format!(
+            "no model could be fitted: {}",
+            notes.join("; ")
+        ))),
+    }
 }
 
 fn trend(outlook: &Outlook, growth: &Growth) -> Trend {

@@ -13,7 +13,7 @@ use crate::report::CandidateScore;
 /// The most origins.
 const ORIGINS: usize = 12;
 
-/// A candidate must be better than a simpler one by this share of the error, at least.
+/// Candidates whose errors differ by less than this share are alike.
 const TIE: f64 = 0.03;
 
 /// When and how far is forecast.
@@ -96,21 +96,50 @@ pub(crate) fn validate(
     Ok((trials, failures))
 }
 
-/// The simplest candidate that is not clearly worse than the best: by less than 3 % of the error, or by
-/// less than one standard error of the difference, origin by origin.
-pub(crate) fn choose<'a>(trials: &'a [Trial], origins: &Origins) -> Option<&'a Trial> {
-    let best = trials
-        .iter()
-        .min_by(|a, b| a.score.mae.total_cmp(&b.score.mae))?;
-    let good = |trial: &&Trial| {
+/// The candidates that are not clearly worse than the best, the best first: by less than 3 % of the
+/// error, or by less than one standard error of the difference, origin by origin.
+pub(crate) fn alike<'a>(trials: &'a [Trial], origins: &Origins) -> Vec<&'a Trial> {
+    let mut order: Vec<&Trial> = trials.iter().collect();
+    order.sort_by(|a, b| a.score.mae.total_cmp(&b.score.mae));
+    let Some(&best) = order.first() else {
+        return order;
+    };
+    order.retain(|trial| {
         let worse = trial.score.mae - best.score.mae;
         worse <= (best.score.mae * TIE).max(doubt(trial, best, origins))
+    });
+    order
+}
+
+/// What several candidates say together: the mean weighted by the inverse squares of their errors.
+/// Nothing where there is none.
+pub(crate) fn combined(parts: &[(&Trial, Vec<f64>)]) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
+    let least = parts.iter().map(|(trial, _)| trial.score.mae);
+    let least = least.fold(f64::INFINITY, f64::min);
+    let weight = |trial: &Trial| {
+        if least > 0.0 {
+            (least / trial.score.mae).powi(2)
+        } else {
+            f64::from(u8::from(trial.score.mae <= 0.0))
+        }
     };
-    let simplest = trials
-        .iter()
-        .filter(good)
-        .min_by_key(|trial| trial.candidate);
-    simplest.or(Some(best))
+    let total: f64 = parts.iter().map(|(trial, _)| weight(trial)).sum();
+    let (first, _) = parts.first()?;
+    let steps = parts.first().map_or(0, |(_, mean)| mean.len());
+    let mut mean = vec![0.0; steps];
+    let mut errors: Vec<Vec<f64>> = first.errors.iter().map(|e| vec![0.0; e.len()]).collect();
+    for (trial, forecast) in parts {
+        let share = weight(trial) / total;
+        for (sum, value) in mean.iter_mut().zip(forecast) {
+            *sum += share * value;
+        }
+        for (sums, own) in errors.iter_mut().zip(&trial.errors) {
+            for (sum, error) in sums.iter_mut().zip(own) {
+                *sum += share * error;
+            }
+        }
+    }
+    Some((mean, errors))
 }
 
 /// The standard error of the difference of two candidates' mean absolute errors, with as many

@@ -20,8 +20,7 @@ use crate::season::Season;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Candidate {
-    /// The level of the last blocks goes on, with the rhythm and without any trend: a trend must
-    /// show that it foretells better than none.
+    /// The level of the last blocks goes on, with the rhythm and without any trend.
     Level,
     /// The last day or week goes on, with the mean change between the first one and it: the floor
     /// that every other model must beat.

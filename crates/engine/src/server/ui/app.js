@@ -169,7 +169,7 @@ const showIncidents = ({ incidents }) => {
     const span = `${new Date(incident.onset).toLocaleString()}${open ? ", still open" : ` to ${new Date(incident.closed_at).toLocaleString()}`}`;
     return el("article", { class: open ? "card odd" : "card" },
       el("h3", {}, el("a", { href: `incidents/${encodeURIComponent(incident.id)}` }, `Incident ${incident.id.slice(0, 8)}`),
-        ` ${incident.alerts} alerts`),
+        ` ${incident.alerts} ${incident.alerts === 1 ? "alert" : "alerts"}`),
       el("p", { class: "small" }, span), el("p", {}, cause),
       incident.services.length ? el("p", { class: "small" }, `On ${short(incident.services.join(", "))}`) : null);
   }));
