@@ -252,7 +252,7 @@ const SETTLES: &[(&str, usize)] = &[
     ("cusum", 5),
     ("spot", 45),
     ("bocpd", 5),
-    ("auto-stream", 10),
+    ("auto-stream", 15),
     ("online-mad", 5),
     ("seasonal-profile", 5),
     ("holt-winters", 5),
