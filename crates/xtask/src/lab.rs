@@ -1,8 +1,9 @@
-//! `cargo xtask lab`: lints, tests and a short run of `examples/lab`, which is outside the
-//! workspace.
+//! `cargo xtask lab`: lints, tests, a short run and an interrupted one of `examples/lab`, which is
+//! outside the workspace.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::cargo::{self, Result};
 
@@ -25,6 +26,7 @@ pub(crate) fn run() -> Result {
             }),
             ("tests", &|| in_lab(&["test", "--locked", "--quiet"])),
             ("smoke run", &smoke),
+            ("interruption", &interruption),
         ],
     )
 }
@@ -67,6 +69,56 @@ fn record(out: &Path) -> Result {
             .arg("--out")
             .arg(cases),
     )
+}
+
+/// Interrupts a run: it must say so, end everything it started and write nothing.
+fn interruption() -> Result {
+    let out = std::env::temp_dir().join(format!("bongsu-lab-stop-{}", std::process::id()));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let program = target.unwrap_or_else(|| folder().join("target"));
+    let mut child = Command::new(program.join("release/lab"))
+        .current_dir(folder())
+        .args(["record", "--plan", "smoke.json", "--out"])
+        .arg(&out)
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let id = child.id();
+    let story = child.stderr.take().ok_or("no story")?;
+    let mut lines = BufReader::new(story).lines();
+    let mut told = String::new();
+    // The first incident: everything runs.
+    while !told.contains("Latency stock") {
+        told += &lines.next().ok_or("the run ended early")??;
+    }
+    Command::new("kill")
+        .args(["-INT", &id.to_string()])
+        .status()?;
+    for line in lines {
+        told += &line?;
+    }
+    let ended = child.wait()?;
+    let wrong = |what: String| Err(format!("{what}: {told}").into());
+    let logs = std::env::temp_dir().join(format!("bongsu-lab-{id}"));
+    let left = running_with(&logs.to_string_lossy())?;
+    let written = std::fs::read_dir(&out)?.count();
+    for folder in [&out, &logs] {
+        std::fs::remove_dir_all(folder)?;
+    }
+    if ended.success() || !told.contains("interrupted") {
+        return wrong(format!("an interrupted run ends with {ended}"));
+    }
+    if !left.is_empty() || written > 0 {
+        return wrong(format!("left behind: {left:?} and {written} files"));
+    }
+    Ok(())
+}
+
+/// The processes whose arguments contain `text`.
+fn running_with(text: &str) -> Result<Vec<String>> {
+    let list = Command::new("ps").args(["-eo", "pid=,args="]).output()?;
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    let found = list.lines().filter(|line| line.contains(text));
+    Ok(found.map(str::to_owned).collect())
 }
 
 fn check(out: &Path) -> Result {

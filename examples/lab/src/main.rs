@@ -2,9 +2,10 @@
 //!
 //! `lab record` starts the services, a load and a real Prometheus, injects the faults of a plan
 //! and writes what was recorded with the truth. `lab cases` cuts a recording into one CSV file a
-//! case. See README.md.
+//! case, `lab demo` makes the files of `bongsu demo`. See README.md.
 
 mod cases;
+mod demo;
 mod record;
 mod service;
 
@@ -46,6 +47,15 @@ enum Task {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Write the rounds as `bongsu demo` has them, with fewer series.
+    Demo {
+        /// The folder of a recording.
+        #[arg(long, default_value = "recording")]
+        recording: PathBuf,
+        /// The folder that the files go to.
+        #[arg(long, default_value = "../../crates/engine/recordings")]
+        out: PathBuf,
+    },
     /// One process of the system; the recorder starts it.
     #[command(hide = true)]
     Serve {
@@ -75,6 +85,7 @@ fn main() -> ExitCode {
                     one_by_one,
                 } => record::run(&plan, &out, one_by_one).await,
                 Task::Cases { recording, out } => cases::run(&recording, &out),
+                Task::Demo { recording, out } => demo::run(&recording, &out),
                 Task::Serve { config } => service::run(&config).await,
                 Task::Guard { command } => record::guard(&command).await,
             }

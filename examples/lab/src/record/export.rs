@@ -81,7 +81,8 @@ pub(crate) fn series(result: &Value) -> Result<Series> {
     Ok(out)
 }
 
-/// Writes the series as gzip (no file name, no time: the bytes depend on the data only).
+/// Writes the series as gzip (no file name, no time: the bytes depend on the data only), whole or
+/// not at all.
 pub(crate) fn write(path: &Path, all: &[Series]) -> Result<u64> {
     let mut gzip = GzBuilder::new()
         .mtime(0)
@@ -91,7 +92,9 @@ pub(crate) fn write(path: &Path, all: &[Series]) -> Result<u64> {
         gzip.write_all(b"\n")?;
     }
     let bytes = gzip.finish()?;
-    std::fs::write(path, &bytes)?;
+    let part = path.with_extension("part");
+    std::fs::write(&part, &bytes)?;
+    std::fs::rename(&part, path)?;
     Ok(bytes.len() as u64)
 }
 

@@ -17,7 +17,7 @@ use stack::Stack;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub(crate) use export::{Series as RecordedSeries, read};
+pub(crate) use export::{Series as RecordedSeries, read, write};
 pub(crate) use labels::Labels as RecordedLabels;
 pub(crate) use process::guard;
 pub(crate) use prometheus::COLUMNS;
@@ -32,7 +32,7 @@ pub(crate) async fn run(plan: &Path, out: &Path, one_by_one: bool) -> Result {
     // Dropping the rounds stops their processes.
     let outcome = tokio::select! {
         outcome = rounds(&plan, &dir, out, &versions, one_by_one) => outcome,
-        () = interrupted() => Err("interrupted".into()),
+        () = interrupted() => Err("interrupted; nothing was written".into()),
     };
     if outcome.is_ok() {
         std::fs::remove_dir_all(&dir)?;

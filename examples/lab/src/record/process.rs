@@ -9,10 +9,13 @@ use crate::Result;
 use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
-/// A running child; killed when dropped.
+/// How long a child may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running child; dropped, it is asked to end and waited for, so that what it holds ends too.
 #[derive(Debug)]
 pub(crate) struct Managed {
     name: String,
@@ -57,7 +60,7 @@ impl Managed {
 
     /// Waits for the child to end by itself; kills it after 5 s.
     pub(crate) async fn ended(&mut self) -> Result {
-        match tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await {
+        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
             Ok(status) => status.map(drop).map_err(Into::into),
             Err(_) => self.kill().await,
         }
@@ -67,6 +70,17 @@ impl Managed {
     pub(crate) async fn stop(&mut self) -> Result {
         drop(self.child.stdin.take());
         self.ended().await
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        // Killed at once, a guard would leave behind what it guards.
+        drop(self.child.stdin.take());
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
