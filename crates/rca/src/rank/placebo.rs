@@ -3,7 +3,7 @@
 //! A part of normal times is taken for an incident, and all the rest of them, before and after it, for
 //! normal times. What the most suspicious service reaches there needs no fault to be reached.
 
-use super::deviation::{Baseline, Level, Movement, block_length, level, number, ordered, stride};
+use super::deviation::{Baseline, Level, Movement, block_length, number, ordered, stride};
 use super::evidence::{Layout, of_services, weight};
 use super::likelihood::SLOPE;
 use super::split::{MIN_NORMAL, Split, thinned};
@@ -35,7 +35,7 @@ pub(super) fn null(split: &Split<'_>, layout: &Layout, topology: &Topology, shar
     for (metric, column) in columns.iter().enumerate() {
         scratch.sort(column);
         for (windows, weights) in windows.iter().zip(&mut weights) {
-            scratch.read_levels(column, windows);
+            scratch.read_levels(windows);
             for (weights, &start) in weights.iter_mut().zip(&windows.starts) {
                 let (size, outside) = scratch.deviation(column, start, windows);
                 if let Some(slot) = weights.get_mut(metric) {
@@ -94,14 +94,15 @@ impl Windows {
 /// A metric in order, and the levels of its blocks.
 #[derive(Default)]
 struct Scratch {
-    keys: Vec<i64>,
     /// Values that are there, smallest first, with their rows.
     sorted: Vec<(i64, usize)>,
     /// The place of each row's value among these, or the number of rows.
     rank: Vec<usize>,
     levels: Vec<Level>,
-    /// A bit for each place: whether the value is outside the pretended incident.
-    rest: Vec<u64>,
+    /// The values of a block.
+    block: Marks,
+    /// The values outside the pretended incident.
+    rest: Marks,
 }
 
 impl Scratch {
@@ -120,12 +121,30 @@ impl Scratch {
         }
     }
 
-    fn read_levels(&mut self, column: &[f64], windows: &Windows) {
+    /// The level of each block. The next block takes up the values of the one before, so that only
+    /// those at its ends are looked at.
+    fn read_levels(&mut self, windows: &Windows) {
         self.levels.clear();
-        let mut start = 0;
-        while let Some(rows) = column.get(start..start + windows.block) {
-            self.levels.push(level(rows, &mut self.keys));
-            start += windows.stride;
+        self.block.clear(self.sorted.len());
+        let (mut from, mut to) = (0, 0);
+        while from + windows.block <= self.rank.len() {
+            for place in self.rank.get(to..from + windows.block).unwrap_or_default() {
+                self.block.set(*place);
+            }
+            to = from + windows.block;
+            let level = match self.block.count {
+                0 => Level::Absent,
+                count if 2 * count >= windows.block => {
+                    Level::Median(self.quantile(0.5, &self.block))
+                }
+                _ => Level::Unknown,
+            };
+            self.levels.push(level);
+            let next = from + windows.stride;
+            for place in self.rank.get(from..next).unwrap_or_default() {
+                self.block.unset(*place);
+            }
+            from = next;
         }
     }
 
@@ -135,58 +154,35 @@ impl Scratch {
         let Some(after) = column.get(start..start + windows.length) else {
             return (0.0, 0.0);
         };
-        let known = self.set_rest(start, windows.length);
+        self.rest.fill(self.sorted.len());
+        for place in self
+            .rank
+            .get(start..start + windows.length)
+            .unwrap_or_default()
+        {
+            self.rest.unset(*place);
+        }
+        let known = self.rest.count;
         if known < MIN_NORMAL {
             return (0.0, 0.0);
         }
         let share_known = known as f64 / (column.len() - windows.length).max(1) as f64;
         let quantiles = [0.025, 0.25, 0.5, 0.75, 0.975];
-        let baseline = Baseline::new(quantiles.map(|q| self.quantile(q, known)), share_known);
+        let baseline = Baseline::new(quantiles.map(|q| self.quantile(q, &self.rest)), share_known);
 
         let first = start / windows.stride;
         let count = (windows.length - windows.block) / windows.stride + 1;
         let levels = self.levels.get(first..first + count).unwrap_or_default();
-        let (mut movement, mut size) = (Movement::Up, 0.0);
-        for level in levels {
-            let found = match *level {
-                Level::Median(level) => baseline.distance(level),
-                Level::Absent => (Movement::Absent, baseline.absence()),
-                Level::Unknown => continue,
-            };
-            if found.1 > size {
-                (movement, size) = found;
-            }
-        }
+        let (movement, size) = farthest(levels, &baseline);
         (size, baseline.outside(after, movement))
     }
 
-    /// Marks the values outside the pretended incident, and returns their number.
-    fn set_rest(&mut self, start: usize, length: usize) -> usize {
-        let all = self.sorted.len();
-        self.rest.clear();
-        self.rest.resize(all / 64 + 1, u64::MAX);
-        if let Some(last) = self.rest.last_mut() {
-            *last = (1 << (all % 64)) - 1;
-        }
-        let mut known = all;
-        for &place in self.rank.get(start..start + length).unwrap_or_default() {
-            if place < all
-                && let Some(word) = self.rest.get_mut(place / 64)
-            {
-                *word &= !(1 << (place % 64));
-                known -= 1;
-            }
-        }
-        known
-    }
-
-    /// The quantile of the values outside the pretended incident, of which there are `known`, with
-    /// linear interpolation.
-    fn quantile(&self, q: f64, known: usize) -> f64 {
-        let position = q * known.saturating_sub(1) as f64;
+    /// The quantile of the values that are marked, with linear interpolation.
+    fn quantile(&self, q: f64, marks: &Marks) -> f64 {
+        let position = q * marks.count.saturating_sub(1) as f64;
         let low = position as usize;
         let share = position - low as f64;
-        let Some(place) = self.select(low) else {
+        let Some(place) = marks.select(low) else {
             return f64::NAN;
         };
         let value = |place: usize| self.sorted.get(place).map_or(f64::NAN, |x| number(x.0));
@@ -194,13 +190,89 @@ impl Scratch {
         if share == 0.0 {
             return at;
         }
-        let next = self.next(place + 1).map_or(at, value);
+        let next = marks.next(place + 1).map_or(at, value);
         at * (1.0 - share) + next * share
+    }
+}
+
+/// The largest deviation of some levels: that of the highest, of the lowest, or of an absent one.
+fn farthest(levels: &[Level], baseline: &Baseline) -> (Movement, f64) {
+    let (mut high, mut low) = ((baseline.center, 0), (baseline.center, 0));
+    let mut absent = None;
+    for (i, level) in levels.iter().enumerate() {
+        match *level {
+            Level::Median(level) if level > high.0 => high = (level, i),
+            Level::Median(level) if level < low.0 => low = (level, i),
+            Level::Absent if absent.is_none() => absent = Some(i),
+            _ => {}
+        }
+    }
+    let mut found = [high, low].map(|(level, i)| (baseline.distance(level), i));
+    found.sort_by_key(|(_, i)| *i);
+    let mut best = (Movement::Up, 0.0);
+    for (one, _) in found {
+        if one.1 > best.1 {
+            best = one;
+        }
+    }
+    if absent.is_some() && baseline.absence() > best.1 {
+        best = (Movement::Absent, baseline.absence());
+    }
+    best
+}
+
+/// Some of the places of sorted values.
+#[derive(Default)]
+struct Marks {
+    /// A bit for each place.
+    words: Vec<u64>,
+    /// How many are marked.
+    count: usize,
+    /// How many there are.
+    places: usize,
+}
+
+impl Marks {
+    /// None of so many.
+    fn clear(&mut self, places: usize) {
+        self.words.clear();
+        self.words.resize(places / 64 + 1, 0);
+        (self.count, self.places) = (0, places);
+    }
+
+    /// All of so many.
+    fn fill(&mut self, places: usize) {
+        self.words.clear();
+        self.words.resize(places / 64 + 1, u64::MAX);
+        if let Some(last) = self.words.last_mut() {
+            *last = (1 << (places % 64)) - 1;
+        }
+        (self.count, self.places) = (places, places);
+    }
+
+    /// Marks a place that is not marked; what is beyond the last place is none.
+    fn set(&mut self, place: usize) {
+        if place < self.places
+            && let Some(word) = self.words.get_mut(place / 64)
+        {
+            *word |= 1 << (place % 64);
+            self.count += 1;
+        }
+    }
+
+    /// Takes back a mark; what is beyond the last place has none.
+    fn unset(&mut self, place: usize) {
+        if place < self.places
+            && let Some(word) = self.words.get_mut(place / 64)
+        {
+            *word &= !(1 << (place % 64));
+            self.count -= 1;
+        }
     }
 
     /// The place of the `index`-th mark.
     fn select(&self, mut index: usize) -> Option<usize> {
-        for (i, &word) in self.rest.iter().enumerate() {
+        for (i, &word) in self.words.iter().enumerate() {
             let count = word.count_ones() as usize;
             if index < count {
                 return Some(64 * i + select_in(word, index));
@@ -212,11 +284,11 @@ impl Scratch {
 
     /// The place of the first mark from `place` on.
     fn next(&self, place: usize) -> Option<usize> {
-        let first = self.rest.get(place / 64)? & (u64::MAX << (place % 64));
+        let first = self.words.get(place / 64)? & (u64::MAX << (place % 64));
         if first != 0 {
             return Some(place / 64 * 64 + first.trailing_zeros() as usize);
         }
-        let later = self.rest.iter().enumerate().skip(place / 64 + 1);
+        let later = self.words.iter().enumerate().skip(place / 64 + 1);
         let (i, word) = later.into_iter().find(|(_, word)| **word != 0)?;
         Some(64 * i + word.trailing_zeros() as usize)
     }
@@ -255,7 +327,7 @@ mod tests {
                     let windows = Windows::new(rows, length, 0.1).unwrap();
                     let mut scratch = Scratch::default();
                     scratch.sort(&column);
-                    scratch.read_levels(&column, &windows);
+                    scratch.read_levels(&windows);
                     for &start in &windows.starts {
                         let (before, rest) = column.split_at(start);
                         let (after, rest) = rest.split_at(length);
