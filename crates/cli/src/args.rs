@@ -16,6 +16,7 @@ mod tune;
 
 use std::path::PathBuf;
 
+use bongsu::engine::demo::Bundled;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "arrow")]
@@ -136,6 +137,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// What is replayed: `machine`, four services and their node, or `lab-1` to `lab-6`, a round of a
+    /// system of eight services with seven incidents.
+    #[arg(long, value_name = "NAME", default_value_t = Bundled::default(), value_parser = Bundled::from_name)]
+    pub(crate) recording: Bundled,
     /// Where the report and the plots are written.
     #[arg(long, default_value = "bongsu-demo")]
     pub(crate) output: PathBuf,

@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use bongsu::alert::Transition;
-use bongsu::core::{Alert, Timestamp, Verdict};
+use bongsu::core::{Alert, Timestamp, Verdict, format_duration};
 use bongsu::engine::config::QueryConfig;
-use bongsu::engine::demo::{Demo, Incident, Truth, finding, subject, truth};
+use bongsu::engine::demo::{Demo, Incident, Truth, finding, subject};
 use bongsu::engine::{Incident as Grouped, IncidentChange, Observer};
 use bongsu::report::Unit;
 use indicatif::ProgressBar;
@@ -23,7 +24,7 @@ pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
         std::fs::create_dir_all(&args.output).map_err(|e| {
             std::io::Error::new(e.kind(), format!("{}: {e}", args.output.display()))
         })?;
-        let truth = truth()?;
+        let truth = args.recording.truth()?;
         let bar = terminal::bar(length(&truth).unsigned_abs(), quiet);
         let units = Units::default();
         let teller = Teller {
@@ -35,7 +36,7 @@ pub(crate) fn demo(args: &DemoArgs, quiet: bool) -> Result<(), Failure> {
             told: BTreeMap::new(),
             quiet,
         };
-        let mut demo = Demo::start(args.speed, Box::new(teller))?;
+        let mut demo = Demo::start(args.recording, args.speed, Box::new(teller))?;
         if !quiet {
             introduce(&demo, args.speed);
         }
@@ -74,8 +75,9 @@ fn introduce(demo: &Demo, speed: f64) {
     let minutes = length(truth) / 60;
     say(&truth.description);
     say(&format!(
-        "{minutes} minutes at {speed} times the speed, served by {}; the first day is history",
-        demo.url().unwrap_or_default()
+        "{minutes} minutes at {speed} times the speed, served by {}; the first {} are history",
+        demo.url().unwrap_or_default(),
+        format_duration(Duration::from_millis(truth.history().unsigned_abs()))
     ));
     say("");
 }

@@ -103,6 +103,44 @@ fn the_demo_finds_the_injected_faults_and_writes_its_files() {
 }
 
 #[test]
+fn a_round_of_the_lab_is_judged_and_its_causes_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = demo(dir.path())
+        .args(["--recording", "lab-1"])
+        .output()
+        .unwrap();
+    let (table, story) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{story}");
+    let numbers = |words: &str| -> Vec<usize> {
+        let line = table.lines().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("no `{words}` in {table}"));
+        let numbers = line.split(|c: char| !c.is_ascii_digit());
+        numbers.filter_map(|number| number.parse().ok()).collect()
+    };
+    let [found, 6, false_alarms] = numbers("faults found")[..] else {
+        panic!("another tally in {table}");
+    };
+    assert!(found >= 4 && false_alarms <= 2, "{table}");
+    let causes = numbers("named rightly");
+    assert!(causes[0] >= 1 && causes[1] <= 1, "{table}");
+    // Who calls whom is learned from the calls.
+    let pages: Vec<String> = table
+        .lines()
+        .filter(|line| line.contains("cause-"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    assert!(pages.iter().any(|page| page.contains("traffic")), "{table}");
+
+    let unknown = demo(dir.path())
+        .args(["--recording", "lab-7"])
+        .output()
+        .unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = text(&unknown.stderr);
+    assert!(said.contains("machine, lab-1, lab-2"), "{said}");
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_is_told_before_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

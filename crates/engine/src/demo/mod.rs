@@ -1,5 +1,6 @@
-//! The pipeline on a bundled recording of real metrics with injected faults.
+//! The pipeline on bundled recordings of real metrics with injected faults.
 
+mod bundled;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use bongsu_core::{Alert, Verdict};
 use bongsu_prometheus::replay::{Recording, ReplayClock};
 use bongsu_report::{Span, SpanKind, Unit};
 
+pub use bundled::Bundled;
 pub use truth::{Found, Incident, Outcome, Place, Symptom, Truth};
 pub(crate) use truth::{seconds, stopped};
 
@@ -19,13 +21,6 @@ use crate::config::{self, QueryConfig};
 use crate::incident::{Incident as Grouped, IncidentChange};
 use crate::source::Source;
 use crate::{Collector, End, Engine, Error, Observer, Options, report};
-
-/// The recording, in VictoriaMetrics' JSON line format.
-const RECORDING: &[u8] = include_bytes!("../../recordings/demo.jsonl.gz");
-/// What was injected into it.
-const LABELS: &str = include_str!("../../recordings/demo.labels.json");
-/// How it is judged: an ordinary configuration.
-const CONFIG: &str = include_str!("demo.yaml");
 
 /// A demo that is ready to run.
 pub struct Demo {
@@ -55,25 +50,23 @@ impl std::fmt::Debug for Demo {
 }
 
 impl Demo {
-    /// Starts the replay server after the recording's first day and the engine on it; `speed`
-    /// seconds of the recording pass in one second. `watch` sees everything as it happens.
+    /// Starts the replay server after the clean history at the recording's beginning and the engine
+    /// on it; `speed` seconds of the recording pass in one second. `watch` sees everything as it
+    /// happens.
     ///
     /// # Errors
-    /// When `speed` is not finite and above 0, or no port is free.
-    pub fn start(speed: f64, watch: Box<dyn Observer>) -> Result<Self, Error> {
+    /// When there is no such recording, `speed` is not finite and above 0, or no port is free.
+    pub fn start(bundled: Bundled, speed: f64, watch: Box<dyn Observer>) -> Result<Self, Error> {
         if !(speed.is_finite() && speed > 0.0) {
             return Err(Error::config(format!(
                 "speed is {speed}, but must be finite and above 0"
             )));
         }
-        let truth = truth()?;
-        let recording = Recording::from_bytes(RECORDING).map_err(Error::input)?;
-        let config = config::parse(CONFIG, None)?;
-        let day = i64::try_from(truth.day_seconds)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000);
-        let clock = ReplayClock::running(recording.start().add_millis(day), recording.end(), speed)
-            .map_err(Error::config)?;
+        let truth = bundled.truth()?;
+        let recording = Recording::from_bytes(bundled.recording()?).map_err(Error::input)?;
+        let config = config::parse(bundled.config(), None)?;
+        let begin = recording.start().add_millis(truth.history());
+        let clock = ReplayClock::running(begin, recording.end(), speed).map_err(Error::config)?;
         let source = Source::replay(Arc::new(recording), clock, speed)?;
         let collected = Arc::new(Mutex::new(Collector::default()));
         let grouped = Arc::default();
@@ -169,14 +162,6 @@ impl Demo {
     pub async fn close(self) {
         self.engine.close().await;
     }
-}
-
-/// What was injected into the recording, and when.
-///
-/// # Errors
-/// When the bundled label file cannot be read, which would be a defect.
-pub fn truth() -> Result<Truth, Error> {
-    Truth::parse(LABELS)
 }
 
 fn spans(truth: &Truth) -> Vec<Span> {

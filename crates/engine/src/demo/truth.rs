@@ -15,6 +15,9 @@ pub struct Truth {
     pub day_seconds: u64,
     /// The distance between samples in seconds.
     pub scrape_seconds: u64,
+    /// How long nothing is injected at the beginning, in seconds; left out where that is a day.
+    #[serde(default)]
+    pub normal_seconds: Option<u64>,
     /// The first moment.
     pub start: Timestamp,
     /// The last moment.
@@ -96,6 +99,15 @@ impl Truth {
     /// When it is not JSON of the documented shape.
     pub fn parse(json: &str) -> Result<Self, Error> {
         serde_json::from_str(json).map_err(|e| Error::input(format!("label file: {e}")))
+    }
+
+    /// How long nothing is injected at the beginning, in milliseconds.
+    #[must_use]
+    pub fn history(&self) -> i64 {
+        let seconds = self.normal_seconds.unwrap_or(self.day_seconds);
+        i64::try_from(seconds)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000)
     }
 
     /// Gives every alert to the incident in which it began, or calls it false.
@@ -245,15 +257,15 @@ impl Found {
         self.grouped.as_ref()?.cause()
     }
 
-    /// What was named as the cause: `store (right)`; of a change that is no fault only what.
+    /// What was named as the cause: `store 93 % (right)`; of a change that is no fault only what.
     #[must_use]
     pub fn cause_in_words(&self) -> String {
         match (self.cause(), self.grouped.is_some()) {
-            (Some(cause), _) if !self.incident.fault => cause.service.clone(),
+            (Some(cause), _) if !self.incident.fault => spelled(cause),
             (Some(cause), _) if self.incident.is_caused_by(cause) => {
-                format!("{} (right)", cause.service)
+                format!("{} (right)", spelled(cause))
             }
-            (Some(cause), _) => format!("{} (WRONG)", cause.service),
+            (Some(cause), _) => format!("{} (WRONG)", spelled(cause)),
             (None, true) => "not proven".to_owned(),
             (None, false) => "-".to_owned(),
         }
@@ -323,16 +335,21 @@ impl Outcome {
         let mut out = self
             .not_come
             .map_or_else(String::new, |n| format!("{}\n\n", stopped(n)));
+        let wide = |least: usize, of: &dyn Fn(&Found) -> usize| {
+            self.found.iter().map(of).fold(least, usize::max)
+        };
+        let place = wide(8, &|found| found.incident.place.service.len());
+        let cause = wide(18, &|found| found.cause_in_words().len());
         let _ = writeln!(
             out,
-            "{:<16} {:<8} {:<10} {:>5} {:>9}  {:<18} first alert",
+            "{:<16} {:<place$} {:<10} {:>5} {:>9}  {:<cause$} first alert",
             "injected", "where", "found", "after", "all quiet", "likely cause"
         );
         for found in &self.found {
             let first = found.first().map_or_else(|| "-".to_owned(), brief);
             let _ = writeln!(
                 out,
-                "{:<16} {:<8} {:<10} {:>5} {:>9}  {:<18} {first}",
+                "{:<16} {:<place$} {:<10} {:>5} {:>9}  {:<cause$} {first}",
                 found.incident.title(),
                 found.incident.place.service,
                 found.in_words(),
@@ -366,6 +383,11 @@ impl Outcome {
         out.push('\n');
         out
     }
+}
+
+/// A cause and how likely it is: `store 93 %`.
+fn spelled(cause: &Cause) -> String {
+    format!("{} {:.0} %", cause.service, cause.likelihood)
 }
 
 /// That a run was stopped before `not_come` incidents came, in a sentence.

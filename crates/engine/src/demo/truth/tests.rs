@@ -24,6 +24,7 @@ fn truth(incidents: Vec<Incident>) -> Truth {
         description: String::new(),
         day_seconds: 600,
         scrape_seconds: 5,
+        normal_seconds: None,
         start: Timestamp::from_secs(0),
         end: Timestamp::from_secs(10_000),
         incidents,
