@@ -3,8 +3,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bongsu::engine::{
-    RcaDocument, RcaOutcome, RcaRequest, Table, parse_actions, parse_patterns, rca_correlations,
-    rca_page, read_text, root_cause,
+    RcaDocument, RcaInput, RcaOutcome, RcaRequest, TimeUnit, parse_actions, parse_patterns,
+    rca_correlations, rca_page, read_text, root_cause_of,
 };
 
 use crate::args::RcaArgs;
@@ -15,11 +15,13 @@ pub(crate) fn rca(args: &RcaArgs, quiet: bool) -> Result<(), Failure> {
     let picture = args.plot.as_deref().map(Picture::of).transpose()?;
     let request = request(args)?;
     let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
-    let table = Table::open(&args.input)?;
-    let normal = args.normal.as_deref().map(Table::open).transpose()?;
-    let found = root_cause(&table, normal.as_ref(), &request)?;
+    let read = |path: &Path| RcaInput::open(path, &request.separator);
+    let input = read(&args.input)?;
+    let normal = args.normal.as_deref().map(read).transpose()?;
+    let (unit, late_rows) = (input.unit, input.late_rows);
+    let found = root_cause_of(input, normal.as_ref(), &request)?;
     progress.finish_and_clear();
-    describe(&table, &found);
+    describe(unit, late_rows, &found);
     if let Some(path) = &args.export_graph {
         export_graph(path, &found)?;
     }
@@ -62,17 +64,17 @@ fn request(args: &RcaArgs) -> Result<RcaRequest, Failure> {
     Ok(request)
 }
 
-fn describe(table: &Table, found: &RcaOutcome) {
+fn describe(unit: TimeUnit, late_rows: usize, found: &RcaOutcome) {
     tracing::info!(
-        rows = table.timestamps.len(),
+        rows = found.observations.n_rows(),
         metrics = found.observations.metrics().len(),
         services = found.report.services.len(),
-        timestamps = %table.unit,
+        timestamps = %unit,
         "read"
     );
-    if !table.late_rows.is_empty() {
+    if late_rows > 0 {
         tracing::warn!(
-            rows = table.late_rows.len(),
+            rows = late_rows,
             "rows that do not move on in time were passed over"
         );
     }

@@ -134,6 +134,45 @@ fn a_cause_is_named_with_its_evidence() {
 }
 
 #[test]
+fn what_was_written_as_json_can_be_looked_at_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let graph = write(folder.path(), "g.yaml", GRAPH);
+    let first = found(&rca(&[
+        "--input", &input, "--onset", ONSET, "--graph", &graph,
+    ]));
+    let again = write(folder.path(), "report.json", &first.to_string());
+    let second = found(&rca(&["--input", &again]));
+    assert_eq!(second["onset"], first["onset"]);
+    assert_eq!(second["onset_source"], "given");
+    for part in ["services", "metrics", "dependencies", "timeline", "frames"] {
+        assert_eq!(second[part], first[part], "{part}");
+    }
+    // An option stands for what the JSON says.
+    let other = rca(&["--input", &again, "--onset", "1600000000"]);
+    assert_eq!(other.status.code(), Some(2));
+    // So does an answer of the service, and a list of frames without any report.
+    let answer = format!("{{\"id\": \"a\", \"onset\": 1, \"report\": {first}}}");
+    let answer = write(folder.path(), "answer.json", &answer);
+    assert_eq!(found(&rca(&["--input", &answer])), second);
+    let frames = write(folder.path(), "frames.json", &first["frames"].to_string());
+    let bare = found(&rca(&["--input", &frames, "--onset", ONSET]));
+    assert_eq!(bare["dependencies"].as_array().unwrap().len(), 0);
+    let known = found(&rca(&[
+        "--input", &frames, "--onset", ONSET, "--graph", &graph,
+    ]));
+    assert_eq!(known["services"], first["services"]);
+    let empty = write(folder.path(), "empty.json", "{\"frames\": []}");
+    let output = rca(&["--input", &empty, "--onset", ONSET]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("empty.json") && said.contains("no `frames`"),
+        "{said}"
+    );
+}
+
+#[test]
 fn normal_times_may_come_from_another_file() {
     let folder = tempfile::tempdir().unwrap();
     let whole = case(":");

@@ -100,8 +100,8 @@ pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};
 pub use periodic::{Period, PeriodicReport, PeriodicRequest, parse_day, periodic_report};
 pub use rca::{
-    EvidenceFrame, RcaDocument, RcaOutcome, RcaRequest, parse_actions, parse_patterns,
-    rca_correlations, rca_page, read_text, root_cause,
+    EvidenceFrame, RcaDocument, RcaInput, RcaOutcome, RcaRequest, parse_actions, parse_patterns,
+    rca_correlations, rca_page, read_text, root_cause, root_cause_of,
 };
 pub use report::run_report;
 pub use rules::rules_yaml;

@@ -9,15 +9,16 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct RcaArgs {
-    /// The CSV file `timestamp,<service>:<metric>,...`. .gz and .zst are read as they are, - is
-    /// standard input.
+    /// The CSV file `timestamp,<service>:<metric>,...`, or JSON with `frames` as this command and the
+    /// service write it. .gz and .zst are read as they are, - is standard input.
     #[arg(long, short, default_value = "-")]
     pub(crate) input: PathBuf,
-    /// When the incident began, as Unix seconds, milliseconds or RFC 3339; without it, that is looked
-    /// for.
+    /// When the incident began, as Unix seconds, milliseconds or RFC 3339; without it, that of the
+    /// JSON, or it is looked for.
     #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub(crate) onset: Option<Timestamp>,
-    /// Which service depends on which, in YAML: `services: [{name, dependencies: [], metadata: {}}]`.
+    /// Which service depends on which, in YAML: `services: [{name, dependencies: [], metadata: {}}]`;
+    /// without it, what the JSON knows.
     #[arg(long, value_name = "FILE")]
     pub(crate) graph: Option<PathBuf>,
     /// A CSV file of normal times; without it, what lies before the onset.

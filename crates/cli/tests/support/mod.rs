@@ -52,6 +52,7 @@ scrape_configs: [{{job_name: {job}, static_configs: [{{targets: ['{target}']}}]}
     }
 
     /// An Alertmanager on `port` that tells nobody. Its files are in `folder`.
+    #[allow(dead_code, reason = "not every test needs one")]
     pub(crate) fn alertmanager(folder: &Path, port: u16) -> Self {
         let at = |name: &str| folder.join(name);
         let config = "route: {receiver: none}\nreceivers: [{name: none}]\n";

@@ -20,7 +20,7 @@ use super::topology::Topology;
 use super::{Analysis, Incident};
 use crate::Error;
 use crate::config::{Config, RcaConfig, SourceConfig};
-use crate::rca::{self, RcaOutcome};
+use crate::rca::{self, RcaDocument, RcaOutcome};
 use crate::source::Source;
 
 /// The labels of a series of calls that name the two services.
@@ -276,13 +276,14 @@ impl Analyst {
             ));
         }
         let analysis = Analysis::new(&report, self.min_likelihood);
-        let json = serde_json::to_string(&report).map_err(|e| e.to_string())?;
         let found = RcaOutcome {
             report,
             observations,
             graph,
             passed_over: Vec::new(),
         };
+        let document = RcaDocument::new(&found);
+        let json = serde_json::to_string(&document).map_err(|e| e.to_string())?;
         let html = rca::incident_page(&incident, Some(&found)).map_err(|e| e.to_string())?;
         Ok((analysis, Report::new(json, html)))
     }

@@ -1,5 +1,5 @@
 use bongsu_rca::{MetricCause, RcaReport};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::RcaOutcome;
 
@@ -17,7 +17,7 @@ pub struct RcaDocument<'a> {
 }
 
 /// The values of a metric, as they were looked at.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceFrame {
     /// The service that it is measured of.
     pub service: String,

@@ -1,6 +1,7 @@
 //! Root-cause analysis of tables: the library side of `bongsu rca`.
 
 mod frames;
+mod input;
 mod matrix;
 mod page;
 
@@ -9,12 +10,11 @@ use std::path::Path;
 use bongsu_core::Timestamp;
 use bongsu_rca::actions::Catalogue;
 use bongsu_rca::pattern::Pattern;
-use bongsu_rca::{
-    Graph, GraphSpec, Metric, Observations, Options, RcaReport, analyse_observations,
-};
+use bongsu_rca::{Graph, GraphSpec, Observations, Options, RcaReport, analyse_observations};
 use serde::de::DeserializeOwned;
 
 pub use self::frames::{EvidenceFrame, RcaDocument};
+pub use self::input::RcaInput;
 pub use self::matrix::rca_correlations;
 pub(crate) use self::page::incident_page;
 pub use self::page::rca_page;
@@ -28,9 +28,9 @@ pub struct RcaRequest {
     /// What stands between service and metric in the names of the channels, split where it occurs
     /// first (default: `:`).
     pub separator: String,
-    /// When the incident began; without it, that is looked for.
+    /// When the incident began; without it, and where the input does not know it, that is looked for.
     pub onset: Option<Timestamp>,
-    /// Who depends on whom, as text in YAML (default: nothing is known).
+    /// Who depends on whom, as text in YAML (default: what the input knows).
     pub graph: Option<String>,
     /// How to analyse.
     pub options: Options,
@@ -92,21 +92,43 @@ pub fn root_cause(
     normal: Option<&Table>,
     request: &RcaRequest,
 ) -> Result<RcaOutcome, Error> {
-    let (observations, passed_over) = observations(table, &request.separator)?;
-    let normal = normal.map(|table| self::observations(table, &request.separator));
-    let normal = normal.transpose()?.map(|(normal, _)| normal);
-    let graph = match &request.graph {
-        None => Graph::new(),
-        Some(text) => {
-            let spec = parse_graph(text)?;
-            Graph::from_spec(&spec, &observations.services())?
+    let read = |table| RcaInput::from_table(table, &request.separator);
+    let normal = normal.map(read).transpose()?;
+    root_cause_of(read(table)?, normal.as_ref(), request)
+}
+
+/// As [`root_cause`], of what was read from a table or from JSON. The onset and the graph of
+/// `request` stand for those of `input`.
+///
+/// # Errors
+/// As [`root_cause`].
+pub fn root_cause_of(
+    input: RcaInput,
+    normal: Option<&RcaInput>,
+    request: &RcaRequest,
+) -> Result<RcaOutcome, Error> {
+    let RcaInput {
+        observations,
+        passed_over,
+        ..
+    } = input;
+    let graph = if let Some(text) = &request.graph {
+        let spec = parse_graph(text)?;
+        Graph::from_spec(&spec, &observations.services())?
+    } else {
+        let mut graph = Graph::new();
+        for edge in &input.dependencies {
+            for provenance in &edge.provenance {
+                graph.add(&edge.caller, &edge.callee, *provenance);
+            }
         }
+        graph
     };
     request.options.actions.validate()?;
     let report = analyse_observations(
         &observations,
-        normal.as_ref(),
-        request.onset,
+        normal.map(|normal| &normal.observations),
+        request.onset.or(input.onset),
         &graph,
         &request.options,
     )?;
@@ -156,44 +178,4 @@ pub(crate) fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, Er
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options)
         .map_err(|e| Error::config(format!("{what}: {e}")))
-}
-
-/// The channels that name a service and a metric, without late rows, and the names of the others.
-fn observations(table: &Table, separator: &str) -> Result<(Observations, Vec<String>), Error> {
-    if separator.is_empty() {
-        return Err(Error::config("the separator must not be empty"));
-    }
-    let mut late = table.late_rows.iter().copied().peekable();
-    let rows: Vec<usize> = (0..table.timestamps.len())
-        .filter(|row| late.next_if_eq(row).is_none())
-        .collect();
-    let times = rows
-        .iter()
-        .filter_map(|&row| table.timestamps.get(row).copied());
-    let mut metrics = Vec::new();
-    let mut columns = Vec::new();
-    let mut passed_over = Vec::new();
-    for (name, column) in table.channels.iter().zip(table.values.columns()) {
-        match Metric::parse(name, separator) {
-            Some(metric) => {
-                metrics.push(metric);
-                columns.push(
-                    rows.iter()
-                        .filter_map(|&row| column.get(row).copied())
-                        .collect(),
-                );
-            }
-            None => passed_over.push(name.clone()),
-        }
-    }
-    if metrics.is_empty() {
-        return Err(Error::config(format!(
-            "no channel is named as service{separator}metric; give what stands between the two with \
-             --separator"
-        )));
-    }
-    Ok((
-        Observations::new(times.collect(), metrics, columns)?,
-        passed_over,
-    ))
 }

@@ -12,6 +12,8 @@ use crate::incident::{Incident, Member};
 
 /// The most rows of a table.
 const ROWS: usize = 12;
+/// The most dependencies that are listed.
+const DEPENDENCIES: usize = 100;
 /// The most alerts of an incident that its page lists.
 const ALERTS: usize = 100;
 
@@ -79,6 +81,7 @@ fn analysis(found: &RcaOutcome) -> Result<RunReport, Error> {
     page.tables.extend(patterns(report));
     page.tables.push(metrics(report));
     page.matrices.extend(rca_correlations(found)?);
+    page.tables.extend(dependencies(report));
     page.panels = report
         .metrics
         .iter()
@@ -129,6 +132,21 @@ fn graph(report: &RcaReport) -> Option<ServiceGraph> {
         graph.service(&service.service, service.likelihood / 100.0, note);
     }
     Some(graph)
+}
+
+/// Who calls whom, and how that is known.
+fn dependencies(report: &RcaReport) -> Option<Table> {
+    let rows = report.dependencies.iter().take(DEPENDENCIES).map(|edge| {
+        let known: Vec<&str> = edge.provenance.iter().map(|p| p.name()).collect();
+        vec![edge.caller.clone(), edge.callee.clone(), known.join(", ")]
+    });
+    let note = match report.dependencies.len() {
+        0 => return None,
+        n if n > DEPENDENCIES => format!("The first {DEPENDENCIES} of {n}."),
+        _ => String::new(),
+    };
+    let columns = ["Caller", "Callee", "Known from"];
+    Some(table("Dependencies", &note, &columns, rows.collect()))
 }
 
 fn table(caption: &str, note: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Table {

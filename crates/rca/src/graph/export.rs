@@ -58,7 +58,7 @@ fn words(edge: &Dependency) -> String {
     let words: Vec<&str> = edge
         .provenance
         .iter()
-        .map(|p| Provenance::word(*p))
+        .map(|p| Provenance::name(*p))
         .collect();
     words.join(", ")
 }

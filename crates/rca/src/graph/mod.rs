@@ -76,7 +76,9 @@ pub enum Provenance {
 }
 
 impl Provenance {
-    const fn word(self) -> &'static str {
+    /// In a word: `configured`, `traffic` or `labels`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Configured => "configured",
             Self::Traffic => "traffic",
