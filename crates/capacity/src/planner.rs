@@ -15,7 +15,7 @@ use crate::history::{DAY, History};
 use crate::paths::{Fast, Paths, simulate};
 use crate::report::{ResourcePlan, Trend, Validation};
 use crate::scene::{self, Scene};
-use crate::validate::{Origins, Trial, alike, combined, validate};
+use crate::validate::{Origins, Trial, alike, combined, simplest, validate};
 use crate::what_if::{ChangedOutlook, WhatIf};
 
 /// The least and most values of a history, and paths of a simulation.
@@ -326,8 +326,8 @@ impl Planner {
     }
 }
 
-/// The forecast of the candidates that cannot be told apart, with the best of them and the errors that
-/// it would have made; where none of them can be fitted, of the next best.
+/// The forecast of the candidates that cannot be told apart, after a clear bend of the simplest about as
+/// good as the best, with the best of them and the errors that it would have made; where none of them can be fitted, of the next best.
 fn forecast(
     trials: &[Trial],
     origins: &Origins,
@@ -335,7 +335,11 @@ fn forecast(
     ahead: usize,
     notes: &mut Vec<String>,
 ) -> Result<(Candidate, Vec<f64>, Vec<Vec<f64>>)> {
-    let kept = alike(trials, origins);
+    let mut kept = alike(trials, origins);
+    if known.bends() {
+        // Moments before a bend do not tell which models know of it.
+        kept = simplest(&kept).into_iter().collect();
+    }
     let mut rest: Vec<&Trial> = trials.iter().collect();
     rest.sort_by(|a, b| a.score.mae.total_cmp(&b.score.mae));
     rest.retain(|trial| kept.iter().all(|kept| kept.candidate != trial.candidate));

@@ -111,6 +111,13 @@ pub(crate) fn alike<'a>(trials: &'a [Trial], origins: &Origins) -> Vec<&'a Trial
     order
 }
 
+/// The simplest of those whose errors are within 3 % of the first one's.
+pub(crate) fn simplest<'a>(order: &[&'a Trial]) -> Option<&'a Trial> {
+    let bound = order.first()?.score.mae * (1.0 + TIE);
+    let good = order.iter().filter(|trial| trial.score.mae <= bound);
+    good.min_by_key(|trial| trial.candidate).copied()
+}
+
 /// What several candidates say together: the mean weighted by the inverse squares of their errors.
 /// Nothing where there is none.
 pub(crate) fn combined(parts: &[(&Trial, Vec<f64>)]) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {

@@ -157,6 +157,11 @@ impl<'a> Known<'a> {
         self.values.len()
     }
 
+    /// Whether the trend has a clear bend.
+    pub(crate) fn bends(&self) -> bool {
+        bend::last_bend(&self.adjusted, self.block) > 0
+    }
+
     /// The rhythm of the steps to come.
     pub(crate) fn coming(&self, ahead: usize) -> impl Iterator<Item = f64> + '_ {
         let calendar = self.calendar.iter().skip(self.len()).take(ahead);
