@@ -111,10 +111,13 @@ pub(crate) fn alike<'a>(trials: &'a [Trial], origins: &Origins) -> Vec<&'a Trial
     order
 }
 
-/// The simplest of those whose errors are within 3 % of the first one's.
+/// The simplest of those whose errors are within 3 % of the first one's, but for the one without a
+/// trend.
 pub(crate) fn simplest<'a>(order: &[&'a Trial]) -> Option<&'a Trial> {
     let bound = order.first()?.score.mae * (1.0 + TIE);
-    let good = order.iter().filter(|trial| trial.score.mae <= bound);
+    let good = order
+        .iter()
+        .filter(|trial| trial.score.mae <= bound && trial.candidate != Candidate::Level);
     good.min_by_key(|trial| trial.candidate).copied()
 }
 
