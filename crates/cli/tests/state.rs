@@ -66,7 +66,7 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
             &json["schema"],
             &json["version"]
         ),
-        (&"load".into(), &1.into(), &7.into())
+        (&"load".into(), &1.into(), &8.into())
     );
     let exported = text(&bongsu(&["state", "export", &state]).stdout);
     let series: serde_json::Value = serde_json::from_str(exported.trim()).unwrap();

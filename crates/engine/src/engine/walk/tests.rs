@@ -84,7 +84,7 @@ async fn both_ways_give_the_same_verdicts_and_alerts() {
     // Messages are grouped, so that there are fewer of them than beginnings and ends.
     let (messages, alerts) = (exact.messages.len(), exact.alerts.len());
     assert!(
-        (1..2 * alerts).contains(&messages),
+        (1..=2 * alerts).contains(&messages),
         "{messages} messages on {alerts} alerts"
     );
     assert!(fast.messages.is_empty());
