@@ -125,6 +125,8 @@ pub struct Engine {
     orders: VecDeque<Command>,
     /// Whether it was asked to end.
     stopping: Arc<AtomicBool>,
+    /// Whether a run has begun and not ended: parts of the state may be elsewhere then.
+    under_way: bool,
     settings: Settings,
     /// So many moments are judged at once at most, and no query before another has come as far.
     stride: Option<i64>,
@@ -202,12 +204,32 @@ impl Engine {
         self.state.lifecycle.active()
     }
 
-    /// Judges everything that is due now, once, and waits until it is delivered.
+    /// Judges everything that is due now, once, and waits until it is delivered. An engine whose
+    /// future was dropped before it was ready is of no use any more: start another on its state.
     ///
     /// # Errors
-    /// When the state cannot be saved or the report not written, and when the source has no past
-    /// (`scrape`). A query that fails is counted and told to the observer.
+    /// When the state cannot be saved or the report not written, when the source has no past
+    /// (`scrape`), and after a run that was broken off. A query that fails is counted and told to the
+    /// observer.
     pub async fn once(&mut self) -> Result<(), Error> {
+        self.set_out()?;
+        let outcome = self.judge_once().await;
+        self.under_way = false;
+        outcome
+    }
+
+    /// While it is under way the state is in other hands now and then. To go on after it was broken
+    /// off would save what was left here over the good one.
+    fn set_out(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.under_way, true) {
+            return Err(Error::state(
+                "a run of this engine was broken off: start another engine, which goes on from the saved state",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn judge_once(&mut self) -> Result<(), Error> {
         if self.source.is_scraped() {
             return Err(Error::config(
                 "a source of type `scrape` has no past to be judged at once; run the service",
@@ -240,11 +262,20 @@ impl Engine {
         self.finish(ONCE_PATIENCE).await
     }
 
-    /// Runs until `shutdown` completes or the source has no more data, then saves the state.
+    /// Runs until `shutdown` completes or the source has no more data, then saves the state. End it by
+    /// `shutdown`: an engine whose future was dropped is of no use any more.
     ///
     /// # Errors
-    /// When the state cannot be saved or the report not written at the end.
+    /// When the state cannot be saved or the report not written at the end, and after a run that was
+    /// broken off.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<End, Error> {
+        self.set_out()?;
+        let outcome = self.run_until(shutdown).await;
+        self.under_way = false;
+        outcome
+    }
+
+    async fn run_until(&mut self, shutdown: impl Future<Output = ()>) -> Result<End, Error> {
         let mut shutdown = pin!(shutdown);
         let stopping = Arc::clone(&self.stopping);
         let (end, patience) = loop {

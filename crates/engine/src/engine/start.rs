@@ -170,6 +170,7 @@ impl Engine {
             commands,
             orders: VecDeque::new(),
             stopping: Arc::default(),
+            under_way: false,
             totals: Totals::default(),
             clocks_differ: false,
             last_save: None,

@@ -178,3 +178,27 @@ async fn silences_hold_without_the_section_for_alerting() {
     engine.tell_unsilenced();
     assert_eq!(told(&engine), 1);
 }
+
+#[tokio::test]
+async fn an_engine_that_was_broken_off_does_not_go_on() {
+    let mut engine = engine(ONE);
+    {
+        let mut run = std::pin::pin!(engine.run(std::future::pending()));
+        // Once looked at, it has set out.
+        assert!(timeout(Duration::ZERO, &mut run).await.is_err());
+    }
+    for error in [
+        engine.once().await.unwrap_err(),
+        engine.run(std::future::ready(())).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("broken off"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_came_to_an_end_may_go_on() {
+    let mut engine = engine(ONE);
+    engine.once().await.unwrap();
+    engine.once().await.unwrap();
+    engine.run(std::future::pending()).await.unwrap();
+}

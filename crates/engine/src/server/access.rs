@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use bongsu_core::Secret;
@@ -82,6 +82,10 @@ pub(super) async fn changing(
     request: Request,
     next: Next,
 ) -> Response {
+    if is_of_a_foreign_page(request.headers()) {
+        let message = "orders from pages of other addresses are not taken".to_owned();
+        return refused(StatusCode::FORBIDDEN, message);
+    }
     let access = served.access.needed();
     match &access.change {
         None if access.certified => next.run(request).await,
@@ -94,6 +98,19 @@ pub(super) async fn changing(
         }
         Some(_) => unauthorized(),
     }
+}
+
+/// Whether a browser sends this for a page that this server did not serve. A client certificate goes
+/// with every request of the browser, whoever asked for it.
+fn is_of_a_foreign_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+    let foreign_site = |site: &str| !matches!(site, "same-origin" | "none");
+    if text("sec-fetch-site").is_some_and(foreign_site) {
+        return true;
+    }
+    // Browsers that do not say so name at least the page's address: `https://host:port`, or `null`.
+    let host = text("host");
+    text("origin").is_some_and(|origin| origin.split_once("://").map(|(_, rest)| rest) != host)
 }
 
 fn given(request: &Request) -> Option<&str> {
@@ -115,4 +132,35 @@ fn same(given: &str, token: &Secret) -> bool {
     let (given, token) = (given.as_bytes(), token.expose().as_bytes());
     let differences = given.iter().zip(token).fold(0, |all, (a, b)| all | (a ^ b));
     given.len() == token.len() && differences == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_of_foreign_pages_are_known() {
+        let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
+            let pair = |(name, value): &(&'static str, &'static str)| {
+                let name = header::HeaderName::from_static(name);
+                (name, header::HeaderValue::from_static(value))
+            };
+            pairs.iter().map(pair).collect()
+        };
+        let host = ("host", "bongsu:9469");
+        for (foreign, more) in [
+            (false, &[][..]),
+            (false, &[("origin", "https://bongsu:9469")]),
+            (false, &[("sec-fetch-site", "same-origin")]),
+            (false, &[("sec-fetch-site", "none")]),
+            (true, &[("sec-fetch-site", "cross-site")]),
+            (true, &[("sec-fetch-site", "same-site")]),
+            (true, &[("origin", "https://evil")]),
+            (true, &[("origin", "https://bongsu:9470")]),
+            (true, &[("origin", "null")]),
+        ] {
+            let all: Vec<_> = [host].into_iter().chain(more.iter().copied()).collect();
+            assert_eq!(is_of_a_foreign_page(&headers(&all)), foreign, "{more:?}");
+        }
+    }
 }

@@ -217,6 +217,7 @@ struct Token {
 
 impl Tokens {
     pub(crate) fn new(config: OAuth2, timeout: Duration) -> Result<Self, Error> {
+        crate::tls::install_provider();
         let builder = reqwest::Client::builder()
             .user_agent(concat!("bongsu/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
