@@ -170,7 +170,7 @@ REAL = [planetlab, nab, m4_weekly]
 
 def features(times, recent):
     times = pd.DatetimeIndex(times)
-    calendar = [times.astype("int64") / 1e9, times.hour, times.weekday, times.day, times.month]
+    calendar = [times.astype("int64") / 1e9, times.hour, times.day_of_week, times.day, times.month]
     return np.column_stack([*calendar, *np.asarray(recent).T])
 
 
