@@ -195,7 +195,7 @@ async fn what_fired_is_told_and_so_is_its_end() {
         format!(
             "source: {{type: prometheus, url: '{source}'}}
 queries:
-  - {{name: load, expr: load, step: {STEP_MS}ms, window: 10s, offset: 200ms}}
+  - {{name: load, expr: load, detector: ewma, step: {STEP_MS}ms, window: 10s, offset: 200ms}}
 sinks:
   - {{type: webhook, url: '{hook}', timeout: 1s}}
   - {{type: alertmanager, urls: ['{alertmanager}'], resend: 500ms, timeout: 1s}}
