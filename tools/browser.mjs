@@ -32,7 +32,15 @@ export const open = async (chromium) => {
     const gone = new Promise((go) => browser.once("exit", go));
     browser.kill();
     await gone;
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    // Its helpers may write for a moment longer. What they leave behind is no fault of the page.
+    for (let tries = 0; tries < 20; tries += 1) {
+      try {
+        rmSync(profile, { recursive: true, force: true });
+        return;
+      } catch {
+        await sleep(250);
+      }
+    }
   };
   try {
     const file = join(profile, "DevToolsActivePort");

@@ -82,7 +82,7 @@ fn an_analysis_uses_the_calls_that_traces_count() {
     let yaml = format!(
         "source: {{type: prometheus, url: 'http://127.0.0.1:{prometheus}'}}
 queries:
-  - {{name: latency, expr: latency_seconds, step: 200ms, window: 10s, direction: up, min_abs_dev: 0.2,
+  - {{name: latency, expr: latency_seconds, detector: ewma, step: 200ms, window: 10s, direction: up, min_abs_dev: 0.2,
      parameters: {{patience: 1000}}}}
 rca:
   service_graph_query: traces_service_graph_request_total

@@ -70,7 +70,8 @@ pub struct Quality {
     pub warnings: Vec<String>,
     /// The server's remarks about the query (`infos`), each once.
     pub infos: Vec<String>,
-    /// Whether parts of a cluster did not answer (`isPartial`): no series may be called absent.
+    /// Whether parts of a cluster did not answer (`isPartial`, or a warning that is not about the
+    /// query): no series may be called absent.
     pub partial: bool,
     /// Series with native histograms. Their float values, when they have any, are kept.
     pub histogram_series: usize,

@@ -339,6 +339,29 @@ fn a_success_without_a_result_is_not_an_empty_answer() {
 }
 
 #[test]
+fn only_warnings_about_the_query_leave_an_answer_whole() {
+    for (partial, warnings) in [
+        (false, r"[]"),
+        (
+            false,
+            r#"["PromQL warning: encountered a mix of histograms and floats"]"#,
+        ),
+        (false, r#"["PromQL info: metric might not be a counter"]"#),
+        (true, r#"["No StoreAPIs matched for this query"]"#),
+        (
+            true,
+            r#"["PromQL warning: a mix", "remote read: connection refused"]"#,
+        ),
+    ] {
+        let body = format!(
+            r#"{{"status":"success","data":{{"resultType":"vector","result":[]}},"warnings":{warnings}}}"#
+        );
+        let decoded = decode(body.as_bytes()).unwrap();
+        assert_eq!(decoded.quality.partial, partial, "{warnings}");
+    }
+}
+
+#[test]
 fn what_no_server_should_send_is_refused() {
     for bad in [
         "",

@@ -34,6 +34,10 @@ impl Decoded {
     }
 }
 
+/// How warnings begin that are about the query (`PromQL warning: ...`, and `PromQL info: ...` of
+/// servers that did not tell remarks apart): nothing is missing from an answer because of them.
+const OF_THE_QUERY: &str = "PromQL ";
+
 /// Decodes the body of `/api/v1/query` or `/api/v1/query_range`: vector, matrix or scalar. A
 /// scalar becomes one series without labels.
 ///
@@ -70,6 +74,9 @@ pub fn decode(body: &[u8]) -> Result<Decoded, DecodeError> {
     if cursor.peek().is_some() {
         return Err(cursor.expected("the end of the answer"));
     }
+    // Thanos and Prometheus' own remote read say only so that a part did not answer.
+    let mut warnings = decoded.quality.warnings.iter();
+    decoded.quality.partial |= warnings.any(|warning| !warning.starts_with(OF_THE_QUERY));
     if decoded.status == "success" && !has_result {
         return Err(DecodeError::no_result(body.len()));
     }
