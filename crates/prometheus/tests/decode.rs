@@ -116,7 +116,7 @@ fn write(all: &[Generated], spaces: &[&'static str], turn: usize) -> String {
     writer.object(
         vec![
             ("status", &mut |w| w.text("success", false)),
-            ("warnings", &mut |w| w.put(r#"["w\u00e9"]"#)),
+            ("warnings", &mut |w| w.put(r#"["PromQL w\u00e9"]"#)),
             ("data", &mut |w| {
                 w.object(
                     vec![
