@@ -40,7 +40,7 @@ pub enum ClientAuth {
 ///
 /// let client = OAuth2::new("https://login.example/token", "bongsu", Secret::new("hunter2"))?
 ///     .scope("metrics.read")?
-///     .param("audience", "https://mimir.example")?;
+///     .param("audience", "https://mimir.example".to_owned())?;
 /// let config = ClientConfig::new("https://mimir.example")?.auth(Auth::OAuth2(client))?;
 /// assert!(!format!("{config:?}").contains("hunter2"));
 /// # Ok::<(), bongsu_prometheus::Error>(())
