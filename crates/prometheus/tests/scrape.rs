@@ -135,9 +135,17 @@ fn bad_lines_are_named() {
         assert!(error.contains(&place), "{line}: {error}");
         assert!(error.contains(what), "{line}: {error}");
     }
-    let twice = text("a{b=\"c\"} 1\na{b=\"c\"} 2\n").unwrap_err();
-    assert!(twice.to_string().contains("occurs twice"), "{twice}");
-    text("a 1 1\na 2 2\n").unwrap();
+}
+
+#[test]
+fn the_first_of_two_samples_is_kept() {
+    let twice = text("a{b=\"c\"} 1\na{b=\"c\"} 2\nd 3\n").unwrap();
+    assert_eq!(twice.duplicate_points, 1);
+    let values: Vec<f64> = twice.samples.iter().map(|sample| sample.value).collect();
+    assert_eq!(values, [1.0, 3.0]);
+    let at_two_times = text("a 1 1\na 2 2\n").unwrap();
+    assert_eq!(at_two_times.duplicate_points, 0);
+    assert_eq!(at_two_times.samples.len(), 2);
 }
 
 #[test]

@@ -230,7 +230,7 @@ async fn servers_that_misbehave_are_down_and_harm_no_other() {
     let good = page_server(|_| (200, "text/plain", "load 1\n".to_owned()));
     let broken = page_server(|n| match n % 6 {
         0 => (500, "text/plain", "load 2\n".to_owned()),
-        1 => (200, "text/plain", "load 2\nload 3\n".to_owned()),
+        1 => (200, "text/plain", "load 2\nload{a=\"\n".to_owned()),
         2 => (200, "text/plain", "<html>please log in</html>".to_owned()),
         3 => (200, "application/openmetrics-text", "load 2\n".to_owned()),
         4 => (200, "text/plain", "load{a=\"\u{0}\"} nothing\n".to_owned()),
@@ -272,6 +272,22 @@ async fn servers_that_misbehave_are_down_and_harm_no_other() {
             .any(|e| e.contains("no complete answer within")),
         "{errors:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_names_a_series_twice_is_taken_up() {
+    let url = page_server(|_| (200, "text/plain", "load 1\nload 2\n".to_owned()));
+    let pool = pool(vec![scraper(&url, "t")], 9, &["load", "up"]);
+    pool.scraped_once().await;
+    let answer = pool.query_range("load", &range(now(), now(), 1)).unwrap();
+    assert_eq!(answer.series[0].values(), [1.0]);
+    assert_eq!(answer.quality.duplicate_points, 1);
+    let warnings = answer.quality.warnings.join(" ");
+    assert!(
+        warnings.contains(&url) && warnings.contains("twice"),
+        "{warnings}"
+    );
+    assert!(newest(&pool, "up").values().all(|up| *up == 1.0));
 }
 
 #[tokio::test]

@@ -104,12 +104,37 @@ impl TrainingMetrics {
     /// Which detectors are at work, and how many series have drifted since.
     pub(crate) fn at_work(&self, query: &str, state: &TrainingState) {
         let Some(trained) = state.trained else {
-            return;
+            // Another detector, or other parameters, begin without a trained one.
+            return self.forget(query);
         };
         let by = ByQuery::named(query);
         self.version.get_or_create(&by).set(level(state.version));
         let trained = trained.as_secs_f64();
         self.trained.get_or_create(&by).set(trained);
         self.drifted.get_or_create(&by).set(level(state.drifted()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_core::Timestamp;
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_trained_detectors_ends_with_them() {
+        let mut all = Registry::default();
+        let metrics = TrainingMetrics::register(&mut all);
+        let told = |state: &TrainingState| {
+            metrics.at_work("load", state);
+            let mut text = String::new();
+            encode(&mut text, &all).unwrap();
+            text.matches("query=\"load\"").count()
+        };
+        let mut state = TrainingState::default();
+        state.exchanged(1, Timestamp::from_secs(60));
+        assert_eq!(told(&state), 3);
+        assert_eq!(told(&TrainingState::default()), 0);
     }
 }

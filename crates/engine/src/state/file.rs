@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, io};
 
 use bongsu_core::snapshot;
@@ -18,15 +20,18 @@ pub(crate) struct StateFile<T> {
     what: &'static str,
     /// What follows when there is none that can be read.
     without: &'static str,
+    /// Whether it was told that the one before is not kept.
+    told: Arc<AtomicBool>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: Aged> StateFile<T> {
-    pub(crate) const fn new(path: PathBuf, what: &'static str, without: &'static str) -> Self {
+    pub(crate) fn new(path: PathBuf, what: &'static str, without: &'static str) -> Self {
         Self {
             path,
             what,
             without,
+            told: Arc::default(),
             of: PhantomData,
         }
     }
@@ -68,14 +73,40 @@ impl<T: Aged> StateFile<T> {
 
     /// Saves `state`, and keeps the one before; gives its bytes.
     pub(crate) fn save(&self, state: &T) -> Result<u64, Error> {
-        let before = self.before();
-        // Without a predecessor there is nothing to fall back on, which harms nobody now.
-        if self.path.exists() && (!before.exists() || fs::remove_file(&before).is_ok()) {
-            let _ = fs::hard_link(&self.path, &before);
-        }
+        self.keep_the_one_before();
         snapshot::save(state, &self.path)?;
         // Its size is only shown.
         Ok(fs::metadata(&self.path).map_or(0, |data| data.len()))
+    }
+
+    /// Gives the newest a second name. Where the file system has no such names, as on some shares, it
+    /// is copied. A failure harms nobody now, and the newest can still be saved: it is only told.
+    fn keep_the_one_before(&self) {
+        let before = self.before();
+        let kept = match fs::remove_file(&before) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => self.second_name(&before),
+        };
+        match kept {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                if !self.told.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        error = %e,
+                        path = %before.display(),
+                        "the {} before the newest is not kept",
+                        self.what
+                    );
+                }
+            }
+            _ => self.told.store(false, Ordering::Relaxed),
+        }
+    }
+
+    fn second_name(&self, name: &Path) -> io::Result<()> {
+        match fs::hard_link(&self.path, name) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => fs::copy(&self.path, name).map(|_| ()),
+            outcome => outcome,
+        }
     }
 
     fn load_before(&self) -> Result<Option<T>, Error> {

@@ -71,3 +71,19 @@ fn a_state_of_a_version_that_cannot_be_read_is_set_aside() {
         assert_eq!(fs::read(aside).unwrap(), of_version(version));
     }
 }
+
+#[test]
+fn what_keeps_the_one_before_from_being_kept_does_not_keep_from_saving() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = StateFile::<EngineState>::new(state_file(folder.path()), "state", "none");
+    file.save(&EngineState::default()).unwrap();
+    let before = folder.path().join("state.bngs.before");
+    fs::create_dir_all(before.join("in the way")).unwrap();
+    for _ in 0..2 {
+        file.save(&EngineState::default()).unwrap();
+    }
+    assert!(file.load().unwrap().is_some());
+    fs::remove_dir_all(&before).unwrap();
+    file.save(&EngineState::default()).unwrap();
+    assert!(before.is_file());
+}

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::buffer::{Buffer, Grid, LOOKBACK_MS};
-use super::{Expression, Scraper};
+use super::{Exposition, Expression, Scraper};
 use crate::{Answer, Error, ErrorKind, Quality, Range, Sample};
 
 /// So many failing targets are named in a warning.
@@ -102,6 +102,8 @@ struct TargetState {
     health: TargetHealth,
     /// New series that the newest scrape had no room for.
     refused: usize,
+    /// Samples of the newest scrape whose series had one at that time already.
+    duplicates: usize,
 }
 
 impl TargetState {
@@ -116,6 +118,7 @@ impl TargetState {
                 error: None,
             },
             refused: 0,
+            duplicates: 0,
         }
     }
 }
@@ -124,6 +127,7 @@ impl TargetState {
 struct Scraped {
     page: Vec<Sample>,
     own: Vec<Sample>,
+    duplicates: usize,
     error: Option<String>,
 }
 
@@ -266,6 +270,7 @@ impl Shared {
         target.own.take_in(scraped.own, now, usize::MAX);
         target.own.forget(since);
         target.refused = refused;
+        target.duplicates = scraped.duplicates;
         target.health.scraped = Some(now);
         target.health.error = scraped.error;
         state.n_series = (state.n_series + taken).saturating_sub(gone);
@@ -293,8 +298,14 @@ impl State {
         if self.targets.iter().any(|target| target.refused > 0) {
             warnings.push("there are more series than are kept; new ones are refused".to_owned());
         }
+        let doubled = self.targets.iter().filter(|target| target.duplicates > 0);
+        for target in doubled.take(NAMED) {
+            let url = &target.health.url;
+            warnings.push(format!("{url} names a series twice; the first is taken"));
+        }
         Quality {
             warnings,
+            duplicate_points: self.targets.iter().map(|target| target.duplicates).sum(),
             ..Quality::default()
         }
     }
@@ -327,10 +338,11 @@ async fn scrape(shared: &Shared, index: usize, target: &Scraper) {
     let (now, begun) = (wall_clock(), Instant::now());
     let outcome = target.scrape(now).await;
     let seconds = begun.elapsed().as_secs_f64();
-    let (samples, error) = match outcome {
-        Ok(exposition) => (exposition.samples, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
+    let (exposition, error) = match outcome {
+        Ok(exposition) => (exposition, None),
+        Err(error) => (Exposition::default(), Some(error.to_string())),
     };
+    let (samples, duplicates) = (exposition.samples, exposition.duplicate_points);
     let own = [
         ("up", f64::from(u8::from(error.is_none()))),
         ("scrape_duration_seconds", seconds),
@@ -351,6 +363,7 @@ async fn scrape(shared: &Shared, index: usize, target: &Scraper) {
     let scraped = Scraped {
         page: samples.into_iter().filter(wanted).collect(),
         own: own.filter(wanted).collect(),
+        duplicates,
         error,
     };
     shared.take_in(index, now, scraped);

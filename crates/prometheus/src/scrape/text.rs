@@ -40,14 +40,17 @@ pub struct Exposition {
     pub samples: Vec<Sample>,
     /// What it declares about its metrics, by name.
     pub metadata: BTreeMap<String, Metadata>,
+    /// Samples dropped because their series already had one at that time; the first is kept.
+    pub duplicate_points: usize,
 }
 
-/// Reads an exposition. A sample without a time of its own gets `now`.
+/// Reads an exposition. A sample without a time of its own gets `now`. Of samples of one series at one
+/// time the first is kept, as Prometheus does, and the others are counted.
 ///
 /// # Errors
 /// [`ErrorKind::Decode`], with line and column, when it breaks the format: as for Prometheus, one
-/// bad line spoils the whole. Also when a series occurs twice at one time, and when OpenMetrics does
-/// not end with `# EOF`, which means that it is cut short.
+/// bad line spoils the whole. Also when OpenMetrics does not end with `# EOF`, which means that it is
+/// cut short.
 pub fn parse(text: &str, format: Format, now: Timestamp) -> Result<Exposition, Error> {
     let mut exposition = Exposition::default();
     let mut seen = HashSet::new();
@@ -79,8 +82,8 @@ pub fn parse(text: &str, format: Format, now: Timestamp) -> Result<Exposition, E
             } => {
                 let timestamp = time.unwrap_or(now);
                 if !seen.insert((labels.clone(), timestamp)) {
-                    let message = format!("{} occurs twice", labels.selector());
-                    return Err(at(1, &message));
+                    exposition.duplicate_points += 1;
+                    continue;
                 }
                 exposition.samples.push(Sample {
                     labels,
