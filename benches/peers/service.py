@@ -135,7 +135,7 @@ def service(binary, url, folder, series, ticks, more):
     own = f"http://127.0.0.1:{port}"
     fetch = 'bongsu_stage_duration_seconds_{}{{query="load",stage="fetch"}}'
     judge = 'bongsu_stage_duration_seconds_{}{{query="load",stage="judge"}}'
-    written = 'bongsu_remote_write_samples{outcome="written"}'
+    written = 'bongsu_remote_write_samples_total{outcome="written"}'
     try:
         before = wait_for(lambda: metrics(own), lambda m: m.get(fetch.format("count"), 0) >= 4)
         cpu = cpu_seconds(process.pid)

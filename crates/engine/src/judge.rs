@@ -8,6 +8,7 @@ mod learned;
 mod past;
 mod pieces;
 mod series;
+mod shift;
 mod tail;
 mod watch;
 
@@ -118,8 +119,6 @@ pub(crate) struct Judged {
     pub(crate) missing_values: usize,
     /// The identities of series that were forgotten, and when: their alerts are over.
     pub(crate) gone: Vec<(Labels, Timestamp)>,
-    /// When series have drifted, each for the first time since its detector was trained.
-    pub(crate) drifted: Vec<Timestamp>,
     /// Anomalous points that the budget of alerts held back.
     pub(crate) held: u64,
     /// Points that came after moments that follow them were judged.
@@ -199,6 +198,7 @@ impl Judge {
         for state in known {
             state.learned.drift = self.monitor();
             state.learned.drifted = None;
+            state.learned.shift = None;
             state.late = None;
         }
     }
@@ -234,6 +234,7 @@ impl Judge {
                 exchanged += 1;
             }
             state.learned.drifted = None;
+            state.learned.shift = None;
             state.learned.drift = self.monitor();
             // What came before was learned by the others.
             state.late = None;
@@ -279,7 +280,6 @@ impl Judge {
         let mut gone = Vec::new();
         for (place, ((state, _), outcome)) in work.into_iter().zip(outcomes).enumerate() {
             judged.missing_values += outcome.missing;
-            judged.drifted.extend(outcome.drifted);
             judged.late += outcome.late;
             judged.newcomers.extend(outcome.newcomer);
             found.extend(outcome.said.into_iter().map(|said| {

@@ -70,7 +70,7 @@ const SERVICE: [(&str, &str, &str, &str); 10] = [
     ),
     (
         "BongsuScoresLost",
-        "delta(bongsu_remote_write_samples{outcome=~\"refused|dropped\"}[15m]) > 0",
+        "increase(bongsu_remote_write_samples_total{outcome=~\"refused|dropped\"}[15m]) > 0",
         "0s",
         "{{ $value | humanize }} scores were {{ $labels.outcome }}",
     ),

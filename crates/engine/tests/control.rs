@@ -305,7 +305,7 @@ async fn what_waits_to_be_written_survives_a_new_configuration() {
     service.control.reload(other).await.unwrap();
     open.store(true, std::sync::atomic::Ordering::Relaxed);
     until(
-        || metric("bongsu_remote_write_samples{outcome=\"written\"}") >= waiting,
+        || metric("bongsu_remote_write_samples_total{outcome=\"written\"}") >= waiting,
         "the new writer has taken them over",
     )
     .await;

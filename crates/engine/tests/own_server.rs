@@ -88,7 +88,7 @@ output:
         "bongsu_stage_duration_seconds_bucket{query=\"heads\",stage=\"fetch\",le=\"+Inf\"} > 0",
         "bongsu_query_failures_total{query=\"broken\",kind=\"query\"} > 0",
         "time() - bongsu_query_last_success_timestamp_seconds{query=\"heads\"} < 60",
-        "bongsu_remote_write_samples{outcome=\"written\"} > 0",
+        "bongsu_remote_write_samples_total{outcome=\"written\"} > 0",
         "bongsu_process_resident_memory_bytes > 1000000",
     ] {
         let mut tries = 0;

@@ -109,7 +109,10 @@ pub fn analyse_observations(
     };
     let metrics = case.metrics();
     let (services, none) = case.services(&metrics);
-    let proven = none < options.not_proven_from && services.first().is_some_and(|s| s.score > 0.0);
+    let comparable = rank::is_comparable(&split);
+    let proven = comparable
+        && none < options.not_proven_from
+        && services.first().is_some_and(|s| s.score > 0.0);
     let verdict = if proven {
         RcaVerdict::Ranked
     } else {
@@ -366,6 +369,13 @@ fn notes(observations: &Observations, split: &Split<'_>, graph: &Graph) -> Vec<S
             "{unknown} of {} metrics have fewer than {MIN_NORMAL} values in normal times and are not \
              judged",
             observations.metrics().len()
+        ));
+    }
+    if !rank::is_comparable(split) {
+        notes.push(format!(
+            "there are fewer than {} moments of normal times: too few to tell what would look like an \
+             incident without one, so that no cause is proven",
+            2 * MIN_NORMAL
         ));
     }
     if !graph.is_empty() {

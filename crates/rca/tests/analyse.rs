@@ -476,3 +476,31 @@ fn a_rhythm_is_no_leak_and_hides_none() {
     let leaks: Vec<&str> = leaks.map(|p| p.services[0].as_str()).collect();
     assert_eq!(leaks, ["cart"], "{:#?}", report.patterns);
 }
+
+#[test]
+fn without_enough_of_normal_times_nothing_is_proven() {
+    let data = shop([9.0, 8.0, 0.0, 6.0]);
+    let first = |rows: usize| {
+        let columns = data.columns().iter();
+        let columns = columns.map(|column| column[..rows].to_vec()).collect();
+        Observations::new(times(rows), data.metrics().to_vec(), columns).unwrap()
+    };
+    for (rows, verdict) in [(9, RcaVerdict::NotProven), (60, RcaVerdict::Ranked)] {
+        let (normal, graph) = (first(rows), graph());
+        let report = analyse_observations(
+            &data,
+            Some(&normal),
+            Some(onset()),
+            &graph,
+            &Options::default(),
+        );
+        let report = report.unwrap();
+        assert_eq!(report.verdict, verdict, "{rows} rows");
+        assert_eq!(report.services[0].service, "store", "{rows} rows");
+        let told = report
+            .notes
+            .iter()
+            .any(|note| note.contains("no cause is proven"));
+        assert_eq!(told, verdict == RcaVerdict::NotProven);
+    }
+}

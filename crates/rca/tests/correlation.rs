@@ -170,6 +170,35 @@ fn all_pairs_at_once_are_as_one_by_one() {
 }
 
 #[test]
+fn a_matrix_counts_the_rows_that_both_have() {
+    let line: Vec<f64> = (0..200).map(|i| f64::from(i % 17)).collect();
+    let without = |missing: std::ops::Range<usize>| -> Vec<f64> {
+        let place = |(i, x): (usize, &f64)| if missing.contains(&i) { f64::NAN } else { *x };
+        line.iter().enumerate().map(place).collect()
+    };
+    let columns = [
+        line.clone(),
+        without(0..100),
+        without(95..200),
+        without(0..40),
+    ];
+    let matrix = lag_matrix(&columns, 3).unwrap();
+    let points = |a: usize, b: usize| {
+        let pair = matrix
+            .pairs()
+            .iter()
+            .find(|p| (p.first, p.second) == (a, b));
+        pair.unwrap().correlation
+    };
+    assert_eq!(points(0, 1).points, 100);
+    assert_eq!(points(0, 3).points, 160);
+    assert_eq!(points(1, 3).points, 100);
+    assert_eq!(points(2, 3).points, 55);
+    // Nothing is said of two that were never there together.
+    assert_eq!((points(1, 2).points, points(1, 2).p_value), (0, 1.0));
+}
+
+#[test]
 fn too_little_and_wrong_input_is_refused() {
     let (short, long) = (vec![1.0; 9], vec![1.0; 20]);
     assert!(pearson(&short, &short).is_err());

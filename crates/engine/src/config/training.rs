@@ -29,7 +29,7 @@ pub struct TrainingConfig {
     /// The share of the window, its newest part, that the new detectors are tried on.
     pub holdout: f64,
     /// The largest share of anomalous points on the holdout with which new detectors are taken,
-    /// unless those at work had more.
+    /// unless that is at most half of what those at work had.
     pub max_alarm_rate: f64,
     /// So many versions are kept to go back to.
     pub keep: usize,
@@ -94,7 +94,8 @@ pub struct DriftTrigger {
     /// Train when so large a share of the series has drifted since the last training.
     pub share: f64,
     /// How long the new state is looked at before it is trained on, beyond the time that
-    /// `min_points` take. Only what came since the drift is learned, so a season should fit in.
+    /// `min_points` take. A drift that has passed by then, as its newest stretch is like what was
+    /// before it, is forgotten. Only what came since the drift is learned, so a season should fit in.
     pub wait: Span,
     /// The least age of the detectors at work, so that drift that goes on trains once in so long.
     pub min_age: Span,

@@ -154,6 +154,7 @@ impl Engine {
         query.succeeded(&quality, &judged, data.unknown, &mut self.observer);
         if let Some(training) = &query.training {
             state.training.observe(&judged, training.remembered());
+            training.review(&mut state.training, &mut state.series, job.grid.to);
         }
         if complete {
             state.cursor = Some(job.grid.to);

@@ -140,6 +140,11 @@ impl Engine {
                 self.metrics.forget(&old.name);
             }
         }
+        for (query, state) in self.queries.iter().zip(&self.state.queries) {
+            self.metrics
+                .queries
+                .awaited(&query.config.name, state.cursor);
+        }
         if let Some(recent) = &self.observer.recent {
             recent.keep_queries(&names);
         }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bongsu_core::{Error as CoreError, Labels, Result as CoreResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::learned::{Learned, Said};
+use super::learned::{Learned, Said, Setting};
 use super::pieces::Piece;
 use super::series::{Found, Reader};
 use super::{Judge, SeriesState};
@@ -164,11 +164,12 @@ impl Judge {
         if row.iter().all(|value| !value.is_finite()) {
             return None;
         }
-        let window = match moment.closed {
-            true => Some(self.closed.at(moment.at, labels).unwrap_or("maintenance")),
-            false => None,
+        let window = self.closed.at(moment.at, labels);
+        let setting = Setting {
+            window: window.filter(|_| moment.closed),
+            complete: !moment.closed,
         };
-        self.step(learned, labels, moment.at, row, window)
+        self.step(learned, labels, moment.at, row, setting)
     }
 
     /// Takes in what has come for moments that are judged already; where there is something, all

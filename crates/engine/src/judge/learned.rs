@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::gaps;
 use super::group::Channels;
 use super::pieces::Grouping;
+use super::shift::Shift;
 use super::{Judge, normal, span};
 use crate::registry::StreamState;
 
@@ -23,8 +24,10 @@ pub(crate) struct Learned {
     pub(super) last: Option<(Timestamp, f64)>,
     /// What watches it for drift, where something does.
     pub(super) drift: Option<Box<DriftMonitor>>,
-    /// When it first drifted since its detector was trained.
+    /// When it first drifted since its detector was trained, by a drift that has not passed.
     pub(super) drifted: Option<Timestamp>,
+    /// What tells whether it has passed.
+    pub(super) shift: Option<Box<Shift>>,
 }
 
 /// A verdict, and whether it counts as the detector's: neither one on what is not there, nor one in
@@ -49,6 +52,14 @@ impl Learned {
         channels.flat_map(|channels| channels.names()).collect()
     }
 
+    /// When it drifted, unless that has passed by `now`, `patience` milliseconds later at least.
+    pub(crate) fn drift_that_lasts(&mut self, now: Timestamp, patience: i64) -> Option<Timestamp> {
+        if let (Some(since), Some(shift)) = (self.drifted, &mut self.shift) {
+            self.drifted = shift.lasting(since, now, patience);
+        }
+        self.drifted
+    }
+
     pub(crate) fn validate(&self) -> CoreResult<()> {
         self.detector.validate()?;
         self.channels
@@ -58,21 +69,21 @@ impl Learned {
 }
 
 impl Judge {
-    /// Judges the numbers of a moment and learns them, but for those within a maintenance `window`.
+    /// Judges the numbers of a moment and learns them, where the `setting` lets them teach.
     pub(super) fn step(
         &self,
         learned: &mut Learned,
         labels: &Labels,
         moment: Timestamp,
         row: &[f64],
-        window: Option<&str>,
+        setting: Setting<'_>,
     ) -> Option<Said> {
         let said = match (&self.grouping, row) {
             (Some(grouping), _) => {
-                self.step_of_group(grouping, learned, labels, moment, row, window)
+                self.step_of_group(grouping, learned, labels, moment, row, setting)
             }
             (None, &[value]) => {
-                let verdict = self.step_of_series(learned, labels, moment, value, window);
+                let verdict = self.step_of_series(learned, labels, moment, value, setting);
                 verdict.map(|verdict| Said {
                     verdict,
                     detected: true,
@@ -80,7 +91,7 @@ impl Judge {
             }
             (None, _) => None,
         }?;
-        if window.is_some() || !said.detected {
+        if !setting.teaches() || !said.detected {
             return Some(Said {
                 detected: false,
                 ..said
@@ -88,10 +99,13 @@ impl Judge {
         }
         if let (Some(watch), Some(monitor)) = (&self.watch, &mut learned.drift)
             && let Some(x) = watch.look(&said.verdict)
-            // Values that the method does not take, errors beyond 1 say, tell it nothing.
-            && matches!(monitor.update(x), Ok(Drift::Drift))
         {
-            learned.drifted.get_or_insert(moment);
+            let shift = learned.shift.get_or_insert_default();
+            shift.update(x, learned.drifted.is_some());
+            // Values that the method does not take, errors beyond 1 say, tell it nothing.
+            if matches!(monitor.update(x), Ok(Drift::Drift)) {
+                learned.drifted.get_or_insert(moment);
+            }
         }
         Some(said)
     }
@@ -102,18 +116,20 @@ impl Judge {
         labels: &Labels,
         moment: Timestamp,
         value: f64,
-        window: Option<&str>,
+        setting: Setting<'_>,
     ) -> Option<Verdict> {
-        if window.is_none() {
+        let teaches = setting.teaches();
+        if teaches {
             self.fill_hole(learned, moment, value);
         }
-        learned.last = (self.fill != Fill::None && window.is_none()).then_some((moment, value));
+        learned.last = (self.fill != Fill::None && teaches).then_some((moment, value));
         learned.detector.set_time(moment);
         let expectation = learned.detector.expectation();
         // The value is finite and alone, which is all that a detector of one metric asks for.
-        let raw = match window {
-            None => learned.detector.score_then_learn(&[value]),
-            Some(_) => learned.detector.score(&[value]),
+        let raw = if teaches {
+            learned.detector.score_then_learn(&[value])
+        } else {
+            learned.detector.score(&[value])
         };
         let verdict = Verdict::judge(
             moment,
@@ -124,10 +140,7 @@ impl Judge {
             &self.calibrator,
             &self.filter,
         );
-        Some(match window {
-            None => verdict,
-            Some(window) => in_maintenance(verdict, window),
-        })
+        Some(setting.applied_to(verdict))
     }
 
     /// Learns what lies between the latest point and the one at `moment`.
@@ -149,7 +162,7 @@ impl Judge {
         labels: &Labels,
         moment: Timestamp,
         row: &[f64],
-        window: Option<&str>,
+        setting: Setting<'_>,
     ) -> Option<Said> {
         let channels = learned.channels.as_mut()?;
         channels.see(moment, row);
@@ -197,15 +210,12 @@ impl Judge {
             };
             explanation.summary += &format!("{separator}missing: {missing_names}");
         }
-        if window.is_none() && missing == 0 && learned.detector.learn(&complete.values).is_ok() {
+        if setting.teaches() && missing == 0 && learned.detector.learn(&complete.values).is_ok() {
             channels.learn(row);
         }
         learned.last = Some((moment, 0.0));
         Some(Said {
-            verdict: match window {
-                None => verdict,
-                Some(window) => in_maintenance(verdict, window),
-            },
+            verdict: setting.applied_to(verdict),
             detected: true,
         })
     }
@@ -231,6 +241,29 @@ impl Judge {
         Said {
             verdict,
             detected: false,
+        }
+    }
+}
+
+/// What the numbers of a moment stand in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    /// The maintenance window around it: it neither alarms nor teaches.
+    pub(super) window: Option<&'a str>,
+    /// Whether its answer was whole. Of a partial one a value may be a sum over what is left of its
+    /// parts: it is judged, and does not teach.
+    pub(super) complete: bool,
+}
+
+impl Setting<'_> {
+    const fn teaches(&self) -> bool {
+        self.complete && self.window.is_none()
+    }
+
+    fn applied_to(&self, verdict: Verdict) -> Verdict {
+        match self.window {
+            None => verdict,
+            Some(window) => in_maintenance(verdict, window),
         }
     }
 }

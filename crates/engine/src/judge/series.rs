@@ -4,7 +4,7 @@ use bongsu_core::{Labels, StreamDetector, Timestamp};
 
 use super::group::Channels;
 use super::late::Late;
-use super::learned::{Learned, Said};
+use super::learned::{Learned, Said, Setting};
 use super::pieces::{Cell, Cells, Piece};
 use super::{Grid, Judge, SeriesState, normal, span, without_value};
 
@@ -15,7 +15,6 @@ pub(super) struct Outcome {
     pub(super) missing: usize,
     /// Whether the series is to be forgotten.
     pub(super) gone: bool,
-    pub(super) drifted: Option<Timestamp>,
     /// Points that came late.
     pub(super) late: u64,
     /// When a channel that the group did not have had had enough numbers to be trained on.
@@ -115,7 +114,6 @@ impl Judge {
             // Its part of the answer did not come: these moments are judged when it does.
             return outcome;
         }
-        let had_drifted = state.learned.drifted;
         self.catch_up(state, piece, grid, &mut outcome);
         let mut reader = Reader::new(state.learned.channels.as_deref(), piece, self.step);
         // What a new series has from before the grid came late.
@@ -131,13 +129,16 @@ impl Judge {
                 Found::Numbers(others) => {
                     outcome.missing += others;
                     (state.last_seen, state.last_value) = (moment, moment);
-                    let window = self.closed.at(moment, &state.labels);
+                    let setting = Setting {
+                        window: self.closed.at(moment, &state.labels),
+                        complete,
+                    };
                     let said = self.step(
                         &mut state.learned,
                         &state.labels,
                         moment,
                         &reader.row,
-                        window,
+                        setting,
                     );
                     outcome.said.extend(said);
                 }
@@ -157,7 +158,7 @@ impl Judge {
                 && (matches!(found, Found::Numbers(_)) || outcome.said.len() > said)
             {
                 let closed = self.closed.at(moment, &state.labels).is_some();
-                late.keep(moment, closed, &reader.row);
+                late.keep(moment, closed || !complete, &reader.row);
             }
             if let Some(fresh) = self.newcomer(state, &mut reader, moment, &mut outcome) {
                 state.learned = fresh;
@@ -170,7 +171,6 @@ impl Judge {
             self.settle(late, &state.labels, state.judged);
         }
         outcome.gone = state.last_seen == Timestamp::MIN;
-        outcome.drifted = state.learned.drifted.filter(|_| had_drifted.is_none());
         outcome
     }
 
@@ -281,6 +281,7 @@ impl Judge {
             last: None,
             drift: self.monitor(),
             drifted: None,
+            shift: None,
         }
     }
 

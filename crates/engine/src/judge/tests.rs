@@ -119,6 +119,30 @@ fn a_partial_answer_calls_nothing_absent() {
 }
 
 #[test]
+fn what_a_partial_answer_has_is_judged_and_does_not_teach() {
+    let mut known = Vec::new();
+    let points: Vec<i64> = (1..=40).map(|i| 10 * i).collect();
+    let all = vec![series("a", &points)];
+    run(&judge(), &mut known, all, grid(10, 400), true, true);
+    let before = known[0].learned.clone();
+    let labels = series("a", &[410]).labels().clone();
+    let half = Series::new(labels, vec![Timestamp::from_secs(410)], vec![-500.0]).unwrap();
+    let judged = run(
+        &judge(),
+        &mut known,
+        vec![half],
+        grid(410, 410),
+        false,
+        false,
+    );
+    assert!(judged.findings[0].verdict.anomalous);
+    assert_eq!(known[0].learned, before);
+    let next = vec![series("a", &[420])];
+    run(&judge(), &mut known, next, grid(420, 420), true, false);
+    assert_ne!(known[0].learned, before);
+}
+
+#[test]
 fn what_a_partial_answer_left_out_is_judged_later_and_nothing_twice() {
     let mut known = Vec::new();
     let both = |secs: &[i64]| vec![series("a", secs), series("b", secs)];
@@ -244,11 +268,11 @@ fn a_new_series_starts_from_its_siblings_where_the_query_says_so() {
         run(&judge, &mut known, old, grid(10, 400), true, true);
         let points: Vec<i64> = (41..=60).map(|i| 10 * i).collect();
         let new = vec![series("new", &points)];
-        let judged = run(&judge, &mut known, new, grid(410, 600), false, false);
+        let judged = run(&judge, &mut known, new, grid(410, 600), true, false);
         judged
             .findings
             .iter()
-            .filter(|f| f.verdict.score.is_some())
+            .filter(|f| f.verdict.labels.get("host") == Some("new") && f.verdict.score.is_some())
             .count()
     };
     assert_eq!(judged(false), 0, "a cold start takes 30 points");

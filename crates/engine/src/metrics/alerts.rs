@@ -7,7 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{added, level};
+use super::{Following, added, level};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BySink {
@@ -20,7 +20,7 @@ pub(crate) struct AlertMetrics {
     resolved: Counter,
     pages: Counter,
     held_groups: Gauge,
-    forgotten: Gauge,
+    forgotten: Following,
     firing: Gauge,
     failed: Family<BySink, Counter>,
     lost: Family<BySink, Counter>,
@@ -38,11 +38,11 @@ impl AlertMetrics {
                 "held_groups",
                 "Groups of alerts whose messages wait for the budget",
             ),
-            forgotten: added(
+            forgotten: Following::new(added(
                 all,
                 "suppression_alerts_forgotten",
                 "Alerts that suppression forgot because there were too many",
-            ),
+            )),
             firing: added(all, "alerts_firing", "Alerts that fire now"),
             failed: added(
                 all,
@@ -73,7 +73,7 @@ impl AlertMetrics {
     pub(crate) fn paged(&self, pages: usize, status: SuppressorStatus) {
         self.pages.inc_by(pages as u64);
         self.held_groups.set(level(status.held_groups));
-        self.forgotten.set(level(status.dropped));
+        self.forgotten.see(status.dropped);
     }
 
     pub(crate) fn delivered(&self, delivery: &Delivery) {

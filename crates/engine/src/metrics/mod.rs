@@ -7,9 +7,12 @@ mod queries;
 mod service;
 mod training;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
@@ -23,7 +26,7 @@ use service::ServiceMetrics;
 use training::TrainingMetrics;
 pub(crate) use training::TrainingOutcome;
 
-type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
+type Seconds = Gauge<f64, AtomicU64>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByQuery {
@@ -78,6 +81,29 @@ impl Metrics {
     }
 }
 
+/// A counter of what something else counts, perhaps from 0 again when it is replaced.
+#[derive(Debug, Clone)]
+struct Following {
+    counter: Counter,
+    seen: Arc<AtomicU64>,
+}
+
+impl Following {
+    fn new(counter: Counter) -> Self {
+        Self {
+            counter,
+            seen: Arc::default(),
+        }
+    }
+
+    /// That it counts `total` by now.
+    fn see(&self, total: u64) {
+        let before = self.seen.swap(total, Ordering::Relaxed);
+        self.counter
+            .inc_by(total.checked_sub(before).unwrap_or(total));
+    }
+}
+
 /// A metric at its first value, which `all` shows from now on.
 fn added<M: Metric + Clone + Default>(all: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
@@ -93,4 +119,18 @@ fn level(count: impl TryInto<i64>) -> i64 {
 fn now_in_seconds() -> f64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_goes_on_when_what_it_follows_begins_again() {
+        let following = Following::new(Counter::default());
+        for (total, counted) in [(3, 3), (3, 3), (10, 10), (2, 12), (5, 15)] {
+            following.see(total);
+            assert_eq!(following.counter.get(), counted);
+        }
+    }
 }

@@ -112,6 +112,25 @@ impl QueryMetrics {
         self.unknown_maintenance.remove(&by);
     }
 
+    /// What the service waits for from now on. Without a value until the first success, rules could not
+    /// tell of a query that never has one.
+    pub(crate) fn awaited(&self, query: &str, cursor: Option<Timestamp>) {
+        let by = ByQuery::named(query);
+        let now = now_in_seconds();
+        for (gauge, from) in [
+            (&self.last_success, now),
+            (
+                &self.judged_until,
+                cursor.map_or(now, Timestamp::as_secs_f64),
+            ),
+        ] {
+            let gauge = gauge.get_or_create(&by);
+            if gauge.get() == 0.0 {
+                gauge.set(from);
+            }
+        }
+    }
+
     pub(crate) fn took(&self, query: &str, stage: Stage, time: Duration) {
         let query = query.to_owned();
         let stage = match stage {

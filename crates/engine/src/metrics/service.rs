@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{ByOutcome, Seconds, added, level, now_in_seconds};
+use super::{ByOutcome, Following, Seconds, added, level, now_in_seconds};
 use crate::process;
 
 #[derive(Debug, Clone)]
@@ -18,7 +18,8 @@ pub(crate) struct ServiceMetrics {
     saves: Family<ByOutcome, Counter>,
     state_bytes: Gauge,
     unwritten: Gauge,
-    written: Family<ByOutcome, Gauge>,
+    /// Written, refused and dropped.
+    written: [Following; 3],
     write_queue: Gauge,
     resident: Gauge,
     cpu: Counter<f64, AtomicU64>,
@@ -40,11 +41,13 @@ impl ServiceMetrics {
             "journal_unwritten_bytes",
             "Verdicts that could not be appended to their file yet",
         );
-        let written = added(
+        let samples: Family<ByOutcome, Counter> = added(
             all,
             "remote_write_samples",
-            "Samples of remote write since the start, by outcome",
+            "Samples of remote write, by outcome",
         );
+        let written = ["written", "refused", "dropped"]
+            .map(|outcome| Following::new(samples.get_or_create(&ByOutcome { outcome }).clone()));
         let write_queue = added(
             all,
             "remote_write_queue",
@@ -95,13 +98,9 @@ impl ServiceMetrics {
 
     pub(crate) fn set_written(&self, status: &WriteStatus) {
         self.write_queue.set(level(status.queued));
-        for (outcome, count) in [
-            ("written", status.written),
-            ("refused", status.refused),
-            ("dropped", status.dropped),
-        ] {
-            let written = self.written.get_or_create(&ByOutcome { outcome });
-            written.set(level(count));
+        let counts = [status.written, status.refused, status.dropped];
+        for (following, count) in self.written.iter().zip(counts) {
+            following.see(count);
         }
     }
 

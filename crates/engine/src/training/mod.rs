@@ -18,7 +18,7 @@ pub(crate) use versions::{ModelVersion, Versions};
 
 use crate::Error;
 use crate::config::{DriftTrigger, QueryConfig, Span, TrainingConfig};
-use crate::judge::{Finding, Judged};
+use crate::judge::{Finding, Judged, SeriesState};
 use crate::registry::drift;
 use crate::schedule::Schedule;
 
@@ -83,7 +83,7 @@ pub(crate) struct TrainingState {
     failures: u32,
     /// Points judged since.
     points: u64,
-    /// When series have drifted since, each for the first time.
+    /// When series have drifted since, by drifts that have not passed; oldest first.
     drifts: Vec<Timestamp>,
     /// When groups had had enough numbers of new channels, the newest time.
     newcomers: Option<Timestamp>,
@@ -209,12 +209,35 @@ impl Training {
         let Some(trigger) = &self.config.on_drift else {
             return false;
         };
+        let age = now.millis_since(trained);
+        now.millis_since(drifted) >= self.patience(trigger) && age >= trigger.min_age.millis()
+    }
+
+    /// How long a drift is looked at before it is trained on.
+    fn patience(&self, trigger: &DriftTrigger) -> i64 {
         let step = self.config.step.map_or(self.step, Span::millis);
         let points = self.config.min_points as f64 / (1.0 - self.config.holdout);
         let least = (points * step as f64).ceil() as i64;
         // The points on both borders, and those that are missing.
-        let least = least.saturating_add(2 * step).max(trigger.wait.millis());
-        now.millis_since(drifted) >= least && now.millis_since(trained) >= trigger.min_age.millis()
+        least.saturating_add(2 * step).max(trigger.wait.millis())
+    }
+
+    /// Takes note of which of `series` have drifted, and forgets the drifts that have passed.
+    pub(crate) fn review(
+        &self,
+        state: &mut TrainingState,
+        series: &mut [SeriesState],
+        now: Timestamp,
+    ) {
+        let Some(trigger) = &self.config.on_drift else {
+            return state.forget_drifts();
+        };
+        let patience = self.patience(trigger);
+        let lasting = series
+            .iter_mut()
+            .filter_map(|one| one.learned.drift_that_lasts(now, patience));
+        state.drifts = lasting.collect();
+        state.drifts.sort_unstable();
     }
 
     /// For how long the outcomes of moments are remembered: as long as a holdout may be.
@@ -261,10 +284,6 @@ impl TrainingState {
         self.points += judged.findings.len() as u64;
         let newest = judged.newcomers.iter().max();
         self.newcomers = self.newcomers.max(newest.copied());
-        self.drifts.extend(&judged.drifted);
-        self.drifts.sort_unstable();
-        // Series that were forgotten and came back count once more.
-        self.drifts.truncate(MOST_MOMENTS);
         for finding in &judged.findings {
             let at = finding.verdict.timestamp;
             match self.recent.back_mut() {

@@ -37,7 +37,7 @@ pub(crate) struct ModelVersion {
 
 impl Snapshot for ModelVersion {
     const KIND: &'static str = "engine.model_version";
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
 
     fn validate(&self) -> CoreResult<()> {
         self.series
@@ -49,6 +49,12 @@ impl Snapshot for ModelVersion {
 impl Aged for ModelVersion {
     const OLDEST: u16 = 2;
     const ADDED: &'static [Added] = &[
+        Added {
+            since: 4,
+            of: "Learned",
+            field: "shift",
+            value: &[0],
+        },
         Added {
             since: 3,
             of: "AutoStream",

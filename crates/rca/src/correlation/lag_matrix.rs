@@ -74,6 +74,7 @@ pub fn lag_matrix(columns: &[Vec<f64>], max_lag: usize) -> Result<LagMatrix> {
         )));
     }
     check_lag(max_lag, rows)?;
+    let known: Vec<Known> = columns.iter().map(|column| Known::of(column)).collect();
     let unit: Vec<Option<Vec<f64>>> = columns.iter().map(|column| unit(column)).collect();
     let spectra = Spectra::new(&unit, rows, max_lag);
     let mut pairs = Vec::with_capacity(columns.len() * columns.len().saturating_sub(1) / 2);
@@ -90,11 +91,15 @@ pub fn lag_matrix(columns: &[Vec<f64>], max_lag: usize) -> Result<LagMatrix> {
             let moves = |i: usize| matches!(unit.get(i), Some(Some(_)));
             let clamp = |r: &f64| r.clamp(-1.0, 1.0);
             let at_lags: Vec<f64> = at_lags.iter().map(clamp).collect();
-            let (correlation, lag) = if moves(i) && moves(j) {
+            let points = match (known.get(i), known.get(j)) {
+                (Some(first), Some(second)) => first.in_common(second),
+                _ => rows,
+            };
+            let (correlation, lag) = if moves(i) && moves(j) && points >= super::MIN_POINTS {
                 let r = at_lags.get(max_lag).copied().unwrap_or_default();
-                (Correlation::new(r, rows), strongest(&at_lags))
+                (Correlation::new(r, points), strongest(&at_lags))
             } else {
-                (Correlation::none(rows), Lag { points: 0, r: 0.0 })
+                (Correlation::none(points), Lag { points: 0, r: 0.0 })
             };
             pairs.push(Pair {
                 first: i,
@@ -106,6 +111,38 @@ pub fn lag_matrix(columns: &[Vec<f64>], max_lag: usize) -> Result<LagMatrix> {
     }
     pairs.sort_unstable_by_key(|pair| (pair.first, pair.second));
     Ok(LagMatrix { pairs })
+}
+
+/// Which values of a series are there.
+struct Known {
+    count: usize,
+    rows: usize,
+    /// A bit for each row.
+    words: Vec<u64>,
+}
+
+impl Known {
+    fn of(column: &[f64]) -> Self {
+        let word = |part: &[f64]| {
+            let bits = part.iter().enumerate();
+            bits.fold(0, |word, (i, x)| word | u64::from(x.is_finite()) << i)
+        };
+        let words: Vec<u64> = column.chunks(64).map(word).collect();
+        Self {
+            count: words.iter().map(|word| word.count_ones() as usize).sum(),
+            rows: column.len(),
+            words,
+        }
+    }
+
+    /// In how many rows both have a value.
+    fn in_common(&self, other: &Self) -> usize {
+        if self.count == self.rows || other.count == other.rows {
+            return self.count.min(other.count);
+        }
+        let both = self.words.iter().zip(&other.words);
+        both.map(|(a, b)| (a & b).count_ones() as usize).sum()
+    }
 }
 
 /// The series with mean 0 and sum of squares 1, missing values as 0; `None` when it does not move.

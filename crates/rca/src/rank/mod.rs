@@ -19,6 +19,7 @@ pub(crate) use deviation::Deviation;
 pub use deviation::Movement;
 pub(crate) use evidence::{Evidence, Layout};
 pub(crate) use likelihood::likelihoods;
+pub(crate) use placebo::is_possible as is_comparable;
 pub(crate) use split::{MIN_NORMAL, Split, thinned};
 pub(crate) use topology::Topology;
 

@@ -15,12 +15,18 @@ const PLACES: usize = 12;
 /// At most so many normal moments are used for that; of more, evenly spaced ones.
 const MOST_ROWS: usize = 300;
 
+/// Whether normal times are long enough to pretend an incident in them.
+pub(crate) fn is_possible(split: &Split<'_>) -> bool {
+    let rows = split.normal.iter().map(|column| column.len()).max();
+    rows.is_some_and(|rows| rows >= 2 * MIN_NORMAL)
+}
+
 /// The blame that the most suspicious service reaches in normal times, from pretended incidents of two
 /// lengths: half of normal times, so that a drift shows, and a fifth or the length of the incident,
 /// which leaves most of them to compare with.
 ///
 /// Of each length it is `ln(mean of exp(2 blame)) / 2`, the blame that is in the odds of a service what
-/// the places are on average; the larger one counts.
+/// the places are on average; the larger one counts. Where [`is_possible`] says no, it is 0.
 pub(super) fn null(split: &Split<'_>, layout: &Layout, topology: &Topology, share: f64) -> f64 {
     let (columns, every) = thinned(&split.normal, MOST_ROWS);
     let rows = columns.iter().map(Vec::len).max().unwrap_or_default();

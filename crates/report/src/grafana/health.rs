@@ -63,7 +63,7 @@ pub(super) fn health() -> GrafanaDashboard {
         )))
         .panel(Panel::lines("Alerts that wait for a sink", "short", 12, one("bongsu_sink_queue", "{{sink}}")))
         .panel(Panel::lines("Scores written back", "cps", 12, one(
-            "rate(bongsu_remote_write_samples[$__rate_interval])",
+            "rate(bongsu_remote_write_samples_total[$__rate_interval])",
             "{{outcome}}",
         )))
         .panel(Panel::lines("Waiting to be written", "short", 12, vec![

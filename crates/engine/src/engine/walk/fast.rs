@@ -113,6 +113,7 @@ impl Walk {
         let judged = judge.judge(&mut state.series, pieces, grid, true, false, spent);
         if let Some(training) = &query.training {
             state.training.observe(&judged, training.remembered());
+            training.review(&mut state.training, &mut state.series, grid.to);
         }
         state.cursor = Some(grid.to);
         for finding in judged.findings {
