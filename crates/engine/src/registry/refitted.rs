@@ -16,9 +16,6 @@ use crate::fitted::Fitted;
 /// a point at its edge and one far beyond it.
 const BLIND_BEYOND_RANGE: [&str; 2] = ["isolation-forest", "extended-isolation-forest"];
 
-/// The shortest history.
-const LEAST_HISTORY: usize = 16;
-
 /// The most points that are fitted on.
 const MOST_POINTS: usize = 1 << 20;
 
@@ -102,7 +99,7 @@ impl Refitted {
 
     fn check_sizes(&self) -> CoreResult<()> {
         let sizes = [
-            ("history", self.history, LEAST_HISTORY),
+            ("history", self.history, 16),
             ("refit", self.refit, 1),
             ("min_points", self.min_points, 8),
         ];
@@ -268,8 +265,7 @@ impl Refitted {
             let needed = self.first_fit();
             return Err(CoreError::not_enough_data("points", needed, times.len()));
         }
-        // A longer history would be fitted on as it fills, and nobody would have validated that.
-        self.history = times.len().clamp(LEAST_HISTORY, MOST_POINTS);
+        self.history = self.history.max(times.len()).min(MOST_POINTS);
         self.refit = self.history;
         let from = times.len().saturating_sub(self.history);
         self.times.extend(times.iter().skip(from));

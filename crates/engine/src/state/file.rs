@@ -82,6 +82,9 @@ impl<T: Aged> StateFile<T> {
     /// Gives the newest a second name. Where the file system has no such names, as on some shares, it
     /// is copied. A failure harms nobody now, and the newest can still be saved: it is only told.
     fn keep_the_one_before(&self) {
+        if !self.path.exists() {
+            return;
+        }
         let before = self.before();
         let kept = match fs::remove_file(&before) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),

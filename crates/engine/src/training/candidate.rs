@@ -13,10 +13,6 @@ use crate::judge::{Grid, Judge, Piece, SeriesState};
 /// work, which had the advantage of going on learning until there.
 const WORSE: f64 = 1.2;
 
-/// Where those at work alarm too often, new detectors may alarm so much of that at most: a bad state
-/// is no measure, but much less of it is better than none.
-const BETTER: f64 = 0.5;
-
 /// What a training is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Task {
@@ -167,7 +163,7 @@ impl Candidate {
     pub(crate) fn objection(&self, config: &TrainingConfig, serving: &Tally) -> Option<String> {
         let rate = self.tally.alarm_rate().unwrap_or(0.0);
         let at_work = serving.alarm_rate();
-        let most = config.max_alarm_rate.max(BETTER * at_work.unwrap_or(0.0));
+        let most = config.max_alarm_rate.max(at_work.unwrap_or(0.0));
         if rate > most {
             let beside = at_work.map_or_else(String::new, |rate| {
                 format!("; those at work had {:.1} %", 100.0 * rate)

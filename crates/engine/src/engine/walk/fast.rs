@@ -113,7 +113,8 @@ impl Walk {
         let judged = judge.judge(&mut state.series, pieces, grid, true, false, spent);
         if let Some(training) = &query.training {
             state.training.observe(&judged, training.remembered());
-            training.review(&mut state.training, &mut state.series, grid.to);
+            // At the end of a long stretch it is too late to tell what had passed when.
+            training.review(&mut state.training, &mut state.series, Timestamp::MIN);
         }
         state.cursor = Some(grid.to);
         for finding in judged.findings {
