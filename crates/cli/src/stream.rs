@@ -231,7 +231,8 @@ impl<'a> Stream<'a> {
         mut stopped: tokio::task::JoinHandle<()>,
     ) -> Result<(), Halt> {
         let mut lines = Lines::default();
-        let mut save_now = tokio::time::interval(Duration::from_secs(self.args.save_seconds));
+        let period = Duration::from_secs(self.args.save_seconds);
+        let mut save_now = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
         save_now.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if blocks.is_empty() {
