@@ -13,14 +13,18 @@ use crate::config::ScheduleConfig;
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     when: When,
-    /// How much later than its calendar the job runs, so that not all jobs run at once.
+    /// How much later than its moments the job runs, so that not all jobs run at once.
     delay: i64,
     skips_missed: bool,
 }
 
 #[derive(Debug, Clone)]
 enum When {
+    /// So long after the last run.
     Every(i64),
+    /// At multiples of an interval since 1970: runs that are to be spread must not all count from
+    /// when the service was started.
+    Aligned(i64),
     By(Calendar),
 }
 
@@ -75,6 +79,7 @@ impl Schedule {
             (Some(every), None) if every.millis() < 1 => {
                 return Err(Error::config("every is 0s, but must be above 0"));
             }
+            (Some(every), None) if config.jitter.millis() > 0 => When::Aligned(every.millis()),
             (Some(every), None) => When::Every(every.millis()),
             (None, Some(text)) => When::By(Calendar::new(text, &config.timezone)?),
         };
@@ -93,10 +98,13 @@ impl Schedule {
 
     /// From when on runs count, for a job that last ran at `last` when the service starts at `now`.
     pub(crate) fn since(&self, last: Timestamp, now: Timestamp) -> Timestamp {
-        if self.skips_missed {
-            last.max(now)
-        } else {
-            last
+        match self.when {
+            _ if !self.skips_missed => last,
+            When::Every(millis) => {
+                let missed = (now.millis_since(last) / millis).max(0);
+                last.add_millis(missed * millis)
+            }
+            _ => last.max(now),
         }
     }
 }
@@ -105,6 +113,7 @@ impl When {
     fn after(&self, last: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Every(millis) => Some(last.add_millis(*millis)),
+            Self::Aligned(millis) => Some(last.align_down(*millis).add_millis(*millis)),
             Self::By(calendar) => calendar.after(last).next(),
         }
     }
@@ -168,7 +177,66 @@ mod tests {
         assert_eq!(hourly.next(last).unwrap(), at("2026-03-01T01:10:00Z"));
         assert_eq!(hourly.since(last, now), last);
         config.skip_missed = true;
-        assert_eq!(schedule(&config).since(last, now), now);
+        let skipping = schedule(&config);
+        let since = skipping.since(last, now);
+        assert_eq!(skipping.next(since).unwrap(), at("2026-03-01T09:10:00Z"));
+        // However often the service is started, the interval is not begun anew.
+        let again = skipping.since(since, at("2026-03-01T09:05:00Z"));
+        assert_eq!(again, since);
+        // Nor by a clock that was set back.
+        assert_eq!(skipping.since(last, at("2026-02-28T00:00:00Z")), last);
+    }
+
+    #[test]
+    fn jitter_spreads_intervals_that_began_together() {
+        let config = ScheduleConfig {
+            every: Some(Span::from_secs(3_600)),
+            jitter: Span::from_secs(600),
+            skip_missed: true,
+            ..ScheduleConfig::default()
+        };
+        let start = at("2026-03-01T00:20:00Z");
+        let nexts: Vec<Timestamp> = ["cpu", "memory", "disk"]
+            .map(|name| {
+                let jittered = Schedule::new(&config, name).unwrap().unwrap();
+                let next = jittered.next(start).unwrap();
+                let delay = next.millis_since(at("2026-03-01T01:00:00Z"));
+                assert!((0..600_000).contains(&delay), "{name}: {delay}");
+                assert_eq!(jittered.next(next).unwrap().millis_since(next), 3_600_000);
+                let since = jittered.since(start, at("2026-03-01T09:30:00Z"));
+                let then = at("2026-03-01T10:00:00Z").add_millis(delay);
+                assert_eq!(jittered.next(since).unwrap(), then, "{name}");
+                next
+            })
+            .to_vec();
+        assert!(nexts.iter().all(|next| *next != start.add_millis(3_600_000)));
+        assert!(nexts[0] != nexts[1] && nexts[1] != nexts[2]);
+    }
+
+    #[test]
+    fn clocks_that_are_set_forward_or_back_lose_and_repeat_no_run() {
+        // From 2:00 on the 29th of March it is 3:00; from 3:00 on the 25th of October 2:00 again.
+        let runs = |text: &str, from: &str, to: &str| {
+            let berlin = schedule(&cron(text, "Europe/Berlin"));
+            let mut runs = Vec::new();
+            let mut last = at(from);
+            while let Some(next) = berlin.next(last)
+                && next < at(to)
+            {
+                assert!(next > last);
+                runs.push(next);
+                last = next;
+            }
+            runs
+        };
+        let daily = runs("30 2 * * *", "2026-03-27T12:00:00Z", "2026-03-31T12:00:00Z");
+        assert_eq!(daily.len(), 4, "one a day: {daily:?}");
+        let autumn = runs("30 2 * * *", "2026-10-23T12:00:00Z", "2026-10-27T12:00:00Z");
+        assert_eq!(autumn.len(), 4, "one a day: {autumn:?}");
+        let hourly = runs("0 * * * *", "2026-10-24T22:30:00Z", "2026-10-25T04:30:00Z");
+        assert_eq!(hourly.len(), 6, "one an hour: {hourly:?}");
+        let hourly = runs("0 * * * *", "2026-03-28T22:30:00Z", "2026-03-29T04:30:00Z");
+        assert_eq!(hourly.len(), 6, "one an hour: {hourly:?}");
     }
 
     #[test]

@@ -62,9 +62,11 @@ pub struct ScheduleConfig {
     /// The time zone of the cron expression.
     pub timezone: String,
     /// Each job is delayed by a time of its own below this, so that they do not all run at once.
+    /// With `every` the runs then lie so much after multiples of the interval since 1970, rather
+    /// than an interval after the last run.
     pub jitter: Span,
-    /// Whether runs that were missed while the service was down are left out. Otherwise one run
-    /// makes up for all of them.
+    /// Whether runs that were missed while the service was down are left out: the next is when it
+    /// would have been anyway. Otherwise one run makes up for all of them.
     pub skip_missed: bool,
 }
 
