@@ -302,4 +302,6 @@ pub(crate) fn network(
 }
 
 #[cfg(test)]
+mod refitted_tests;
+#[cfg(test)]
 mod tests;

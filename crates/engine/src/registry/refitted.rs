@@ -16,13 +16,19 @@ use crate::fitted::Fitted;
 /// a point at its edge and one far beyond it.
 const BLIND_BEYOND_RANGE: [&str; 2] = ["isolation-forest", "extended-isolation-forest"];
 
-/// The most points that are fitted on.
+/// The fewest and the most points that `history` may be.
+const LEAST_HISTORY: usize = 16;
 const MOST_POINTS: usize = 1 << 20;
+
+/// In the place of the points until the next fit: there is none.
+const NEVER: usize = 0;
 
 /// A detector that must be fitted on many rows, made to judge and learn point by point: it is
 /// fitted again and again on the latest points.
 ///
 /// Its raw score is the calibrated score of the latest fit, so its bound is 1.
+///
+/// Given a past to be fitted on, it keeps that fit: whoever trains it decides when the next is due.
 ///
 /// The fitted model is not part of the saved state but made again from the points that it was
 /// fitted on, which are; so a restored detector goes on exactly as before.
@@ -31,12 +37,14 @@ const MOST_POINTS: usize = 1 << 20;
 /// has not seen it would take it for a point at the edge of that range.
 ///
 /// Cost: a fit now and then; a point costs what the detector takes for one row, and for the whole
-/// history where neighbours in time matter. Memory: `history + refit` points and the fitted model.
+/// history where neighbours in time matter. Memory: `history + refit` points and the fitted model;
+/// with a fit for good `history` points, and twice as many more where neighbours in time matter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refitted {
     detector: String,
     parameters: BTreeMap<String, String>,
     history: usize,
+    /// Points from one fit to the next, or `NEVER`.
     refit: usize,
     min_points: usize,
     max_alarm_share: Option<f64>,
@@ -99,12 +107,13 @@ impl Refitted {
 
     fn check_sizes(&self) -> CoreResult<()> {
         let sizes = [
-            ("history", self.history, 16),
+            ("history", self.history, LEAST_HISTORY),
             ("refit", self.refit, 1),
             ("min_points", self.min_points, 8),
         ];
         for (name, value, least) in sizes {
-            if !(least..=MOST_POINTS).contains(&value) {
+            let is_never = self.since_fit.is_some() && (name, value) == ("refit", NEVER);
+            if !is_never && !(least..=MOST_POINTS).contains(&value) {
                 let domain = format!("{least} to {MOST_POINTS}");
                 return Err(CoreError::parameter(name, value, domain));
             }
@@ -138,6 +147,15 @@ impl Refitted {
         let parameters = Parameters::new(spec.takes(), &self.parameters);
         let parameters = parameters.map_err(|e| CoreError::snapshot(e.to_string()))?;
         use_it(batch(&parameters)?.as_ref())
+    }
+
+    fn as_configured(&self) -> CoreResult<Self> {
+        let spec = self.spec()?;
+        let parameters = Parameters::new(spec.takes(), &self.parameters);
+        Self::new(
+            spec,
+            &parameters.map_err(|e| CoreError::snapshot(e.to_string()))?,
+        )
     }
 
     /// The points from `from` to `to`, counted from the oldest kept one, and `next` after them.
@@ -253,7 +271,7 @@ impl Refitted {
         })
     }
 
-    /// Fits on all of `values` at `times`, and again by itself only when as many have followed.
+    /// Fits on all of `values` at `times`, and never again by itself.
     pub(super) fn fit_on(
         &mut self,
         times: &[Timestamp],
@@ -265,8 +283,8 @@ impl Refitted {
             let needed = self.first_fit();
             return Err(CoreError::not_enough_data("points", needed, times.len()));
         }
-        self.history = self.history.max(times.len()).min(MOST_POINTS);
-        self.refit = self.history;
+        self.history = times.len().clamp(LEAST_HISTORY, MOST_POINTS);
+        self.refit = NEVER;
         let from = times.len().saturating_sub(self.history);
         self.times.extend(times.iter().skip(from));
         self.points.extend(values.iter().skip(from * features));
@@ -282,6 +300,29 @@ impl Refitted {
         self.check(x)?;
         self.model()
             .map_or(Ok(None), |model| model.detector.contributions(x))
+    }
+
+    fn is_fitted_for_good(&self) -> bool {
+        self.since_fit.is_some() && self.refit == NEVER
+    }
+
+    /// Keeps a point beside those of the fit for good, where the next is judged by it: the latest
+    /// `history`, and up to as many before them, so that they are thrown away in one go.
+    fn remember(&mut self, time: Timestamp, x: &[f64]) {
+        if !self.is_sequence() {
+            return;
+        }
+        self.times.push_back(time);
+        self.points.extend(x);
+        let since = self.since_fit.map_or(0, |since| since + 1);
+        self.since_fit = Some(since);
+        if since >= 2 * self.history {
+            let fitted = self.times.len() - since;
+            self.times.drain(fitted..fitted + self.history);
+            let of = |points: usize| points * self.features;
+            self.points.drain(of(fitted)..of(fitted + self.history));
+            self.since_fit = Some(since - self.history);
+        }
     }
 
     fn oldest_context(&self) -> usize {
@@ -351,8 +392,13 @@ impl StreamDetector for Refitted {
         self.features = x.len();
         let last = self.times.back().copied();
         let after = last.map_or(Timestamp::from_millis(0), |last| last.add_millis(1));
-        self.times
-            .push_back(self.next_time.take().map_or(after, |time| time.max(after)));
+        let time = self.next_time.take().map_or(after, |time| time.max(after));
+        self.seen = self.seen.saturating_add(1);
+        if self.is_fitted_for_good() {
+            self.remember(time, x);
+            return Ok(());
+        }
+        self.times.push_back(time);
         self.points.extend(x);
         if let Some(since) = &mut self.since_fit {
             *since += 1;
@@ -366,7 +412,6 @@ impl StreamDetector for Refitted {
             self.times.pop_front();
             self.points.drain(..self.features);
         }
-        self.seen = self.seen.saturating_add(1);
         Ok(())
     }
 
@@ -405,6 +450,12 @@ impl StreamDetector for Refitted {
     }
 
     fn reset(&mut self) {
+        if self.is_fitted_for_good()
+            && let Ok(fresh) = self.as_configured()
+        {
+            *self = fresh;
+            return;
+        }
         self.points.clear();
         self.times.clear();
         self.since_fit = None;
@@ -434,7 +485,7 @@ impl Snapshot for Refitted {
             && since <= self.times.len()
             && self.times.len() - since <= self.history
             && (self.since_fit.is_none() || self.times.len() > since)
-            && since <= self.refit;
+            && (since <= self.refit || (self.refit == NEVER && since < 2 * self.history));
         if consistent && ordered && self.points.iter().all(|value| value.is_finite()) {
             Ok(())
         } else {

@@ -12,6 +12,7 @@ pub(super) struct Histogram {
     edges: Vec<f64>,
     scores: Vec<f64>,
     least: f64,
+    /// The score beyond the histogram.
     most: f64,
     /// How far below the first and above the last edge a value counts to the bin there.
     reach: (f64, f64),
@@ -51,7 +52,8 @@ impl Histogram {
             widths.clone().next().unwrap_or(0.0) * config.tolerance,
             widths.next_back().unwrap_or(0.0) * config.tolerance,
         );
-        let (least, most) = range(&scores);
+        let (least, thinnest) = range(&scores);
+        let most = thinnest.max(score((&0, 1.0)));
         let density = density(&edges);
         Ok(Self {
             edges,
@@ -113,7 +115,8 @@ impl Histogram {
             && increasing
             && first < last
             && self.scores.iter().all(|score| score.is_finite())
-            && (self.least, self.most) == range(&self.scores)
+            && (self.least, self.most.min(range(&self.scores).1)) == range(&self.scores)
+            && self.most.is_finite()
             && self.density == density(&self.edges)
             && self.reach.0 >= 0.0
             && self.reach.1 >= 0.0

@@ -29,7 +29,8 @@ pub enum HbosBins {
 /// `score = -sum_j log2(density_j(x_j) + alpha)`: each column has a histogram of equal bins, and
 /// `density_j` is that of the bin in which `x_j` lies (bins are open on the left, closed on the
 /// right). Outside the histogram it is the density of the nearest bin up to `tolerance` bin widths
-/// away, and that of the thinnest bin beyond. Columns count as independent.
+/// away, and 0 beyond, as in an empty bin; `PyOD` takes that of the thinnest bin, which makes a value
+/// far off as usual as the least usual one seen. Columns count as independent.
 ///
 /// With [`HbosBins::Auto`] the number of bins `b` of a column maximises
 /// `sum_k (n_k ln(1 + b n_k / n) - (b - 1 + ln(b)^2.5))` over `b < sqrt(n)`, with `n_k` values in
