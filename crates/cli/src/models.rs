@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use bongsu::core::snapshot::{self, Header};
 use bongsu::core::{Error as CoreError, ErrorKind, Snapshot as _, Timestamp};
-use bongsu::engine::{Error, TimeFormat, TrainedModel};
+use bongsu::engine::{Error, SavedVersion, TimeFormat, TrainedModel};
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::args::{ModelsCommand, ModelsFormat};
+use crate::state::service;
 
 pub(crate) fn models(command: &ModelsCommand) -> Result<(), Failure> {
     match command {
@@ -25,6 +26,61 @@ pub(crate) fn models(command: &ModelsCommand) -> Result<(), Failure> {
             };
             std::fs::write(output, weights.map_err(Error::from)?).map_err(named)?;
         }
+        ModelsCommand::Versions {
+            state,
+            query,
+            format,
+        } => versions(state, query.as_deref(), *format)?,
+        ModelsCommand::RollBack { query, number, at } => {
+            let service = service(at)?;
+            let told = service.roll_back(query, *number);
+            let series = tokio::runtime::Runtime::new()?.block_on(told)?;
+            let mut out = std::io::stdout().lock();
+            writeln!(
+                out,
+                "{query}: version {number} is at work, on {series} series"
+            )?;
+        }
+        ModelsCommand::Retrain { query, at } => {
+            let service = service(at)?;
+            let asked = service.train(query.as_deref());
+            let queries = tokio::runtime::Runtime::new()?.block_on(asked)?;
+            let mut out = std::io::stdout().lock();
+            for query in queries {
+                writeln!(out, "{query}: will be trained")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn versions(state: &Path, query: Option<&str>, format: ModelsFormat) -> Result<(), Failure> {
+    let mut all = SavedVersion::read_all(state)?;
+    all.retain(|version| query.is_none_or(|query| query == version.query));
+    let mut out = std::io::stdout().lock();
+    match format {
+        ModelsFormat::Text => {
+            for one in &all {
+                writeln!(
+                    out,
+                    "{} {}: {}, {}, {} to {}, {} series, {} points, {:.2} % anomalous where it was tried",
+                    one.query,
+                    one.version,
+                    one.detector,
+                    one.reason,
+                    written(one.from),
+                    written(one.to),
+                    one.series,
+                    one.points,
+                    100.0 * one.alarm_rate
+                )?;
+            }
+        }
+        ModelsFormat::Json => writeln!(out, "{:#}", json!({"schema": 1, "versions": all}))?,
+    }
+    out.flush()?;
+    if all.is_empty() {
+        tracing::info!(state = %state.display(), "there are no trained detectors");
     }
     Ok(())
 }

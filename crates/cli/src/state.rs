@@ -111,7 +111,7 @@ pub(crate) fn alerts(command: &AlertsCommand) -> Result<(), Failure> {
     Ok(())
 }
 
-fn service(at: &ServiceArgs) -> Result<Service, Failure> {
+pub(crate) fn service(at: &ServiceArgs) -> Result<Service, Failure> {
     let token = read_secret(&at.service_token)?;
     Ok(Service::new(&at.service, Some(token))?)
 }

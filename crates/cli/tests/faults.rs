@@ -326,10 +326,19 @@ fn it_can_be_ended_while_it_judges_and_trains() {
     // Much history for a slow detector, and a training that takes long.
     let query =
         "window: 30m, detector: isolation-forest, parameters: {history: 1000, min_points: 100}";
-    let judging = config(&source, query, "");
-    let began = Instant::now();
+    let port = free_port();
+    let server = format!("server: {{listen: '127.0.0.1:{port}'}}\n");
+    let judging = config(&source, query, &server);
     ended_when("judging", &judging, &judging, |_| {
-        began.elapsed() > Duration::from_millis(700)
+        // Data were fetched that are not judged yet.
+        let done = |stage: &str| {
+            let count = "bongsu_stage_duration_seconds_count";
+            metric(
+                port,
+                &format!("{count}{{query=\"load\",stage=\"{stage}\"}}"),
+            )
+        };
+        done("fetch") > Some(0.0) && done("judge").unwrap_or(0.0) < done("fetch").unwrap_or(0.0)
     });
     let query = "window: 60s, detector: autoencoder, parameters: {epochs: 1000, patience: 1000}, \
                  training: {window: 2h, min_points: 100}";

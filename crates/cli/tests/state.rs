@@ -51,7 +51,7 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
     let state = ran(folder.path());
     let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
     assert!(
-        inspected.starts_with("version 9, ") && inspected.contains("1 alerts"),
+        inspected.starts_with("version 10, ") && inspected.contains("1 alerts"),
         "{inspected}"
     );
     assert!(
@@ -66,7 +66,7 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
             &json["schema"],
             &json["version"]
         ),
-        (&"load".into(), &1.into(), &9.into())
+        (&"load".into(), &1.into(), &10.into())
     );
     let exported = text(&bongsu(&["state", "export", &state]).stdout);
     let series: serde_json::Value = serde_json::from_str(exported.trim()).unwrap();
@@ -150,11 +150,56 @@ fn a_state_of_another_version_is_set_aside_and_the_service_starts_afresh() {
     let said = text(&done.stderr);
     assert!(done.status.success(), "{said}");
     assert!(
-        said.contains("it is of version 99, but this build reads versions 6 to 9"),
+        said.contains("it is of version 99, but this build reads versions 6 to 10"),
         "{said}"
     );
     assert!(said.contains("state.bngs.version-99"), "{said}");
     assert!(said.contains("verdicts=200"), "it starts afresh: {said}");
     let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
-    assert!(inspected.starts_with("version 9, "), "{inspected}");
+    assert!(inspected.starts_with("version 10, "), "{inspected}");
+}
+
+#[test]
+fn versions_of_trained_detectors_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut csv = String::from("timestamp,load\n");
+    for i in 0..600 {
+        writeln!(
+            csv,
+            "{},{}",
+            60 * i,
+            10.0 + f64::from(i % 7) + 0.1 * f64::from(i % 11)
+        )
+        .unwrap();
+    }
+    std::fs::write(folder.path().join("load.csv"), csv).unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let none = bongsu(&["models", "versions", "--state", &state]);
+    assert_eq!(none.status.code(), Some(1), "{}", text(&none.stderr));
+    assert!(text(&none.stderr).contains("state/models"));
+    let config = format!(
+        "source: {{type: csv, path: '{}/load.csv'}}
+queries: [{{name: load, expr: load, step: 1m, detector: hbos, training: {{window: 10h, max_alarm_rate: 0.2}}}}]
+state: {{directory: '{state}'}}",
+        folder.path().display()
+    );
+    let path = folder.path().join("bongsu.yaml");
+    std::fs::write(&path, config).unwrap();
+    let done = bongsu(&["run", "--once", "--config", path.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let listed = text(&bongsu(&["models", "versions", "--state", &state]).stdout);
+    assert!(
+        listed.starts_with("load 1: hbos, first, ")
+            && listed.contains(" to 1970-01-01T09:59:00Z, 1 series, 540 points, "),
+        "{listed}"
+    );
+    assert_eq!(listed.lines().count(), 1);
+    let json = bongsu(&[
+        "models", "versions", "--state", &state, "--format", "json", "load",
+    ]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["versions"][0]["version"], 1);
+    assert_eq!(json["versions"][0]["reason"], "first");
+    let other = text(&bongsu(&["models", "versions", "--state", &state, "other"]).stdout);
+    assert_eq!(other, "");
 }

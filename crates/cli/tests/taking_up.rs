@@ -1,4 +1,5 @@
-//! `bongsu alerts acknowledge` and `unacknowledge`: what a service is told.
+//! `bongsu alerts acknowledge` and `unacknowledge`, `bongsu models roll-back` and `retrain`: what a
+//! service is told.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -92,6 +93,37 @@ fn an_alert_is_taken_up_and_given_back() {
         "{heard}"
     );
     assert!(heard.contains("authorization: bearer t0p"), "{heard}");
+}
+
+#[test]
+fn detectors_are_rolled_back_and_trained_anew() {
+    let told_of = |answer: &'static str, arguments: &[&str]| {
+        let (url, told) = service(answer);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
+        command.arg("models").args(arguments);
+        command.args(["--service", &url]).env("BONGSU_TOKEN", "t0p");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        (output, told.recv().unwrap())
+    };
+    let back = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 23\r\n\r\n{\"schema\":1,\"series\":4}";
+    let (output, heard) = told_of(back, &["roll-back", "cpu", "3"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"cpu: version 3 is at work, on 4 series\n");
+    assert!(
+        heard.starts_with("post /api/v1/models/rollback http/1.1"),
+        "{heard}"
+    );
+    assert!(heard.contains("authorization: bearer t0p"), "{heard}");
+    assert!(heard.ends_with(r#"{"query":"cpu","version":3}"#), "{heard}");
+
+    let asked = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 23\r\n\r\n{\"queries\":[\"a\",\"cpu\"]}";
+    let (output, heard) = told_of(asked, &["retrain"]);
+    assert_eq!(output.stdout, b"a: will be trained\ncpu: will be trained\n");
+    assert!(heard.starts_with("post /api/v1/train http/1.1"), "{heard}");
+    let (output, heard) = told_of(asked, &["retrain", "cpu"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(heard.ends_with(r#"{"query":"cpu"}"#), "{heard}");
 }
 
 #[test]

@@ -137,6 +137,8 @@ pub(crate) struct Finding {
     pub(crate) verdict: Verdict,
     /// Whether it counts as the detector's: neither one on what is not there, nor one in maintenance.
     pub(crate) detected: bool,
+    /// Points that the detector has learned.
+    pub(crate) learned: u64,
 }
 
 impl Judge {
@@ -289,6 +291,7 @@ impl Judge {
                     identity,
                     verdict,
                     detected,
+                    learned: state.learned.detector.seen(),
                 };
                 (place, finding)
             }));

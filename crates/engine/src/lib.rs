@@ -94,7 +94,7 @@ pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluated, evaluate, row_labels, take_labels};
 pub use forecast::{ForecastTask, ModelSummary, TableForecast, forecast, read_holidays};
 pub use incident::{Analysis, Cause, Incident, IncidentChange, Member};
-pub use inspect::{SavedQuery, SavedSeries, SavedState};
+pub use inspect::{SavedQuery, SavedSeries, SavedState, SavedVersion};
 pub use journal::{VERDICT_HEADER, verdict_row};
 pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};
@@ -105,7 +105,8 @@ pub use rca::{
 };
 pub use report::run_report;
 pub use rules::rules_yaml;
-pub use server::openapi_json;
+pub use server::{AcknowledgeOrder, Maker, SilenceOrder, SilenceView, openapi_json};
+pub use source::{Answering, SeriesSource};
 pub use table::{Table, TimeFormat, TimeUnit, format_number, open as open_input, parse_time};
 pub use trace::TRACE_TARGET;
 pub use tune::{TestPart, TuneProgress, TuneRequest, Tuned, tune};

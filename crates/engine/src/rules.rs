@@ -52,9 +52,9 @@ const SERVICE: [(&str, &str, &str, &str); 10] = [
     ),
     (
         "BongsuSlow",
-        "histogram_quantile(0.9, sum by (query, stage, le) (rate(bongsu_stage_duration_seconds_bucket[15m]))) > 30",
+        "rate(bongsu_stage_duration_seconds_sum[15m]) > 0.5",
         "15m",
-        "The stage {{ $labels.stage }} of {{ $labels.query }} takes {{ $value | humanizeDuration }}",
+        "The stage {{ $labels.stage }} of {{ $labels.query }} takes {{ $value | humanizePercentage }} of the time",
     ),
     (
         "BongsuAlertsWait",

@@ -209,7 +209,11 @@ mod tests {
                 next
             })
             .to_vec();
-        assert!(nexts.iter().all(|next| *next != start.add_millis(3_600_000)));
+        assert!(
+            nexts
+                .iter()
+                .all(|next| *next != start.add_millis(3_600_000))
+        );
         assert!(nexts[0] != nexts[1] && nexts[1] != nexts[2]);
     }
 

@@ -1,5 +1,6 @@
 //! Where the data come from.
 
+mod given;
 mod pieces;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +15,8 @@ use bongsu_prometheus::{Answer, Client, ClientConfig, Quality, Range};
 use crate::config::{Config, SourceConfig};
 use crate::connection::Connection;
 use crate::{Error, Table, scrape};
+
+pub use given::{Answering, SeriesSource};
 
 /// Clocks that differ by less are taken to agree.
 pub(crate) const TOLERATED_SKEW_MS: i64 = 5_000;
@@ -33,6 +36,8 @@ pub(crate) enum Source {
     },
     /// A file, whole.
     Fixed(Vec<Series>),
+    /// What an embedding program has.
+    Given(Arc<dyn SeriesSource>),
 }
 
 impl Source {
@@ -51,6 +56,9 @@ impl Source {
                 let clock = ReplayClock::running(start, end, *speed).map_err(Error::config)?;
                 Self::replay(Arc::new(recording), clock, *speed)
             }
+            SourceConfig::Given {} => Err(Error::config(
+                "source.type is `given`, but only a program that embeds the engine can give one",
+            )),
         }
     }
 
@@ -64,7 +72,8 @@ impl Source {
             }
             SourceConfig::Scrape { .. }
             | SourceConfig::Csv { .. }
-            | SourceConfig::Replay { .. } => Ok(None),
+            | SourceConfig::Replay { .. }
+            | SourceConfig::Given {} => Ok(None),
         }
     }
 
@@ -93,7 +102,7 @@ impl Source {
                     step_ms: 1,
                 };
             }
-            Self::Live(_) | Self::Replay { .. } => newest.align_down(step_ms),
+            Self::Live(_) | Self::Given(_) | Self::Replay { .. } => newest.align_down(step_ms),
             Self::Fixed(_) => newest.align_up(step_ms),
         };
         Range {
@@ -123,7 +132,7 @@ impl Source {
     pub(crate) fn url(&self) -> Option<String> {
         match self {
             Self::Replay { server, .. } => Some(server.url()),
-            Self::Live(_) | Self::Scraped(_) | Self::Fixed(_) => None,
+            Self::Live(_) | Self::Given(_) | Self::Scraped(_) | Self::Fixed(_) => None,
         }
     }
 
@@ -132,6 +141,7 @@ impl Source {
         match self {
             Self::Live(_) => wall_clock().add_millis(self.clock_skew()),
             Self::Scraped(_) => wall_clock(),
+            Self::Given(source) => source.now(),
             Self::Replay { server, .. } => server.now(),
             Self::Fixed(series) => {
                 let ends = series.iter().filter_map(|s| s.timestamps().last());
@@ -148,7 +158,7 @@ impl Source {
                 .clock_ahead_ms()
                 .filter(|ahead| ahead.abs() >= TOLERATED_SKEW_MS)
                 .unwrap_or(0),
-            Self::Scraped(_) | Self::Replay { .. } | Self::Fixed(_) => 0,
+            Self::Given(_) | Self::Scraped(_) | Self::Replay { .. } | Self::Fixed(_) => 0,
         }
     }
 
@@ -160,7 +170,7 @@ impl Source {
                 .filter_map(|s| s.timestamps().first())
                 .min()
                 .copied(),
-            Self::Live(_) | Self::Scraped(_) | Self::Replay { .. } => None,
+            Self::Live(_) | Self::Given(_) | Self::Scraped(_) | Self::Replay { .. } => None,
         }
     }
 
@@ -168,7 +178,9 @@ impl Source {
     pub(crate) fn known_from(&self) -> Option<Timestamp> {
         match self {
             Self::Scraped(pool) => pool.complete_since(),
-            Self::Live(_) | Self::Replay { .. } | Self::Fixed(_) => Some(Timestamp::MIN),
+            Self::Live(_) | Self::Given(_) | Self::Replay { .. } | Self::Fixed(_) => {
+                Some(Timestamp::MIN)
+            }
         }
     }
 
@@ -181,14 +193,14 @@ impl Source {
     pub(crate) fn real_time(&self, span: Duration) -> Duration {
         match self {
             Self::Replay { speed, .. } => span.div_f64(*speed),
-            Self::Live(_) | Self::Scraped(_) | Self::Fixed(_) => span,
+            Self::Live(_) | Self::Given(_) | Self::Scraped(_) | Self::Fixed(_) => span,
         }
     }
 
     /// Whether no more data will come.
     pub(crate) fn ended(&self) -> bool {
         match self {
-            Self::Live(_) | Self::Scraped(_) => false,
+            Self::Live(_) | Self::Given(_) | Self::Scraped(_) => false,
             Self::Replay { server, .. } => server.now() >= server.recording().end(),
             Self::Fixed(_) => true,
         }
@@ -200,6 +212,7 @@ impl Source {
                 pieces::fetch(range, async |piece| client.query_range(expr, &piece).await).await
             }
             Self::Scraped(pool) => pool.query_range(expr, range).map_err(Error::source),
+            Self::Given(source) => source.query_range(expr, range).await.map_err(Error::source),
             Self::Fixed(series) => from_file(series, expr, range),
         }
     }
@@ -222,7 +235,7 @@ impl Source {
 
     /// Whether alerts of it carry the time of day rather than the time of the data.
     pub(crate) const fn is_live(&self) -> bool {
-        matches!(self, Self::Live(_) | Self::Scraped(_))
+        matches!(self, Self::Live(_) | Self::Given(_) | Self::Scraped(_))
     }
 }
 
@@ -281,9 +294,10 @@ fn connection(config: &SourceConfig) -> Option<Connection<'_>> {
             timeout: *timeout,
             headers,
         }),
-        SourceConfig::Scrape { .. } | SourceConfig::Csv { .. } | SourceConfig::Replay { .. } => {
-            None
-        }
+        SourceConfig::Scrape { .. }
+        | SourceConfig::Csv { .. }
+        | SourceConfig::Replay { .. }
+        | SourceConfig::Given {} => None,
     }
 }
 

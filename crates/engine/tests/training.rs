@@ -110,6 +110,79 @@ async fn drift_leads_to_one_retraining_after_which_the_alarms_end() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_that_is_over_does_not_replace_what_a_window_taught() {
+    let lines = |days: i64, until: i64| -> String {
+        let csv = metric(days, 99);
+        let rows = csv.lines().skip(1).map(|row| {
+            let (time, value) = row.split_once(',').unwrap();
+            let (at, value): (i64, f64) = (time.parse().unwrap(), value.parse().unwrap());
+            let in_incident = (8 * DAY..8 * DAY + 6 * 3_600).contains(&at);
+            (at, if in_incident { value + 60.0 } else { value })
+        });
+        let rows = rows.filter(|(at, _)| *at < until);
+        let mut text = String::from("timestamp,load\n");
+        for (at, value) in rows {
+            writeln!(text, "{at},{value:.3}").unwrap();
+        }
+        text
+    };
+    let detector = "detector: hbos, parameters: {max_alarm_share: 0.01}";
+    let training = "window: 3d, on_drift: {wait: 1d}";
+    for (until, drifted) in [(8 * DAY + 6 * 3_600, 1), (16 * DAY, 0)] {
+        let folder = tempfile::tempdir().unwrap();
+        let csv = lines(16, until);
+        let (mut engine, _) = start(folder.path(), &csv, detector, training).await;
+        engine.once().await.unwrap();
+        assert_eq!(
+            metrics(&engine, "bongsu_drifted_series"),
+            [format!("bongsu_drifted_series{{query=\"load\"}} {drifted}")]
+        );
+        assert_eq!(
+            metrics(&engine, "bongsu_model_version"),
+            ["bongsu_model_version{query=\"load\"} 1"]
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_that_has_just_changed_keeps_its_detector_and_the_others_get_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = metric(2, 99);
+    let rows: Vec<&str> = one.lines().skip(1).collect();
+    let mut csv = String::from("timestamp,a,b,c\n");
+    for (i, row) in rows.iter().enumerate() {
+        let (time, value) = row.split_once(',').unwrap();
+        let changed = if i + 45 >= rows.len() { "500" } else { value };
+        writeln!(csv, "{time},{value},{changed},{value}").unwrap();
+    }
+    let input = folder.path().join("load.csv");
+    std::fs::write(&input, csv).unwrap();
+    let state = folder.path().join("state");
+    let yaml = format!(
+        "source: {{type: csv, path: '{}'}}
+queries: [{{name: load, expr: '*', step: 5m, detector: hbos, training: {{window: 2d, max_alarm_rate: 0.2}}}}]
+state: {{directory: '{}'}}",
+        input.display(),
+        state.display()
+    );
+    let memory = Memory::default();
+    let config = config::parse(&yaml, None).unwrap();
+    let engine = Engine::start(config, Options::default(), Box::new(memory.clone()));
+    engine.await.unwrap().once().await.unwrap();
+    let versions = bongsu_engine::SavedVersion::read_all(&state).unwrap();
+    let problems = memory.0.lock().unwrap().problems.clone();
+    assert_eq!(versions.len(), 1, "{problems:?}");
+    let version = &versions[0];
+    assert_eq!((version.query.as_str(), version.series), ("load", 2));
+    assert_eq!(
+        (version.detector.as_str(), version.reason.as_str()),
+        ("hbos", "first")
+    );
+    assert!(version.alarm_rate < 0.2, "{}", version.alarm_rate);
+    assert!(version.from < version.to && version.points > 900);
+}
+
 /// What `ask` is told by the engine.
 async fn told<T: Send + 'static>(
     engine: &mut Engine,

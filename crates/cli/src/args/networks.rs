@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::name_and_value;
+use super::{ServiceArgs, name_and_value};
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
@@ -72,5 +72,35 @@ pub(crate) enum ModelsCommand {
         /// The file to write.
         #[arg(long, short)]
         output: PathBuf,
+    },
+    /// List the versions of the detectors that a service has trained and keeps to go back to: why
+    /// and on what each was trained, and how many alarms it gave where it was tried.
+    Versions {
+        /// The `state.directory` of the service.
+        #[arg(long)]
+        state: PathBuf,
+        /// Only those of this query.
+        query: Option<String>,
+        /// How the list is written.
+        #[arg(long, value_enum, default_value = "text")]
+        format: ModelsFormat,
+    },
+    /// Tell a running service to put an earlier version of a query's trained detectors to work again.
+    RollBack {
+        /// The query.
+        query: String,
+        /// The version.
+        #[arg(value_name = "VERSION")]
+        number: u64,
+        #[command(flatten)]
+        at: ServiceArgs,
+    },
+    /// Ask a running service to train the detectors of a query anew; the old ones serve until the
+    /// new ones have proved themselves.
+    Retrain {
+        /// The query; without, every query that is trained.
+        query: Option<String>,
+        #[command(flatten)]
+        at: ServiceArgs,
     },
 }

@@ -76,6 +76,8 @@ pub enum SourceConfig {
         #[serde(default = "default_speed")]
         speed: f64,
     },
+    /// What the program has that embeds the engine; only for such programs. Queries are in its words.
+    Given {},
 }
 
 impl SourceConfig {

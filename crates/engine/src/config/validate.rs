@@ -172,9 +172,10 @@ fn check_source(source: &SourceConfig) -> Result<(), Error> {
                 "source.speed is {speed}, but must be finite and above 0"
             )))
         }
-        SourceConfig::Scrape { .. } | SourceConfig::Replay { .. } | SourceConfig::Csv { .. } => {
-            Ok(())
-        }
+        SourceConfig::Scrape { .. }
+        | SourceConfig::Replay { .. }
+        | SourceConfig::Csv { .. }
+        | SourceConfig::Given {} => Ok(()),
     }
 }
 

@@ -85,8 +85,12 @@ impl Control {
             .await
     }
 
-    /// Takes note that somebody has taken up the alert with this fingerprint.
-    pub(crate) async fn acknowledge(
+    /// Takes note that somebody has taken up the alert with this fingerprint: nobody is reminded of
+    /// it, its severity does not rise, and receivers are told.
+    ///
+    /// # Errors
+    /// When no such alert fires, the note is more than a line, or the engine has ended.
+    pub async fn acknowledge(
         &self,
         fingerprint: u64,
         order: AcknowledgeOrder,
@@ -96,23 +100,35 @@ impl Control {
     }
 
     /// Takes note that nobody looks after the alert with this fingerprint any more.
-    pub(crate) async fn unacknowledge(&self, fingerprint: u64) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// When no such alert is acknowledged, or the engine has ended.
+    pub async fn unacknowledge(&self, fingerprint: u64) -> Result<(), Error> {
         self.ask(|answer| Command::Unacknowledge(fingerprint, answer))
             .await
     }
 
     /// Makes a silence; gives its identity.
-    pub(crate) async fn silence(&self, order: SilenceOrder) -> Result<String, Error> {
+    ///
+    /// # Errors
+    /// When a matcher or the span is not valid, or the engine has ended.
+    pub async fn silence(&self, order: SilenceOrder) -> Result<String, Error> {
         self.ask(|answer| Command::Silence(order, answer)).await
     }
 
-    /// Ends a silence that was made here.
-    pub(crate) async fn end_silence(&self, id: String) -> Result<String, Error> {
+    /// Ends a silence that was made here; gives its identity.
+    ///
+    /// # Errors
+    /// When there is no such silence, or the engine has ended.
+    pub async fn end_silence(&self, id: String) -> Result<String, Error> {
         self.ask(|answer| Command::EndSilence(id, answer)).await
     }
 
-    /// The silences that are heeded.
-    pub(crate) async fn silences(&self) -> Result<Vec<SilenceView>, Error> {
+    /// The silences that are heeded: those made here, and those of Alertmanager.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn silences(&self) -> Result<Vec<SilenceView>, Error> {
         self.ask(Command::Silences).await
     }
 

@@ -153,7 +153,7 @@ impl Engine {
         self.metrics.queries.maintained(name, data.unknown.len());
         query.succeeded(&quality, &judged, data.unknown, &mut self.observer);
         if let Some(training) = &query.training {
-            state.training.observe(&judged, training.remembered());
+            training.observe(&mut state.training, &judged);
             training.review(&mut state.training, &mut state.series, job.grid.to);
         }
         if complete {
@@ -172,7 +172,12 @@ impl Engine {
         }
         let history_ends = job.history_until.is_some_and(|until| job.grid.to >= until);
         state.history_until = job.history_until.filter(|_| !history_ends);
+        let name = query.config.name.clone();
+        let begun = Instant::now();
         self.observe(job, judged, history_ends).await;
+        self.metrics
+            .queries
+            .took(&name, Stage::PassOn, begun.elapsed());
     }
 
     /// Passes verdicts to journal, observer and alert lifecycle, and news to the courier.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bongsu_alert::Suppressor;
 use bongsu_core::{Timestamp, format_duration};
 use bongsu_prometheus::{Answer, Range};
+use futures_util::future::join_all;
 use tracing::Instrument as _;
 
 use super::Engine;
@@ -93,8 +94,10 @@ impl Engine {
             let span = trace::fetch(&query.tick);
             let fetch = async move {
                 let begun = Instant::now();
-                let answer = asked.fetch(&source, &range).await;
-                let (closed, unknown) = closed(&source, &maintenance, &range).await;
+                let (answer, (closed, unknown)) = tokio::join!(
+                    asked.fetch(&source, &range),
+                    closed(&source, &maintenance, &range)
+                );
                 metrics.queries.took(&name, Stage::Fetch, begun.elapsed());
                 let data = answer.map(|answer| Data {
                     answer,
@@ -232,8 +235,11 @@ pub(super) async fn closed(
 ) -> (Closed, Vec<String>) {
     let mut answers = Vec::new();
     let mut unknown = Vec::new();
-    for expr in maintenance.exprs() {
-        match source.fetch(expr, range).await {
+    let asked = maintenance
+        .exprs()
+        .map(async |expr| (expr, source.fetch(expr, range).await));
+    for (expr, answer) in join_all(asked).await {
+        match answer {
             Ok(answer) => {
                 if answer.quality.partial {
                     unknown.push(format!("`{expr}`: the answer is partial"));

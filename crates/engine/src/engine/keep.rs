@@ -58,7 +58,9 @@ impl Engine {
             }
             (journal, rows, written)
         };
+        let begun = Instant::now();
         let (journal, rows, written) = self.aside(write).await;
+        self.metrics.service.journal_took(begun.elapsed());
         (self.journal, self.unwritten) = (Some(journal), rows);
         if let Err(error) = written {
             tracing::error!(%error, "verdicts cannot be written; they are kept and tried again");
@@ -79,7 +81,9 @@ impl Engine {
             let saved = save_all(&store, &state, incidents);
             (state, saved)
         };
+        let begun = Instant::now();
         let (state, saved) = self.aside(save).await;
+        self.metrics.service.save_took(begun.elapsed());
         self.state = state;
         self.note_save(saved)?;
         if let Some(mut journal) = self.journal.take() {

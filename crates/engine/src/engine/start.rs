@@ -15,7 +15,7 @@ use super::jobs::check_span;
 use super::silences::Silences;
 use super::training::Trainer;
 use super::{Control, Engine, Options, Settings, Totals, told};
-use crate::config::{Config, ServerConfig};
+use crate::config::{Config, ServerConfig, SourceConfig};
 use crate::courier::{Courier, Undelivered};
 use crate::journal::{Journal, Rows};
 use crate::metrics::Metrics;
@@ -24,8 +24,9 @@ use crate::periodic::{ReportJob, ReportWriter};
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
 use crate::server::{Access, Served, Server, Shared};
-use crate::source::Source;
+use crate::source::{SeriesSource, Source};
 use crate::state::Store;
+use crate::training::remove_gone;
 use crate::write_back::WriteBack;
 use crate::{Collector, Error, Observer, sinks};
 
@@ -42,6 +43,26 @@ impl Engine {
         config.validate()?;
         let source = Source::open(&config).await?;
         Self::with_source(config, source, options, observer)
+    }
+
+    /// As [`Engine::start`], on the series of `source`, where the configuration says
+    /// `source: {type: given}`. It stays when the configuration is exchanged.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], and when the configuration names another source.
+    pub fn start_on(
+        source: Arc<dyn SeriesSource>,
+        config: Config,
+        options: Options,
+        observer: Box<dyn Observer>,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        if config.source != (SourceConfig::Given {}) {
+            return Err(Error::config(
+                "source.type must be `given` where the program gives the source",
+            ));
+        }
+        Self::with_source(config, Source::Given(source), options, observer)
     }
 
     pub(crate) fn with_source(
@@ -90,6 +111,9 @@ impl Engine {
             directory.map(Path::to_path_buf),
         )?;
         queries.iter_mut().for_each(|query| trainer.look(query));
+        if let Some(directory) = directory {
+            remove_gone(directory, queries.iter().map(|q| q.config.name.as_str()));
+        }
         let (control, commands) = Control::new();
         for query in &queries {
             check_span(&source, query)?;

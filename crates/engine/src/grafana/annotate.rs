@@ -144,6 +144,36 @@ impl Service {
         let what = "giving the alert back";
         self.server.accept(what, answer.await?).map(|_| ())
     }
+
+    /// Puts an earlier version of the trained detectors of `query` to work again; gives the number of
+    /// series whose detectors were exchanged.
+    ///
+    /// # Errors
+    /// When it cannot be reached, the token is not the one that may change something, or there is no
+    /// such query or version.
+    pub async fn roll_back(&self, query: &str, version: u64) -> Result<u64, Error> {
+        let (path, what) = (["api", "v1", "models", "rollback"], "rolling back");
+        let body = json!({"query": query, "version": version});
+        let answer = self.server.send(&Method::POST, &path, &body).await?;
+        let answer = self.server.accept(what, answer)?;
+        let series = answer.get("series").and_then(Value::as_u64);
+        series.ok_or_else(|| Error::source(format!("{what}: the answer names no series")))
+    }
+
+    /// Asks for a training of `query`, or of every query that is trained; gives their names.
+    ///
+    /// # Errors
+    /// When it cannot be reached, the token is not the one that may change something, or there is no
+    /// such query.
+    pub async fn train(&self, query: Option<&str>) -> Result<Vec<String>, Error> {
+        let (path, what) = (["api", "v1", "train"], "asking for a training");
+        let body = query.map_or_else(|| json!({}), |query| json!({"query": query}));
+        let answer = self.server.send(&Method::POST, &path, &body).await?;
+        let mut answer = self.server.accept(what, answer)?;
+        let queries = answer.get_mut("queries").map(Value::take);
+        serde_json::from_value(queries.unwrap_or_default())
+            .map_err(|e| Error::source(format!("{what}: {e}")))
+    }
 }
 
 impl Incident {

@@ -104,7 +104,7 @@ impl Days {
     pub(super) fn set_aside_after(&self, day: Day) -> Result<(), Error> {
         for (_, path) in self.all(&self.extension).iter().filter(|(d, _)| *d > day) {
             let mut aside = path.clone().into_os_string();
-            aside.push(".unaccounted");
+            aside.push(UNACCOUNTED);
             fs::rename(path, &aside)
                 .map_err(|e| Error::state(format!("{}: {e}", path.display())))?;
             tracing::warn!(
@@ -121,7 +121,8 @@ impl Days {
         if self.tidied.replace(today) == Some(today) {
             return;
         }
-        let mut extensions = vec![self.extension.as_str()];
+        let aside = format!("{}{UNACCOUNTED}", self.extension);
+        let mut extensions = vec![self.extension.as_str(), &aside];
         if self.archived {
             self.archive(today);
             extensions.push(ARCHIVED);
@@ -183,6 +184,9 @@ impl Days {
 
 /// The extension of archived days.
 const ARCHIVED: &str = "parquet";
+
+/// What is added to the names of files that were set aside.
+const UNACCOUNTED: &str = ".unaccounted";
 
 #[cfg(test)]
 mod tests {

@@ -218,10 +218,13 @@ mod tests {
             "verdicts-1970-13-01.csv",
             "verdicts-1969-01-01.txt",
             "other-1960-01-01.csv",
+            "other-1960-01-01.csv.unaccounted",
         ] {
             std::fs::write(dir.path().join(other), "").unwrap();
         }
         let others = files(dir.path());
+        let aside = dir.path().join("verdicts-1970-01-01.csv.unaccounted");
+        std::fs::write(aside, "").unwrap();
         let mut journal = Journal::open(&path, &daily(2), None).unwrap();
         assert!(journal.mark().is_none());
         let mut all = rows(&[(0, "a\n"), (DAY - 1, "b\n"), (DAY, "c\n"), (5, "late\n")]);

@@ -28,6 +28,9 @@ pub(crate) use training::TrainingOutcome;
 
 type Seconds = Gauge<f64, AtomicU64>;
 
+/// From a millisecond to a minute.
+const STAGE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 3.0, 10.0, 30.0, 60.0];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByQuery {
     query: String,

@@ -11,19 +11,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{ByQuery, Seconds, added, level, now_in_seconds};
+use super::{ByQuery, STAGE_BUCKETS, Seconds, added, level, now_in_seconds};
 use crate::judge::Judged;
-
-/// From a millisecond to a minute.
-const STAGE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 3.0, 10.0, 30.0, 60.0];
 
 /// A part of the work on a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Asking for data, until they are decoded.
+    /// Asking for data and for the windows of maintenance, until they are decoded.
     Fetch,
     /// Judging them.
     Judge,
+    /// Passing on what was found: to alerts, incidents, files, remote write and the API.
+    PassOn,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -60,7 +59,7 @@ impl QueryMetrics {
             Family::<ByStage, Histogram>::new_with_constructor(|| Histogram::new(STAGE_BUCKETS));
         all.register_with_unit(
             "stage_duration",
-            "How long fetching and judging the data of a query took",
+            "How long fetching, judging and passing on the data of a query took",
             Unit::Seconds,
             stages.clone(),
         );
@@ -136,6 +135,7 @@ impl QueryMetrics {
         let stage = match stage {
             Stage::Fetch => "fetch",
             Stage::Judge => "judge",
+            Stage::PassOn => "pass_on",
         };
         let stages = self.stages.get_or_create(&ByStage { query, stage });
         stages.observe(time.as_secs_f64());

@@ -1,21 +1,31 @@
 //! The service itself: configuration, state, what it writes, and its process.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bongsu_prometheus::WriteStatus;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
 
-use super::{ByOutcome, Following, Seconds, added, level, now_in_seconds};
+use super::{ByOutcome, Following, STAGE_BUCKETS, Seconds, added, level, now_in_seconds};
 use crate::process;
+
+fn timed(all: &mut Registry, name: &str, help: &str) -> Histogram {
+    let histogram = Histogram::new(STAGE_BUCKETS);
+    all.register_with_unit(name, help, Unit::Seconds, histogram.clone());
+    histogram
+}
 
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceMetrics {
     reloads: Family<ByOutcome, Counter>,
     reload_worked: Gauge,
     saves: Family<ByOutcome, Counter>,
+    save_duration: Histogram,
+    journal_duration: Histogram,
     state_bytes: Gauge,
     unwritten: Gauge,
     /// Written, refused and dropped.
@@ -35,6 +45,16 @@ impl ServiceMetrics {
         reload_worked.set(1);
         let reloads = added(all, "config_reloads", "New configurations, by outcome");
         let saves = added(all, "state_saves", "Saves of the state, by outcome");
+        let save_duration = timed(
+            all,
+            "state_save_duration",
+            "How long a save of the state took",
+        );
+        let journal_duration = timed(
+            all,
+            "journal_write_duration",
+            "How long appending verdicts to their file took",
+        );
         let state_bytes = added(all, "state_bytes", "The size of the saved state");
         let unwritten = added(
             all,
@@ -64,6 +84,8 @@ impl ServiceMetrics {
             reloads,
             reload_worked,
             saves,
+            save_duration,
+            journal_duration,
             state_bytes,
             unwritten,
             written,
@@ -90,6 +112,14 @@ impl ServiceMetrics {
         if let Some(bytes) = bytes {
             self.state_bytes.set(level(bytes));
         }
+    }
+
+    pub(crate) fn save_took(&self, time: Duration) {
+        self.save_duration.observe(time.as_secs_f64());
+    }
+
+    pub(crate) fn journal_took(&self, time: Duration) {
+        self.journal_duration.observe(time.as_secs_f64());
     }
 
     pub(crate) fn set_unwritten(&self, bytes: usize) {

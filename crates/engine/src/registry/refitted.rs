@@ -1,3 +1,5 @@
+mod beyond;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
@@ -11,10 +13,6 @@ use serde::{Deserialize, Serialize};
 use super::{DetectorSpec, Input, Method, Parameters};
 use crate::consecutive::Consecutive;
 use crate::fitted::Fitted;
-
-/// Methods that cut the range of what they are fitted on into parts, and so see no difference between
-/// a point at its edge and one far beyond it.
-const BLIND_BEYOND_RANGE: [&str; 2] = ["isolation-forest", "extended-isolation-forest"];
 
 /// The fewest and the most points that `history` may be.
 const LEAST_HISTORY: usize = 16;
@@ -34,7 +32,8 @@ const NEVER: usize = 0;
 /// fitted on, which are; so a restored detector goes on exactly as before.
 ///
 /// A point beyond the range of the latest fit is judged by a forest that is grown on it, too: one that
-/// has not seen it would take it for a point at the edge of that range.
+/// has not seen it would take it for a point at the edge of that range. That forest judges those that
+/// follow, until one is farther out or the next fit is due.
 ///
 /// Cost: a fit now and then; a point costs what the detector takes for one row, and for the whole
 /// history where neighbours in time matter. Memory: `history + refit` points and the fitted model;
@@ -58,9 +57,14 @@ pub struct Refitted {
     since_fit: Option<usize>,
     next_time: Option<Timestamp>,
     seen: u64,
+    /// The point farthest beyond the range of the fit that came since, of methods that are blind there.
+    farthest: Option<Vec<f64>>,
     /// Made when it is first needed; empty when the method refused the points.
     #[serde(skip)]
     model: OnceLock<Option<Arc<Fitted>>>,
+    /// As the model, with the farthest point among those that it is fitted on.
+    #[serde(skip)]
+    widened: OnceLock<Option<Arc<Fitted>>>,
 }
 
 impl PartialEq for Refitted {
@@ -77,6 +81,7 @@ impl PartialEq for Refitted {
             && self.since_fit == other.since_fit
             && self.next_time == other.next_time
             && self.seen == other.seen
+            && self.farthest == other.farthest
     }
 }
 
@@ -98,7 +103,9 @@ impl Refitted {
             since_fit: None,
             next_time: None,
             seen: 0,
+            farthest: None,
             model: OnceLock::new(),
+            widened: OnceLock::new(),
         };
         detector.check_sizes()?;
         detector.with_config(|_| Ok(()))?;
@@ -181,6 +188,12 @@ impl Refitted {
         Ok((times, rows.map_err(|e| CoreError::snapshot(e.to_string()))?))
     }
 
+    fn forget_models(&mut self) {
+        self.model = OnceLock::new();
+        self.farthest = None;
+        self.widened = OnceLock::new();
+    }
+
     fn is_sequence(&self) -> bool {
         self.spec().is_ok_and(|spec| spec.input == Input::Series)
     }
@@ -190,31 +203,6 @@ impl Refitted {
         let (times, values) = self.gather(to.saturating_sub(self.history), to, &[])?;
         self.with_rows(&times, &values.view(), |rows, _| {
             self.with_config(|config| Fitted::new(config, rows, self.max_alarm_share))
-        })
-    }
-
-    /// Whether a feature of `x` is outside what the latest fit has seen of it.
-    fn is_beyond_range(&self, x: &[f64]) -> bool {
-        let to = self.times.len() - self.since_fit.unwrap_or(0);
-        let from = to.saturating_sub(self.history);
-        x.iter().enumerate().any(|(feature, value)| {
-            let fitted = self.points.range(from * self.features..to * self.features);
-            let mut seen = fitted.skip(feature).step_by(self.features.max(1));
-            let above = |other: &f64| other >= value;
-            let below = |other: &f64| other <= value;
-            !(seen.clone().any(above) && seen.any(below))
-        })
-    }
-
-    /// The calibrated score of `x` among the points of the latest fit, itself included.
-    fn score_as_one_of(&self, x: &[f64]) -> CoreResult<f64> {
-        let to = self.times.len() - self.since_fit.unwrap_or(0);
-        let (times, values) = self.gather(to.saturating_sub(self.history), to, x)?;
-        self.with_rows(&times, &values.view(), |rows, last| {
-            let fitted =
-                self.with_config(|config| Fitted::new(config, rows, self.max_alarm_share))?;
-            let raw = fitted.training_scores.get(last).copied();
-            Ok(fitted.calibrator.calibrate(raw.unwrap_or(f64::NAN)))
         })
     }
 
@@ -253,10 +241,9 @@ impl Refitted {
         self.model.get_or_init(fit).as_ref()
     }
 
-    fn score_with(&self, model: &Fitted, x: &[f64]) -> CoreResult<f64> {
-        if BLIND_BEYOND_RANGE.contains(&self.detector.as_str()) && self.is_beyond_range(x) {
-            return self.score_as_one_of(x);
-        }
+    fn score_with(&self, model: &Arc<Fitted>, x: &[f64]) -> CoreResult<f64> {
+        let beyond = self.model_beyond_range(model, x)?;
+        let model = beyond.as_ref().unwrap_or(model);
         // A row by itself, or at the end of those before it where they matter.
         let from = if self.is_sequence() {
             self.oldest_context()
@@ -394,6 +381,7 @@ impl StreamDetector for Refitted {
         let after = last.map_or(Timestamp::from_millis(0), |last| last.add_millis(1));
         let time = self.next_time.take().map_or(after, |time| time.max(after));
         self.seen = self.seen.saturating_add(1);
+        self.note_farthest(x);
         if self.is_fitted_for_good() {
             self.remember(time, x);
             return Ok(());
@@ -405,7 +393,7 @@ impl StreamDetector for Refitted {
         }
         if self.is_fit_due() {
             self.since_fit = Some(0);
-            self.model = OnceLock::new();
+            self.forget_models();
         }
         let since = self.since_fit.unwrap_or(0);
         while self.times.len() - since > self.history {
@@ -460,7 +448,7 @@ impl StreamDetector for Refitted {
         self.times.clear();
         self.since_fit = None;
         self.next_time = None;
-        self.model = OnceLock::new();
+        self.forget_models();
         self.features = 0;
         self.seen = 0;
     }
@@ -486,7 +474,10 @@ impl Snapshot for Refitted {
             && self.times.len() - since <= self.history
             && (self.since_fit.is_none() || self.times.len() > since)
             && (since <= self.refit || (self.refit == NEVER && since < 2 * self.history));
-        if consistent && ordered && self.points.iter().all(|value| value.is_finite()) {
+        let farthest = self.farthest.iter().flatten();
+        let finite = self.points.iter().chain(farthest).all(|x| x.is_finite())
+            && (self.farthest.as_ref()).is_none_or(|point| point.len() == self.features);
+        if consistent && ordered && finite {
             Ok(())
         } else {
             Err(CoreError::snapshot(

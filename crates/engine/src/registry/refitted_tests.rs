@@ -70,7 +70,11 @@ fn a_fit_on_a_past_is_kept_however_much_follows_it() {
             }
         }
         // Of what followed two pasts at most are kept.
-        assert!(bytes.len() < 16 * 3 * past + 1_000, "{name}: {}", bytes.len());
+        assert!(
+            bytes.len() < 16 * 3 * past + 1_000,
+            "{name}: {}",
+            bytes.len()
+        );
     }
 }
 
@@ -83,6 +87,34 @@ fn a_level_beyond_the_past_is_anomalous_for_as_long_as_it_lasts() {
         score
     });
     assert!(scores.into_iter().all(|score| score > 1.0));
+}
+
+#[test]
+fn the_farthest_point_judges_those_that_follow_until_the_next_fit() {
+    for name in ["isolation-forest", "extended-isolation-forest"] {
+        let mut detector = trained(name, 300);
+        let mut bytes = Vec::new();
+        for (i, value) in [60.0, 58.0, 59.0, 61.0, 10.0, 60.5].into_iter().enumerate() {
+            detector.set_time(minute(300 + i));
+            let judged = detector.score(&[value]).unwrap().ready().unwrap();
+            assert_eq!(judged > 1.0, value > 20.0, "{name}: {judged} of {value}");
+            detector.learn(&[value]).unwrap();
+            bytes = snapshot::to_bytes(&Saved(detector.clone())).unwrap();
+            let restored = snapshot::from_bytes::<Saved>(&bytes).unwrap().0;
+            for next in [57.0, 62.0, 11.0, -40.0] {
+                assert_eq!(
+                    restored.score(&[next]).unwrap(),
+                    detector.score(&[next]).unwrap(),
+                    "{name}: {next} after {i}"
+                );
+            }
+        }
+        let farther = snapshot::from_bytes::<Saved>(&bytes).unwrap().0;
+        let StreamState::Refitted(detector) = farther else {
+            panic!("{name}")
+        };
+        assert_eq!(detector.farthest(), Some(&[61.0][..]), "{name}");
+    }
 }
 
 #[test]

@@ -85,11 +85,11 @@ pub(super) struct KnownAlert {
 /// That somebody takes up an alert.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct AcknowledgeOrder {
+pub struct AcknowledgeOrder {
     /// Who.
-    pub(crate) by: Option<String>,
+    pub by: Option<String>,
     /// What there is to say of it, in one line.
-    pub(crate) note: Option<String>,
+    pub note: Option<String>,
 }
 
 /// An alert that somebody has taken up.
@@ -166,24 +166,24 @@ pub(super) struct Exchanged {
 /// A silence to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SilenceOrder {
+pub struct SilenceOrder {
     /// What alerts must meet, all of it, as in Alertmanager: `team="db"`, `instance=~"a|b"`.
-    pub(crate) matchers: Vec<String>,
+    pub matchers: Vec<String>,
     /// Its first moment; now, when it is left out.
     #[serde(default)]
     #[schemars(with = "Option<MomentShape>")]
-    pub(crate) starts_at: Option<Timestamp>,
+    pub starts_at: Option<Timestamp>,
     /// The moment after its last. Either this or `duration`.
     #[serde(default)]
     #[schemars(with = "Option<MomentShape>")]
-    pub(crate) ends_at: Option<Timestamp>,
+    pub ends_at: Option<Timestamp>,
     /// How long it lasts: `2h`.
     #[serde(default)]
-    pub(crate) duration: Option<Span>,
+    pub duration: Option<Span>,
     /// Who makes it.
-    pub(crate) created_by: String,
+    pub created_by: String,
     /// Why.
-    pub(crate) comment: String,
+    pub comment: String,
 }
 
 /// Which silence.
@@ -200,25 +200,31 @@ pub(super) struct SilenceList {
 
 /// A silence.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct SilenceView {
-    pub(crate) id: String,
-    pub(crate) matchers: Vec<String>,
+pub struct SilenceView {
+    /// Its identity, where it was made.
+    pub id: String,
+    /// What alerts must meet, all of it.
+    pub matchers: Vec<String>,
+    /// Its first moment.
     #[schemars(with = "MomentShape")]
-    pub(crate) starts_at: Timestamp,
+    pub starts_at: Timestamp,
+    /// The moment after its last.
     #[schemars(with = "MomentShape")]
-    pub(crate) ends_at: Timestamp,
-    pub(crate) created_by: String,
-    pub(crate) comment: String,
+    pub ends_at: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
     /// Where it was made.
-    pub(crate) made_in: Maker,
+    pub made_in: Maker,
     /// Whether it holds now.
-    pub(crate) active: bool,
+    pub active: bool,
 }
 
 /// Where a silence was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Maker {
+pub enum Maker {
     /// Here.
     Bongsu,
     /// In Alertmanager.

@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 pub(crate) use access::Access;
-pub(crate) use answers::{AcknowledgeOrder, Maker, SilenceOrder, SilenceView};
+pub use answers::{AcknowledgeOrder, Maker, SilenceOrder, SilenceView};
 pub(crate) use capacity::CapacityView;
 pub use openapi::openapi_json;
 pub(crate) use tls::Identity;

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 use std::{fs, io};
 
 use bongsu_core::snapshot;
@@ -11,8 +12,12 @@ use bongsu_core::snapshot;
 use crate::Error;
 use crate::older::{self, Aged};
 
+/// So many files that could not be read are kept.
+const MOST_ASIDE: usize = 3;
+
 /// A file of states of the type `T`. What it holds is never lost: a damaged one, or one of a version
-/// that cannot be read, is set aside, and the one before is taken up.
+/// that cannot be read, is set aside, and the one before is taken up. Of those set aside the newest
+/// are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct StateFile<T> {
     path: PathBuf,
@@ -57,6 +62,7 @@ impl<T: Aged> StateFile<T> {
         let aside = self.free_name(&ending);
         fs::rename(&self.path, &aside)
             .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
+        self.remove_oldest_aside(&aside);
         let before = self.load_before()?;
         let then = match &before {
             Some(_) => "the one before is taken up",
@@ -122,6 +128,31 @@ impl<T: Aged> StateFile<T> {
     /// Where the one before the newest is.
     fn before(&self) -> PathBuf {
         self.path.with_extension("bngs.before")
+    }
+
+    /// Removes what was set aside longest ago, beyond what is kept; `newest` has just been.
+    fn remove_oldest_aside(&self, newest: &Path) {
+        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return;
+        };
+        let name = name.to_string_lossy();
+        let is_aside = |path: &PathBuf| {
+            let other = path.file_name().map(|other| other.to_string_lossy());
+            let rest = other.as_deref().and_then(|o| o.strip_prefix(&*name));
+            path != newest
+                && rest.is_some_and(|r| r.starts_with(".damaged") || r.starts_with(".version-"))
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut aside: Vec<(SystemTime, PathBuf)> = entries
+            .map(|entry| entry.path())
+            .filter(is_aside)
+            .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
+            .collect();
+        aside.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, path) in aside.iter().skip(MOST_ASIDE - 1) {
+            // It only takes space when this fails.
+            let _ = fs::remove_file(path);
+        }
     }
 
     fn free_name(&self, ending: &str) -> PathBuf {

@@ -73,6 +73,27 @@ fn a_state_of_a_version_that_cannot_be_read_is_set_aside() {
 }
 
 #[test]
+fn of_damaged_states_the_newest_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = state_file(folder.path());
+    let file = StateFile::<EngineState>::new(path.clone(), "state", "none");
+    let named = |ending: &str| folder.path().join(format!("state.bngs.{ending}"));
+    fs::write(named("before.txt"), "another's").unwrap();
+    for i in 0..5_u64 {
+        fs::write(&path, format!("damage {i}")).unwrap();
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000 + i);
+        fs::File::open(&path).unwrap().set_modified(at).unwrap();
+        assert!(file.load().unwrap().is_none());
+    }
+    let mut kept: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["another's", "damage 2", "damage 3", "damage 4"]);
+}
+
+#[test]
 fn what_keeps_the_one_before_from_being_kept_does_not_keep_from_saving() {
     let folder = tempfile::tempdir().unwrap();
     let file = StateFile::<EngineState>::new(state_file(folder.path()), "state", "none");

@@ -1,8 +1,10 @@
 //! Detectors that are to replace those at work.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use bongsu_core::{Labels, Series, Timestamp, format_duration};
 use rayon::prelude::*;
-use std::time::Duration;
 
 use super::Tally;
 use crate::Error;
@@ -12,6 +14,15 @@ use crate::judge::{Grid, Judge, Piece, SeriesState};
 /// How much larger the mean error of new detectors on the holdout may be than that of those at
 /// work, which had the advantage of going on learning until there.
 const WORSE: f64 = 1.2;
+
+/// Beyond `max_alarm_rate` new detectors may go to work only where their rate on the holdout is at most
+/// this share of what those at work had there: better than them, though not good.
+const FEWER: f64 = 0.5;
+
+/// A series is not given a detector that calls a larger share of its holdout anomalous than this, of
+/// so many points at least.
+const MOST_OF_IT: f64 = 0.5;
+const FEWEST: u64 = 10;
 
 /// What a training is made of.
 #[derive(Debug, Clone)]
@@ -107,7 +118,7 @@ impl Task {
         let judged = self
             .judge
             .judge(&mut series, holdout, self.holdout, true, false, None);
-        let mut tally = Tally::default();
+        let mut tallies: BTreeMap<&Labels, Tally> = BTreeMap::new();
         for finding in &judged.findings {
             let verdict = &finding.verdict;
             if verdict.score.is_some_and(|score| !score.is_finite()) {
@@ -116,8 +127,15 @@ impl Task {
                     "the score of {labels} is not finite"
                 )));
             }
-            tally.add(finding);
+            tallies.entry(&finding.identity).or_default().add(finding);
         }
+        let noisy = noisy(&tallies);
+        series.retain(|state| !noisy.contains(&state.identity));
+        left_out.extend(noisy.iter().map(|identity| {
+            format!("most of the holdout of {identity} would be anomalous: it keeps its detector")
+        }));
+        let of_others = tallies.iter().filter(|(one, _)| !noisy.contains(**one));
+        let tally = of_others.fold(Tally::default(), |sum, (_, tally)| sum.join(tally));
         if tally.judged == 0 {
             return Err(Error::source(
                 "the trained detectors give no score on the holdout; a longer window may help",
@@ -158,12 +176,28 @@ impl Task {
     }
 }
 
+/// The series most of whose holdout would be anomalous, where they are a minority: what has just
+/// changed in one series must not keep all others from new detectors, nor give that one a detector
+/// that only alarms. Where they are not, the whole training is in doubt.
+fn noisy(tallies: &BTreeMap<&Labels, Tally>) -> BTreeSet<Labels> {
+    let is_noisy = |tally: &Tally| {
+        tally.judged >= FEWEST && tally.alarm_rate().is_some_and(|rate| rate > MOST_OF_IT)
+    };
+    let noisy = tallies.iter().filter(|(_, tally)| is_noisy(tally));
+    let noisy: BTreeSet<Labels> = noisy.map(|(identity, _)| (*identity).clone()).collect();
+    if 2 * noisy.len() < tallies.len() {
+        noisy
+    } else {
+        BTreeSet::new()
+    }
+}
+
 impl Candidate {
     /// Why it must not replace detectors that did as `serving` says, when that is so.
     pub(crate) fn objection(&self, config: &TrainingConfig, serving: &Tally) -> Option<String> {
         let rate = self.tally.alarm_rate().unwrap_or(0.0);
         let at_work = serving.alarm_rate();
-        let most = config.max_alarm_rate.max(at_work.unwrap_or(0.0));
+        let most = config.max_alarm_rate.max(FEWER * at_work.unwrap_or(0.0));
         if rate > most {
             let beside = at_work.map_or_else(String::new, |rate| {
                 format!("; those at work had {:.1} %", 100.0 * rate)
@@ -175,10 +209,8 @@ impl Candidate {
                 100.0 * config.max_alarm_rate
             ));
         }
-        // Those at work judged the series that were left out, too.
-        let same_series = self.left_out.is_empty();
         match (self.tally.mean_error(), serving.mean_error()) {
-            (Some(own), Some(theirs)) if same_series && own > WORSE * theirs => Some(format!(
+            (Some(own), Some(theirs)) if own > WORSE * theirs => Some(format!(
                 "what it expects misses the holdout by {own:.4} on average, and what those at work \
                  expected by {theirs:.4}"
             )),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use candidate::{Candidate, Task};
 pub(crate) use meanwhile::{Arrived, Meanwhile};
-pub(crate) use versions::{ModelVersion, Versions};
+pub(crate) use versions::{ModelVersion, Versions, remove_gone};
 
 use crate::Error;
 use crate::config::{DriftTrigger, QueryConfig, Span, TrainingConfig};
@@ -240,8 +240,35 @@ impl Training {
         state.drifts.sort_unstable();
     }
 
+    /// Takes note of what those at work made of the latest moments, of series with so many points
+    /// that they can be trained on: with them new detectors are compared.
+    pub(crate) fn observe(&self, state: &mut TrainingState, judged: &Judged) {
+        state.points += judged.findings.len() as u64;
+        let newest = judged.newcomers.iter().max();
+        state.newcomers = state.newcomers.max(newest.copied());
+        let least = self.config.min_points as u64;
+        for finding in judged.findings.iter().filter(|f| f.learned >= least) {
+            let at = finding.verdict.timestamp;
+            match state.recent.back_mut() {
+                Some(last) if last.at == at => last.tally.add(finding),
+                _ => {
+                    let mut tally = Tally::default();
+                    tally.add(finding);
+                    state.recent.push_back(Outcome { at, tally });
+                }
+            }
+        }
+        let newest = state.recent.back().map_or(Timestamp::MIN, |last| last.at);
+        let span = self.remembered();
+        while state.recent.len() > MOST_MOMENTS
+            || (state.recent.front()).is_some_and(|first| newest.millis_since(first.at) > span)
+        {
+            state.recent.pop_front();
+        }
+    }
+
     /// For how long the outcomes of moments are remembered: as long as a holdout may be.
-    pub(crate) fn remembered(&self) -> i64 {
+    fn remembered(&self) -> i64 {
         let holdout = self.config.window.millis() as f64 * self.config.holdout;
         (holdout as i64).saturating_add(self.step.saturating_mul(PATIENCE_STEPS))
     }
@@ -279,30 +306,6 @@ impl Training {
 }
 
 impl TrainingState {
-    /// Takes note of what those at work made of the latest moments.
-    pub(crate) fn observe(&mut self, judged: &Judged, span: i64) {
-        self.points += judged.findings.len() as u64;
-        let newest = judged.newcomers.iter().max();
-        self.newcomers = self.newcomers.max(newest.copied());
-        for finding in &judged.findings {
-            let at = finding.verdict.timestamp;
-            match self.recent.back_mut() {
-                Some(last) if last.at == at => last.tally.add(finding),
-                _ => {
-                    let mut tally = Tally::default();
-                    tally.add(finding);
-                    self.recent.push_back(Outcome { at, tally });
-                }
-            }
-        }
-        let newest = self.recent.back().map_or(Timestamp::MIN, |last| last.at);
-        while self.recent.len() > MOST_MOMENTS
-            || (self.recent.front()).is_some_and(|first| newest.millis_since(first.at) > span)
-        {
-            self.recent.pop_front();
-        }
-    }
-
     /// What those at work made of the moments from `from` to `to`.
     pub(crate) fn tally_within(&self, from: Timestamp, to: Timestamp) -> Tally {
         let within = |outcome: &&Outcome| (from..=to).contains(&outcome.at);
@@ -348,4 +351,42 @@ impl TrainingState {
 pub(crate) fn drift_monitor(trigger: &DriftTrigger) -> Result<DriftMonitor, Error> {
     let method = drift::method(&trigger.detector, &trigger.parameter_texts())?;
     Ok(DriftMonitor::new(method.build()?).min_points(trigger.cool_down))
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_core::{Labels, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn series_that_cannot_be_trained_on_are_not_compared_with() {
+        let mut query = QueryConfig::new("cpu", "cpu");
+        query.training = Some(TrainingConfig::default());
+        let training = Training::new(&query).unwrap().unwrap();
+        let at = Timestamp::from_secs(60);
+        let finding = |learned: u64, expected: f64| {
+            let verdict = Verdict {
+                value: Some(10.0),
+                score: Some(0.5),
+                expected: Some(expected),
+                ..Verdict::unjudged(at, Labels::empty())
+            };
+            Finding {
+                identity: Labels::empty(),
+                verdict,
+                detected: true,
+                learned,
+            }
+        };
+        let judged = Judged {
+            findings: vec![finding(99, 1_000.0), finding(100, 9.0)],
+            ..Judged::default()
+        };
+        let mut state = TrainingState::default();
+        training.observe(&mut state, &judged);
+        let tally = state.tally_within(at, at);
+        assert_eq!((tally.judged, tally.mean_error()), (1, Some(1.0)));
+        assert_eq!(state.points, 2);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bongsu_core::{Labels, Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ pub(crate) struct ModelVersion {
 
 impl Snapshot for ModelVersion {
     const KIND: &'static str = "engine.model_version";
-    const VERSION: u16 = 4;
+    const VERSION: u16 = 5;
 
     fn validate(&self) -> CoreResult<()> {
         self.series
@@ -49,6 +50,12 @@ impl Snapshot for ModelVersion {
 impl Aged for ModelVersion {
     const OLDEST: u16 = 2;
     const ADDED: &'static [Added] = &[
+        Added {
+            since: 5,
+            of: "Refitted",
+            field: "farthest",
+            value: &[0],
+        },
         Added {
             since: 4,
             of: "Learned",
@@ -83,6 +90,14 @@ impl Versions {
         Self {
             folder: state.join("models").join(folder_name(query)),
             keep,
+        }
+    }
+
+    /// Those in `folder`, to be read.
+    pub(crate) const fn of(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            keep: usize::MAX,
         }
     }
 
@@ -142,6 +157,38 @@ impl Versions {
     fn path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{number:06}.bngs"))
     }
+}
+
+/// For so long the versions of a query that is not configured any more are kept: it may come back.
+const GONE_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// Removes the versions of queries that are not among `queries`, where the newest is old.
+pub(crate) fn remove_gone<'a>(state: &Path, queries: impl Iterator<Item = &'a str>) {
+    let named: Vec<String> = queries.map(folder_name).collect();
+    let folders = fs::read_dir(state.join("models")).into_iter().flatten();
+    let is_gone = |folder: &fs::DirEntry| {
+        let name = folder.file_name();
+        !named.iter().any(|named| name == named.as_str()) && is_old(&folder.path())
+    };
+    for folder in folders.flatten().filter(is_gone) {
+        match fs::remove_dir_all(folder.path()) {
+            Ok(()) => tracing::info!(
+                folder = %folder.path().display(),
+                "the trained detectors of a query that is not there any more were removed"
+            ),
+            // It only takes space.
+            Err(error) => tracing::warn!(folder = %folder.path().display(), %error, "not removed"),
+        }
+    }
+}
+
+/// Whether a folder holds files, and none that was written lately.
+fn is_old(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let newest = entries
+        .filter_map(|entry| entry.metadata().ok()?.modified().ok())
+        .max();
+    newest.is_some_and(|newest| newest.elapsed().is_ok_and(|age| age > GONE_FOR))
 }
 
 /// The longest name of a folder: file systems take 255 bytes.
@@ -204,6 +251,22 @@ mod tests {
         assert_eq!(versions.numbers(), [3, 4]);
         fs::write(folder.path().join("models/cpu.2f.all/000004.bngs"), b"BNGS").unwrap();
         assert!(versions.load(4).is_err());
+    }
+
+    #[test]
+    fn versions_of_queries_that_are_long_gone_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        for (query, days) in [("cpu", 40), ("disk/io", 40), ("gone", 40), ("went", 20)] {
+            let versions = Versions::new(folder.path(), query, 2);
+            versions.save(&version(1)).unwrap();
+            let at = std::time::SystemTime::now() - days * Duration::from_secs(86_400);
+            let file = fs::File::open(versions.path(1)).unwrap();
+            file.set_modified(at).unwrap();
+        }
+        remove_gone(folder.path(), ["cpu", "disk/io"].into_iter());
+        let left = ["cpu", "disk/io", "gone", "went"]
+            .map(|query| Versions::new(folder.path(), query, 2).numbers().len());
+        assert_eq!(left, [1, 1, 0, 1]);
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Walk {
         let spent = Some(&mut state.budget);
         let judged = judge.judge(&mut state.series, pieces, grid, true, false, spent);
         if let Some(training) = &query.training {
-            state.training.observe(&judged, training.remembered());
+            training.observe(&mut state.training, &judged);
             // At the end of a long stretch it is too late to tell what had passed when.
             training.review(&mut state.training, &mut state.series, Timestamp::MIN);
         }
