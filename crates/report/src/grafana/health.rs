@@ -30,7 +30,7 @@ pub(super) fn health() -> GrafanaDashboard {
             "time() - bongsu_query_judged_until_timestamp_seconds",
             "{{query}}",
         )))
-        .panel(Panel::lines("Time to fetch and to judge (90 %)", "s", 12, one(
+        .panel(Panel::lines("Time to fetch, judge and pass on (90 %)", "s", 12, one(
             "histogram_quantile(0.9, sum by (query, stage, le) (rate(bongsu_stage_duration_seconds_bucket[15m])))",
             "{{query}} {{stage}}",
         )))
