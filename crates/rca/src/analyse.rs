@@ -60,7 +60,8 @@ pub fn analyse(
 /// Finds what an incident in `observations` began with.
 ///
 /// `normal`: the same metrics at normal times, when these are recorded apart; then nothing of
-/// `observations` counts as normal. `onset`: when the incident began; without it, that is looked for.
+/// `observations` counts as normal. `onset`: when the incident began; without it, that is looked for, and
+/// every likelihood of a service is that for the onset that was found times the confidence in it.
 ///
 /// # Errors
 /// When an option is outside its domain, there are too few moments before the onset, the onset is
@@ -106,6 +107,7 @@ pub fn analyse_observations(
         ranking: &ranking,
         evidence: &evidence,
         options,
+        onset_confidence: onset.confidence,
     };
     let metrics = case.metrics();
     let (services, none) = case.services(&metrics);
@@ -173,6 +175,8 @@ struct Case<'a> {
     ranking: &'a Ranking,
     evidence: &'a Evidence,
     options: &'a Options,
+    /// In percent.
+    onset_confidence: f64,
 }
 
 impl Case<'_> {
@@ -212,12 +216,21 @@ impl Case<'_> {
     }
 
     /// The services with their likelihoods, and the likelihood of none.
+    ///
+    /// The likelihoods are those of the ranking times the confidence `c` in the onset, `p = c p(onset)`:
+    /// when nothing began at that moment, what deviates since then proves nothing. The rest is for none:
+    /// `1 - c (1 - none(onset))`.
     fn services(&self, metrics: &[MetricCause]) -> (Vec<ServiceCause>, f64) {
         let scores = &self.ranking.services;
-        let (shares, none) = match self.ranking.null {
+        let (mut shares, none) = match self.ranking.null {
             Some(null) => rank::likelihoods(scores, null),
             None => self.likelihoods_by_deviation(),
         };
+        let sure = (self.onset_confidence / 100.0).clamp(0.0, 1.0);
+        for share in &mut shares {
+            *share *= sure;
+        }
+        let none = 100.0 - sure * (100.0 - none);
         let named = self.layout.services.iter().zip(scores).zip(&shares);
         let mut services: Vec<ServiceCause> = named
             .enumerate()

@@ -159,6 +159,45 @@ fn the_onset_is_found_and_its_confidence_told() {
     assert_eq!(report.unwrap().cause().unwrap().service, "store");
 }
 
+/// Of a graph of four services, one metric of which jumps for the last quarter of a short window.
+#[test]
+fn an_onset_that_is_hardly_sure_proves_no_cause() {
+    let data = shop([0.0, 0.0, 3.0, 0.0]);
+    let cut = |from: usize, to: usize| {
+        let columns = data.columns().iter();
+        let columns = columns.map(|column| column[from..to].to_vec()).collect();
+        let times = data.times()[from..to].to_vec();
+        Observations::new(times, data.metrics().to_vec(), columns).unwrap()
+    };
+    let options = Options::default();
+    let mut seen = Vec::new();
+    for (from, to) in [(0, ROWS), (40, 95), (60, 86), (66, 86)] {
+        let data = cut(from, to);
+        let found = analyse_observations(&data, None, None, &graph(), &options).unwrap();
+        let given = Some(found.onset);
+        let given = analyse_observations(&data, None, given, &graph(), &options).unwrap();
+        let sure = found.onset_confidence / 100.0;
+        let expected = 100.0 - sure * (100.0 - given.none_likelihood);
+        assert!((found.none_likelihood - expected).abs() < 1e-9);
+        for (found, given) in found.services.iter().zip(&given.services) {
+            assert_eq!(found.service, given.service);
+            assert!((found.likelihood - sure * given.likelihood).abs() < 1e-9);
+        }
+        let sum: f64 = found.services.iter().map(|s| s.likelihood).sum();
+        assert!((sum + found.none_likelihood - 100.0).abs() < 1e-9);
+        if sure < 0.5 {
+            assert_eq!(found.verdict, RcaVerdict::NotProven);
+        }
+        seen.push((sure, given.verdict, found.verdict));
+    }
+    let taken_back = (RcaVerdict::Ranked, RcaVerdict::NotProven);
+    assert!(
+        seen.iter().any(|(_, a, b)| (*a, *b) == taken_back),
+        "{seen:?}"
+    );
+    assert_eq!(seen[0].2, RcaVerdict::Ranked, "{seen:?}");
+}
+
 #[test]
 fn normal_times_may_be_recorded_apart() {
     let whole = shop([9.0, 8.0, 0.0, 6.0]);
