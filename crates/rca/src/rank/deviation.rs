@@ -42,7 +42,8 @@ pub(crate) struct Deviation {
     pub(crate) center: f64,
     /// The median of the block of the incident that deviates most.
     pub(crate) level: f64,
-    /// The first row of the incident at which half of the deviation was reached.
+    /// The first row of the incident from which half of the deviation was reached and held; see
+    /// [`first_half_way`].
     pub(crate) moved_at: Option<usize>,
     /// The share of the incident's values beyond the outer normal quantile on that side.
     pub(crate) outside: f64,
@@ -146,6 +147,7 @@ pub(crate) fn deviation(
     };
     let block = block_length(after.len(), share);
     let mut start = 0;
+    let mut worst = 0;
     while let Some(rows) = after.get(start..start + block) {
         let (movement, level, size) = match level(rows, scratch) {
             Level::Median(level) => {
@@ -162,10 +164,11 @@ pub(crate) fn deviation(
                 level,
                 ..best
             };
+            worst = start;
         }
         start += stride(block);
     }
-    best.moved_at = first_half_way(after, &best);
+    best.moved_at = first_half_way(after, &best, block, worst);
     best.outside = baseline.outside(after, best.movement);
     best
 }
@@ -215,14 +218,45 @@ fn distance(level: f64, center: f64, spread: f64) -> f64 {
     }
 }
 
-fn first_half_way(after: &[f64], best: &Deviation) -> Option<usize> {
-    let middle = 0.5 * best.center + 0.5 * best.level;
-    match best.movement {
-        _ if best.size <= 0.0 => None,
-        Movement::Up => after.iter().position(|x| *x >= middle),
-        Movement::Down => after.iter().position(|x| *x <= middle),
-        Movement::Absent => after.iter().position(|x| x.is_nan()),
+/// The first row that is half of the way to the new level and after which this holds: for a whole block,
+/// and after each row of it, more of the values that are there were half of the way than were not. So a
+/// spike moves no time, however high, unless the step follows it sooner than the spike was long.
+///
+/// Where no row holds out, as after a fault that fills hardly half of a block, it is the first row half
+/// of the way from `worst` on, where the block that deviates most begins.
+///
+/// Cost: O(n) time: rows up to one that ends a lead cannot hold out past it either.
+fn first_half_way(after: &[f64], best: &Deviation, block: usize, worst: usize) -> Option<usize> {
+    if best.size <= 0.0 {
+        return None;
     }
+    let middle = 0.5 * best.center + 0.5 * best.level;
+    let vote = |x: f64| match best.movement {
+        Movement::Absent => 2 * i64::from(x.is_nan()) - 1,
+        _ if x.is_nan() => 0,
+        Movement::Up => 2 * i64::from(x >= middle) - 1,
+        Movement::Down => 2 * i64::from(x <= middle) - 1,
+    };
+    let mut row = 0;
+    while row < after.len() {
+        let (mut lead, mut held, mut passed) = (0, 0, 0);
+        for x in after.iter().skip(row).take(block) {
+            passed += 1;
+            lead += vote(*x);
+            held += usize::from(vote(*x) > 0);
+            if lead <= 0 {
+                break;
+            }
+        }
+        if lead > 0 && 2 * held >= block {
+            return Some(row);
+        }
+        row += if lead > 0 { 1 } else { passed };
+    }
+    let rest = after.iter().enumerate().skip(worst);
+    rest.filter(|(_, x)| vote(**x) > 0)
+        .map(|(row, _)| row)
+        .next()
 }
 
 /// The share of the values that are there for which that holds.
@@ -315,6 +349,55 @@ mod tests {
         after[17] = 1e6;
         after[18] = -1e6;
         assert_eq!(of(&normal, &after).size, 0.0);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_spike_before_the_step_moves_no_time(
+            step in 12_usize..60,
+            spike in 0_usize..58,
+            length in 1_usize..4,
+            height in 5.0_f64..1e6,
+            up: bool,
+            gone: bool,
+        ) {
+            proptest::prop_assume!(spike + 2 * length <= step);
+            let noise = |i: usize| (i * 37 % 11) as f64 / 11.0;
+            let sign = if up { 1.0 } else { -1.0 };
+            let normal: Vec<f64> = (0..50).map(|i| sign * noise(i)).collect();
+            let rise = |i: usize| if i < step { 0.0 } else { 40.0 };
+            let mut after: Vec<f64> = (0..90).map(|i| sign * (noise(i + 3) + rise(i))).collect();
+            if gone {
+                after[step..].fill(f64::NAN);
+            }
+            let plain = of(&normal, &after);
+            proptest::prop_assert_eq!(plain.moved_at, Some(step));
+            for x in &mut after[spike..spike + length] {
+                *x = if gone { f64::NAN } else { sign * 40.0 * height };
+            }
+            proptest::prop_assert_eq!(of(&normal, &after).moved_at, Some(step));
+        }
+    }
+
+    #[test]
+    fn what_falls_back_now_and_then_has_moved() {
+        let normal: Vec<f64> = (0..50).map(|i| f64::from(i % 5)).collect();
+        let mut after: Vec<f64> = (0..40).map(|i| f64::from(i % 5)).collect();
+        after[20..].fill(90.0);
+        after[2] = 90.0;
+        for i in [22, 25, 26, 31] {
+            after[i] = 2.0;
+        }
+        assert_eq!(of(&normal, &after).moved_at, Some(20));
+        // A fault of half a block: where it is, not where the spike was.
+        let mut short = vec![2.0; 40];
+        short[3] = 90.0;
+        short[30..33].fill(90.0);
+        assert_eq!(of(&normal, &short).moved_at, Some(30));
+        // At the very end of the data.
+        let mut late = vec![2.0; 40];
+        late[37..].fill(90.0);
+        assert_eq!(of(&normal, &late).moved_at, Some(37));
     }
 
     #[test]
