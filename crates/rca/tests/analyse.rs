@@ -503,17 +503,24 @@ fn a_rhythm_is_no_leak_and_hides_none() {
     let columns = [(0..140).map(rises).collect(), (0..140).map(leaks).collect()];
     let metrics = ["web:heap", "cart:heap"].map(|name| Metric::parse(name, ":").unwrap());
     let times: Vec<_> = (0..140).map(|i| Timestamp::from_secs(60 * i)).collect();
-    let data = Observations::new(times, metrics.to_vec(), columns.to_vec()).unwrap();
     let mut options = Options::default();
     options.onset_uncertainty = std::time::Duration::ZERO;
     let onset = Some(Timestamp::from_secs(60 * 120));
-    let report = analyse_observations(&data, None, onset, &Graph::new(), &options).unwrap();
-    let leaks = report
-        .patterns
-        .iter()
-        .filter(|p| p.pattern == "memory_leak");
-    let leaks: Vec<&str> = leaks.map(|p| p.services[0].as_str()).collect();
-    assert_eq!(leaks, ["cart"], "{:#?}", report.patterns);
+    // Whole, and without half a cycle, as when that belonged to another incident.
+    for gap in [0..0, 50..70] {
+        let kept: Vec<usize> = (0..140).filter(|i| !gap.contains(i)).collect();
+        let of = |column: &Vec<f64>| kept.iter().map(|&i| column[i]).collect();
+        let some = columns.iter().map(of).collect();
+        let moments = kept.iter().map(|&i| times[i]).collect();
+        let data = Observations::new(moments, metrics.to_vec(), some).unwrap();
+        let report = analyse_observations(&data, None, onset, &Graph::new(), &options).unwrap();
+        let leaks = report
+            .patterns
+            .iter()
+            .filter(|p| p.pattern == "memory_leak");
+        let leaks: Vec<&str> = leaks.map(|p| p.services[0].as_str()).collect();
+        assert_eq!(leaks, ["cart"], "{gap:?}: {:#?}", report.patterns);
+    }
 }
 
 #[test]

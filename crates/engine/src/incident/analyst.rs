@@ -289,7 +289,8 @@ impl Analyst {
     }
 }
 
-/// The observations without the times of other incidents before `onset`, where enough remains.
+/// The observations without the times of other incidents before `onset`, where enough remains. What
+/// remains keeps its moments, by which rhythms are told.
 fn without(
     observations: Observations,
     past: &[(Timestamp, Timestamp)],

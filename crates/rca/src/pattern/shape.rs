@@ -6,7 +6,7 @@ use bongsu_stats::robust::{median, theil_sen};
 
 use super::{Input, Pattern, PatternMatch, Shape, names_match};
 use crate::correlation::change;
-use crate::rank::{Deviation, Movement};
+use crate::rank::{Deviation, Movement, Split};
 
 /// What moved by fewer robust standard deviations shows no shape.
 const CLEAR: f64 = 3.0;
@@ -18,25 +18,27 @@ const SLOPE_POINTS: usize = 200;
 struct Track<'a> {
     normal: &'a [f64],
     after: &'a [f64],
-    times: &'a [Timestamp],
-    onset: Timestamp,
-    follows: bool,
+    split: &'a Split<'a>,
+    /// Its place among the metrics.
+    metric: usize,
+    /// Where its rows are on a grid, where that has gaps.
+    places: Option<&'a [usize]>,
     deviation: &'a Deviation,
 }
 
 pub(super) fn find(input: &Input<'_>, pattern: &Pattern) -> Vec<PatternMatch> {
     let split = input.split;
+    let places = split.places();
     let parts = split.normal.iter().zip(&split.after);
-    let tracks = parts
-        .zip(&input.evidence.deviations)
-        .map(|((normal, after), deviation)| Track {
-            normal,
-            after,
-            times: split.times,
-            onset: split.onset,
-            follows: split.follows,
-            deviation,
-        });
+    let parts = parts.zip(&input.evidence.deviations).enumerate();
+    let tracks = parts.map(|(metric, ((normal, after), deviation))| Track {
+        normal,
+        after,
+        split,
+        metric,
+        places: places.as_deref(),
+        deviation,
+    });
     let named = split.metrics.iter().zip(tracks);
     let named = named.filter(|(metric, _)| names_match(&pattern.metrics, &metric.name));
     named
@@ -89,7 +91,8 @@ impl Track<'_> {
     }
 
     fn seconds(&self, row: usize) -> Option<f64> {
-        Some(self.times.get(row)?.millis_since(self.onset) as f64 / 1e3)
+        let time = self.split.times.get(row)?;
+        Some(time.millis_since(self.split.onset) as f64 / 1e3)
     }
 
     /// The share of the variance of normal times and incident that one jump explains.
@@ -102,9 +105,10 @@ impl Track<'_> {
     }
 
     fn gradual(&self, within: f64, limit: Option<f64>) -> Option<(f64, String)> {
-        let seconds = |time: &Timestamp| time.millis_since(self.onset) as f64 / 1e3;
+        let seconds = |time: &Timestamp| time.millis_since(self.split.onset) as f64 / 1e3;
         let season = self.season();
         let points: Vec<(f64, f64)> = self
+            .split
             .times
             .iter()
             .map(seconds)
@@ -143,10 +147,17 @@ impl Track<'_> {
     /// a cycle, less that of all of them. 0 where normal times show no cycle twice, or were recorded
     /// apart, so that the place in it is not known.
     fn season(&self) -> impl Iterator<Item = f64> + '_ {
+        let place = |row: usize| match self.places {
+            Some(places) => places.get(row).copied().unwrap_or_default(),
+            None => row,
+        };
+        let onset = self.normal.len();
+        let mut normal = self.split.spread(self.metric, self.places);
+        normal.truncate(place(onset.saturating_sub(1)) + 1);
         let search = PeriodSearch::new().max_periods(1);
-        let found = search.and_then(|search| search.find(self.normal)).ok();
+        let found = search.and_then(|search| search.find(&normal)).ok();
         let period = found.and_then(|found| Some(found.first()?.points));
-        let period = period.filter(|_| self.follows).unwrap_or(1);
+        let period = period.filter(|_| self.split.follows()).unwrap_or(1);
         let level = |values: &mut dyn Iterator<Item = &f64>| {
             let known: Vec<f64> = values.copied().filter(|x| !x.is_nan()).collect();
             if known.is_empty() {
@@ -155,13 +166,12 @@ impl Track<'_> {
                 median(&known)
             }
         };
-        let all = level(&mut self.normal.iter());
+        let all = level(&mut normal.iter());
         let cycle: Vec<f64> = (0..period)
-            .map(|place| level(&mut self.normal.iter().skip(place).step_by(period)) - all)
+            .map(|place| level(&mut normal.iter().skip(place).step_by(period)) - all)
             .collect();
-        let shift = self.normal.len() % period;
         let seasons =
-            (0..self.after.len()).map(move |row| cycle.get((row + shift) % period).copied());
+            (0..self.after.len()).map(move |row| cycle.get(place(onset + row) % period).copied());
         seasons.map(Option::unwrap_or_default)
     }
 
@@ -209,10 +219,10 @@ impl Track<'_> {
             return None;
         }
         let middle = 0.5 * (self.deviation.center + self.deviation.level);
-        let all = self.normal.iter().chain(self.after);
+        let all = self.split.spread(self.metric, self.places);
         let mut starts: Vec<f64> = Vec::new();
         let mut high = false;
-        for (i, x) in all.enumerate() {
+        for (i, x) in all.iter().enumerate() {
             if *x >= middle && !high {
                 starts.push(i as f64);
             }
@@ -241,7 +251,8 @@ impl Track<'_> {
     fn precedes(&self, within: f64) -> Option<(f64, String)> {
         let row = self.deviation.moved_at?;
         let lag = self.seconds(row)?;
-        let step = self.times.get(1)?.millis_since(*self.times.first()?) as f64 / 1e3;
+        let times = self.split.times;
+        let step = times.get(1)?.millis_since(*times.first()?) as f64 / 1e3;
         let early = lag <= step && -lag <= within && self.deviation.size >= CLEAR;
         early.then(|| {
             let ago = (-lag).max(0.0);

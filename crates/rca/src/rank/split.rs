@@ -6,6 +6,9 @@ use crate::{Metric, Observations};
 /// The fewest normal moments from which a level and a spread can be told.
 pub(crate) const MIN_NORMAL: usize = 5;
 
+/// Gaps make no more of the rows than so many times as many.
+const MOST_SPREAD: usize = 20;
+
 /// Normal times and the time of an incident, metric by metric.
 #[derive(Debug, Clone)]
 pub(crate) struct Split<'a> {
@@ -17,8 +20,8 @@ pub(crate) struct Split<'a> {
     /// The moments of `after`.
     pub(crate) times: &'a [Timestamp],
     pub(crate) onset: Timestamp,
-    /// Whether the incident follows normal times without a gap.
-    pub(crate) follows: bool,
+    /// The moments of normal times where these lie before the incident, else none.
+    pub(crate) before: &'a [Timestamp],
 }
 
 impl<'a> Split<'a> {
@@ -81,7 +84,7 @@ impl<'a> Split<'a> {
                 after,
                 times: times.get(cut..).unwrap_or_default(),
                 onset,
-                follows: true,
+                before: times.get(..cut).unwrap_or_default(),
             });
         };
         if apart.n_rows() < MIN_NORMAL {
@@ -105,8 +108,59 @@ impl<'a> Split<'a> {
                 .collect(),
             times: times.get(certain..).unwrap_or_default(),
             onset,
-            follows: false,
+            before: &[],
         })
+    }
+
+    /// Whether the incident follows normal times.
+    pub(crate) fn follows(&self) -> bool {
+        !self.before.is_empty()
+    }
+
+    /// The places of the rows of normal times and of the incident on a grid without gaps: moments that
+    /// are missing, as those of other incidents that were left out, take places too. `None` where there
+    /// is no gap, where the moments are on no grid, and where normal times were recorded apart.
+    pub(crate) fn places(&self) -> Option<Vec<usize>> {
+        let first = self.before.first()?;
+        let mut times = self.before.iter().chain(self.times);
+        let rows = self.before.len() + self.times.len();
+        let mut steps: Vec<i64> = times
+            .clone()
+            .zip(times.clone().skip(1))
+            .map(|(a, b)| b.millis_since(*a))
+            .collect();
+        let middle = steps.len() / 2;
+        let step = *steps.select_nth_unstable(middle).1;
+        let last = times.clone().next_back()?.millis_since(*first);
+        if step < 1 || last / step + 1 <= rows as i64 || last / step > (MOST_SPREAD * rows) as i64 {
+            return None;
+        }
+        let place = |at: &Timestamp| (at.millis_since(*first) + step / 2) / step;
+        let places: Option<Vec<usize>> =
+            times.try_fold(Vec::with_capacity(rows), |mut places: Vec<usize>, at| {
+                let place = usize::try_from(place(at)).ok()?;
+                let moves_on = places.last().is_none_or(|last| place > *last);
+                places.push(place);
+                moves_on.then_some(places)
+            });
+        places
+    }
+
+    /// All rows of a metric, of normal times and of the incident, at their `places` with gaps between;
+    /// as they are where there are none.
+    pub(crate) fn spread(&self, metric: usize, places: Option<&[usize]>) -> Vec<f64> {
+        let part = |of: &[&'a [f64]]| of.get(metric).copied().unwrap_or_default();
+        let (normal, after) = (part(&self.normal), part(&self.after));
+        let Some(places) = places else {
+            return [normal, after].concat();
+        };
+        let mut whole = vec![f64::NAN; places.last().map_or(0, |last| last + 1)];
+        for (place, value) in places.iter().zip(normal.iter().chain(after)) {
+            if let Some(slot) = whole.get_mut(*place) {
+                *slot = *value;
+            }
+        }
+        whole
     }
 }
 
