@@ -229,6 +229,34 @@ fn normal_times_may_be_recorded_apart() {
 }
 
 #[test]
+fn a_metric_that_only_one_of_the_two_has_stops_no_ranker() {
+    let whole = shop([0.0, 0.0, 7.0, 0.0]);
+    let part = |range: std::ops::Range<usize>, without: &str| {
+        let both = whole.metrics().iter().zip(whole.columns());
+        let kept = both.filter(|(metric, _)| metric.to_string() != without);
+        let (metrics, columns) = kept
+            .map(|(metric, column)| (metric.clone(), column[range.clone()].to_vec()))
+            .unzip();
+        Observations::new(whole.times()[range.clone()].to_vec(), metrics, columns).unwrap()
+    };
+    let normal = part(0..ONSET, "cpu of cart");
+    let incident = part(ONSET..ROWS, "requests of shop");
+    let none = Graph::new();
+    for ranker in Ranker::ALL {
+        let mut options = Options::default();
+        options.ranker = ranker;
+        let found = analyse_observations(&incident, Some(&normal), Some(onset()), &none, &options);
+        let found = found.unwrap_or_else(|e| panic!("{}: {e}", ranker.name()));
+        assert_eq!(found.services.len(), 4, "{}", ranker.name());
+        if ranker != Ranker::Classic {
+            assert_eq!(found.services[0].service, "pay", "{}", ranker.name());
+        }
+        let unjudged = found.notes.iter().find(|note| note.contains("not judged"));
+        assert!(unjudged.unwrap().starts_with("1 of 11 metrics"));
+    }
+}
+
+#[test]
 fn the_same_input_gives_the_same_report() {
     let data = shop([9.0, 8.0, 0.0, 6.0]);
     let json = |report: &RcaReport| serde_json::to_string(report).unwrap();

@@ -23,11 +23,9 @@ const PER_DEPENDENCY: f64 = 0.1;
 /// cause and gains the correlation, the other loses half of it; scores are then multiplied by
 /// `1 + 0.1 x` the number of the service's dependencies. Pairs that move at once name no cause.
 pub(super) fn rank(split: &Split<'_>, layout: &Layout, graph: &Graph) -> Result<Ranking> {
-    let columns: Vec<Vec<f64>> = split
-        .normal
-        .iter()
-        .zip(&split.after)
-        .map(|(normal, after)| [*normal, *after].concat())
+    let places = split.places();
+    let columns: Vec<Vec<f64>> = (0..split.metrics.len())
+        .map(|metric| split.spread(metric, places.as_deref()))
         .collect();
     let rows = columns.iter().map(Vec::len).max().unwrap_or_default();
     let topology = Topology::new(layout, graph);

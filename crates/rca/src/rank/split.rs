@@ -147,12 +147,15 @@ impl<'a> Split<'a> {
     }
 
     /// All rows of a metric, of normal times and of the incident, at their `places` with gaps between;
-    /// as they are where there are none.
+    /// as they are where there are none. A metric without normal times has gaps in their stead, so that
+    /// all metrics have as many rows.
     pub(crate) fn spread(&self, metric: usize, places: Option<&[usize]>) -> Vec<f64> {
         let part = |of: &[&'a [f64]]| of.get(metric).copied().unwrap_or_default();
         let (normal, after) = (part(&self.normal), part(&self.after));
         let Some(places) = places else {
-            return [normal, after].concat();
+            let rows = self.normal.iter().map(|column| column.len()).max();
+            let missing = rows.unwrap_or_default() - normal.len();
+            return [vec![f64::NAN; missing].as_slice(), normal, after].concat();
         };
         let mut whole = vec![f64::NAN; places.last().map_or(0, |last| last + 1)];
         for (place, value) in places.iter().zip(normal.iter().chain(after)) {

@@ -105,8 +105,7 @@ fn transitions(
 fn face(split: &Split<'_>, metrics: &[usize], evidence: &Evidence) -> Option<Vec<f64>> {
     let size = |i: &usize| evidence.deviations.get(*i).map_or(0.0, |d| d.size);
     let &worst = metrics.iter().max_by(|a, b| size(a).total_cmp(&size(b)))?;
-    let (normal, after) = split.normal.get(worst).zip(split.after.get(worst))?;
-    Some([*normal, *after].concat())
+    Some(split.spread(worst, None))
 }
 
 /// The shares of time that the walk spends at each service.
