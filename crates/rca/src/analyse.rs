@@ -97,24 +97,24 @@ pub fn analyse_observations(
     };
     let latest = options.onset_is_latest;
     let split = Split::new(observations, normal, onset.time, uncertainty, latest, weigh)?;
-    let mut ranking = rank::rank(observations, normal, &split, &layout, graph, options)?;
-    let evidence = ranking.evidence.take().unwrap_or_else(|| {
-        Evidence::new(&layout, &split.normal, &split.after, options.block_share)
-    });
+    let ranking = rank::rank(observations, normal, &split, &layout, graph, options)?;
     let case = Case {
         split: &split,
         layout: &layout,
         ranking: &ranking,
-        evidence: &evidence,
+        evidence: &ranking.evidence,
         options,
         onset_confidence: onset.confidence,
     };
     let metrics = case.metrics();
     let (services, none) = case.services(&metrics);
     let comparable = rank::is_comparable(&split);
-    let proven = comparable
-        && none < options.not_proven_from
-        && services.first().is_some_and(|s| s.score > 0.0);
+    // The first of another ranker's order need not be that of the greatest likelihood.
+    let stands = |first: &ServiceCause| {
+        first.score > 0.0 && (options.ranker == Ranker::Default || first.likelihood > none)
+    };
+    let proven =
+        comparable && none < options.not_proven_from && services.first().is_some_and(stands);
     let verdict = if proven {
         RcaVerdict::Ranked
     } else {
@@ -132,7 +132,7 @@ pub fn analyse_observations(
         onset_source: onset.source,
         onset_confidence: onset.confidence,
         verdict,
-        summary: summary(verdict, &services, none, &onset),
+        summary: summary(verdict, &services, none, &onset, options.ranker),
         none_likelihood: none,
         ranker: options.ranker,
         timeline: timeline(&metrics),
@@ -217,15 +217,12 @@ impl Case<'_> {
 
     /// The services with their likelihoods, and the likelihood of none.
     ///
-    /// The likelihoods are those of the ranking times the confidence `c` in the onset, `p = c p(onset)`:
+    /// The likelihoods are those of the default ranker, whoever ranks, times the confidence `c` in the onset, `p = c p(onset)`:
     /// when nothing began at that moment, what deviates since then proves nothing. The rest is for none:
     /// `1 - c (1 - none(onset))`.
     fn services(&self, metrics: &[MetricCause]) -> (Vec<ServiceCause>, f64) {
         let scores = &self.ranking.services;
-        let (mut shares, none) = match self.ranking.null {
-            Some(null) => rank::likelihoods(scores, null),
-            None => self.likelihoods_by_deviation(),
-        };
+        let (mut shares, none) = rank::likelihoods(&self.ranking.blame, self.ranking.null);
         let sure = (self.onset_confidence / 100.0).clamp(0.0, 1.0);
         for share in &mut shares {
             *share *= sure;
@@ -250,28 +247,6 @@ impl Case<'_> {
             by_score.then_with(|| a.service.cmp(&b.service))
         });
         (services, none)
-    }
-
-    /// Rankers whose scores have no known scale: that something is wrong is as likely as the robust
-    /// evidence says, and is shared among the services in proportion to their scores.
-    fn likelihoods_by_deviation(&self) -> (Vec<f64>, f64) {
-        let (_, none) = rank::likelihoods(&self.evidence.services, 0.0);
-        let scores = &self.ranking.services;
-        let top = scores.iter().copied().fold(0.0, f64::max);
-        let share = |score: f64| {
-            if score > 0.0 && top > 0.0 {
-                (score / top).powi(2)
-            } else {
-                0.0
-            }
-        };
-        let sum: f64 = scores.iter().map(|s| share(*s)).sum();
-        if sum <= 0.0 {
-            return (vec![0.0; scores.len()], 100.0);
-        }
-        let some = 100.0 - none;
-        let shares = scores.iter().map(|s| some * share(*s) / sum);
-        (shares.collect(), none)
     }
 
     fn explained_by(&self, service: usize) -> Option<String> {
@@ -351,7 +326,13 @@ fn timeline(metrics: &[MetricCause]) -> Vec<Moved> {
     moved
 }
 
-fn summary(verdict: RcaVerdict, services: &[ServiceCause], none: f64, onset: &Onset) -> String {
+fn summary(
+    verdict: RcaVerdict,
+    services: &[ServiceCause],
+    none: f64,
+    onset: &Onset,
+    ranker: Ranker,
+) -> String {
     let found = match onset.source {
         OnsetSource::Given => String::new(),
         OnsetSource::Detected => format!(
@@ -360,9 +341,24 @@ fn summary(verdict: RcaVerdict, services: &[ServiceCause], none: f64, onset: &On
         ),
     };
     match (verdict, services.first()) {
+        (RcaVerdict::Ranked, Some(first)) if ranker != Ranker::Default => format!(
+            "{} is the first that the ranker `{}` names, with a likelihood of {:.0} %: {}.{found}",
+            first.service,
+            ranker.name(),
+            first.likelihood,
+            first.evidence
+        ),
         (RcaVerdict::Ranked, Some(first)) => format!(
             "{} is the most likely cause ({:.0} %): {}.{found}",
             first.service, first.likelihood, first.evidence
+        ),
+        (_, Some(first)) if none < 50.0 && ranker != Ranker::Default => format!(
+            "No root cause is proven: something is wrong ({none:.0} % that none of the services is to \
+             blame), but {}, which the ranker `{}` names first, has a likelihood of {:.0} %: {}.{found}",
+            first.service,
+            ranker.name(),
+            first.likelihood,
+            first.evidence
         ),
         (_, Some(first)) => format!(
             "No root cause is proven ({none:.0} % that none of the services is to blame); the first to \

@@ -13,7 +13,8 @@ pub const SCHEMA: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RcaVerdict {
-    /// The services are ranked, and the first is more likely the cause than none of them.
+    /// The services are ranked, and something is wrong with one of them, most likely with the first. Of
+    /// another ranker than the default, the first is more likely the cause than none of them.
     Ranked,
     /// The evidence is too weak for a cause; the order is only where to look first.
     NotProven,
@@ -71,7 +72,8 @@ pub struct ServiceCause {
     pub service: String,
     /// The ranker's score; higher is more suspicious.
     pub score: f64,
-    /// How likely it is the cause, in percent.
+    /// How likely it is the cause, in percent: by the default ranker's comparison with normal times,
+    /// whichever ranker orders the services.
     pub likelihood: f64,
     /// Why, in a sentence.
     pub evidence: String,

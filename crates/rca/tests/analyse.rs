@@ -130,6 +130,46 @@ fn every_ranker_finds_a_lone_cause() {
 }
 
 #[test]
+fn likelihoods_mean_the_same_whoever_ranks() {
+    let quiet = shop([0.0; 4]);
+    let loud = shop([9.0, 8.0, 0.0, 6.0]);
+    let of = |data: &Observations, ranker| analyse(data, &graph(), ranker);
+    for data in [&quiet, &loud] {
+        let expected = of(data, Ranker::Default);
+        for ranker in Ranker::ALL {
+            let report = of(data, ranker);
+            assert_eq!(report.none_likelihood, expected.none_likelihood);
+            for one in &report.services {
+                let same = expected.services.iter().find(|s| s.service == one.service);
+                assert_eq!(one.likelihood, same.unwrap().likelihood, "{ranker:?}");
+            }
+            let first = &report.services[0];
+            if ranker != Ranker::Default && report.verdict == RcaVerdict::Ranked {
+                assert!(first.likelihood > report.none_likelihood, "{ranker:?}");
+            }
+        }
+    }
+    // BARO's formula takes a single spike for the cause, and the answer says what that is worth.
+    let mut columns = shop([0.0, 4.0, 0.0, 0.0]).columns().to_vec();
+    columns[7][ONSET + 9] = 1e4;
+    let spike = Observations::new(times(ROWS), quiet.metrics().to_vec(), columns).unwrap();
+    let baro = of(&spike, Ranker::Baro);
+    let first = &baro.services[0];
+    assert_eq!(first.service, "pay");
+    assert!(first.likelihood < baro.none_likelihood, "{first:?}");
+    assert_eq!(baro.verdict, RcaVerdict::NotProven);
+    assert!(
+        baro.summary.contains("the ranker `baro` names first"),
+        "{}",
+        baro.summary
+    );
+    assert_eq!(of(&spike, Ranker::Default).cause().unwrap().service, "cart");
+    for ranker in Ranker::ALL {
+        assert_eq!(of(&quiet, ranker).verdict, RcaVerdict::NotProven);
+    }
+}
+
+#[test]
 fn normal_times_prove_nothing() {
     let data = shop([0.0; 4]);
     for (graph, row) in [(graph(), ONSET), (Graph::new(), 50), (Graph::new(), 100)] {

@@ -1,10 +1,9 @@
 use bongsu_core::Result;
 
-use super::Ranking;
+use super::Order;
 use super::evidence::Layout;
 use super::split::Split;
 use super::topology::Topology;
-use crate::Graph;
 use crate::correlation::{LagMatrix, lag_matrix};
 
 /// A pair counts when its p-value is below this ...
@@ -22,23 +21,19 @@ const PER_DEPENDENCY: f64 = 0.1;
 /// The classical scoring: of each strongly correlated pair of metrics the one that moves first is the
 /// cause and gains the correlation, the other loses half of it; scores are then multiplied by
 /// `1 + 0.1 x` the number of the service's dependencies. Pairs that move at once name no cause.
-pub(super) fn rank(split: &Split<'_>, layout: &Layout, graph: &Graph) -> Result<Ranking> {
+pub(super) fn rank(split: &Split<'_>, layout: &Layout, topology: &Topology) -> Result<Order> {
     let places = split.places();
     let columns: Vec<Vec<f64>> = (0..split.metrics.len())
         .map(|metric| split.spread(metric, places.as_deref()))
         .collect();
     let rows = columns.iter().map(Vec::len).max().unwrap_or_default();
-    let topology = Topology::new(layout, graph);
     let mut scores = vec![0.0; columns.len()];
     let matrix = lag_matrix(&columns, MAX_LAG.min(rows / 10))?;
     score_pairs(&matrix, &mut scores);
     for (score, &service) in scores.iter_mut().zip(&layout.service_of) {
         *score *= 1.0 + PER_DEPENDENCY * topology.callees(service).len() as f64;
     }
-    Ok(Ranking {
-        topology,
-        ..Ranking::of_metrics(scores, layout)
-    })
+    Ok(Order::of_metrics(scores, layout))
 }
 
 fn score_pairs(matrix: &LagMatrix, scores: &mut [f64]) {

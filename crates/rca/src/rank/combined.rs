@@ -24,9 +24,10 @@ pub(super) fn rank(split: &Split<'_>, layout: &Layout, graph: &Graph, share: f64
     let metrics = metrics.collect();
     Ranking {
         metrics,
+        blame: services.clone(),
         services,
-        null: Some(placebo::null(split, layout, &topology, share)),
+        null: placebo::null(split, layout, &topology, share),
         topology,
-        evidence: Some(evidence),
+        evidence,
     }
 }

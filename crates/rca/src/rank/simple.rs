@@ -1,23 +1,19 @@
 //! Rankers that look at each metric by itself.
 
-use super::Ranking;
+use super::Order;
 use super::evidence::{Evidence, Layout};
 use super::split::Split;
 use crate::Observations;
 
 /// The largest robust deviation of each service.
-pub(super) fn robust(split: &Split<'_>, layout: &Layout, share: f64) -> Ranking {
-    let evidence = Evidence::new(layout, &split.normal, &split.after, share);
+pub(super) fn robust(evidence: &Evidence, layout: &Layout) -> Order {
     let sizes = evidence.deviations.iter().map(|d| d.size).collect();
-    Ranking {
-        evidence: Some(evidence),
-        ..Ranking::of_metrics(sizes, layout)
-    }
+    Order::of_metrics(sizes, layout)
 }
 
 /// The largest distance above the center since the onset, in units of the spread of what lies before
 /// it; where that is zero, in the metric's own unit.
-fn largest(split: &Split<'_>, layout: &Layout, scale: impl Fn(&[f64]) -> (f64, f64)) -> Ranking {
+fn largest(split: &Split<'_>, layout: &Layout, scale: impl Fn(&[f64]) -> (f64, f64)) -> Order {
     let parts = split.normal.iter().zip(&split.after);
     let scores = parts.map(|(normal, after)| {
         let known: Vec<f64> = normal.iter().copied().filter(|x| !x.is_nan()).collect();
@@ -32,11 +28,11 @@ fn largest(split: &Split<'_>, layout: &Layout, scale: impl Fn(&[f64]) -> (f64, f
             .map(|x| x / spread - center / spread)
             .fold(f64::NEG_INFINITY, f64::max)
     });
-    Ranking::of_metrics(scores.collect(), layout)
+    Order::of_metrics(scores.collect(), layout)
 }
 
 /// By `(x - mean) / standard deviation`.
-pub(super) fn n_sigma(split: &Split<'_>, layout: &Layout) -> Ranking {
+pub(super) fn n_sigma(split: &Split<'_>, layout: &Layout) -> Order {
     largest(split, layout, |normal| {
         let n = normal.len() as f64;
         let mean = normal.iter().map(|x| x / n).sum::<f64>();
@@ -46,7 +42,7 @@ pub(super) fn n_sigma(split: &Split<'_>, layout: &Layout) -> Ranking {
 }
 
 /// By `(x - median) / IQR`.
-pub(super) fn baro(split: &Split<'_>, layout: &Layout) -> Ranking {
+pub(super) fn baro(split: &Split<'_>, layout: &Layout) -> Order {
     use bongsu_stats::robust::{median, quantile};
     largest(split, layout, |normal| {
         let spread = quantile(normal, 0.75) - quantile(normal, 0.25);
@@ -56,7 +52,7 @@ pub(super) fn baro(split: &Split<'_>, layout: &Layout) -> Ranking {
 
 /// By the energy distance of what lies before and since the onset, as a share of what is possible: 0
 /// for equal distributions, 1 for those that do not overlap at all.
-pub(super) fn epsilon(split: &Split<'_>, layout: &Layout) -> Ranking {
+pub(super) fn epsilon(split: &Split<'_>, layout: &Layout) -> Order {
     let known =
         |part: &[f64]| -> Vec<f64> { part.iter().copied().filter(|x| !x.is_nan()).collect() };
     let parts = split.normal.iter().zip(&split.after);
@@ -72,7 +68,7 @@ pub(super) fn epsilon(split: &Split<'_>, layout: &Layout) -> Ranking {
             0.0
         }
     });
-    Ranking::of_metrics(scores.collect(), layout)
+    Order::of_metrics(scores.collect(), layout)
 }
 
 /// The mean distance of a value of `a` from one of `b`.

@@ -1,8 +1,7 @@
-use super::Ranking;
+use super::Order;
 use super::evidence::{Evidence, Layout};
 use super::split::Split;
 use super::topology::Topology;
-use crate::Graph;
 use crate::correlation::pearson;
 
 /// The share of steps that follow an edge; the rest begin anew, at services in proportion to their
@@ -16,9 +15,12 @@ const BACK: f64 = 0.1;
 /// most, and staying where no callee agrees as well (a personalised page rank).
 ///
 /// Without dependencies, every service is taken to call every other.
-pub(super) fn rank(split: &Split<'_>, layout: &Layout, graph: &Graph, share: f64) -> Ranking {
-    let evidence = Evidence::new(layout, &split.normal, &split.after, share);
-    let topology = Topology::new(layout, graph);
+pub(super) fn rank(
+    split: &Split<'_>,
+    layout: &Layout,
+    topology: &Topology,
+    evidence: &Evidence,
+) -> Order {
     let start: Vec<f64> = layout
         .metrics_of
         .iter()
@@ -27,7 +29,7 @@ pub(super) fn rank(split: &Split<'_>, layout: &Layout, graph: &Graph, share: f64
             sizes.map(|d| d.size.ln_1p()).fold(0.0, f64::max)
         })
         .collect();
-    let edges = transitions(split, layout, &topology, &evidence, &start);
+    let edges = transitions(split, layout, topology, evidence, &start);
     let services = stationary(&edges, &start);
     let metrics = layout.service_of.iter().zip(&evidence.deviations);
     let metrics = metrics.map(|(&service, deviation)| {
@@ -40,13 +42,7 @@ pub(super) fn rank(split: &Split<'_>, layout: &Layout, graph: &Graph, share: f64
         }
     });
     let metrics = metrics.collect();
-    Ranking {
-        metrics,
-        services,
-        null: None,
-        topology,
-        evidence: Some(evidence),
-    }
+    Order { metrics, services }
 }
 
 /// For each service the services a walk goes to from there, with probabilities.
