@@ -11,6 +11,9 @@ use crate::args::RcaArgs;
 use crate::picture::Picture;
 use crate::{Failure, output, terminal};
 
+/// The most chains of causes and effects that the terminal tells.
+const CHAINS: usize = 3;
+
 pub(crate) fn rca(args: &RcaArgs, quiet: bool) -> Result<(), Failure> {
     let picture = args.plot.as_deref().map(Picture::of).transpose()?;
     let request = request(args)?;
@@ -55,6 +58,7 @@ fn request(args: &RcaArgs) -> Result<RcaRequest, Failure> {
     request.graph = args.graph.as_deref().map(read_text).transpose()?;
     request.options.ranker = args.ranker;
     request.options.onset_uncertainty = Duration::from_secs(args.uncertainty);
+    request.options.relations = args.relations;
     if let Some(path) = &args.actions {
         request.options.actions = parse_actions(&read_text(path)?)?;
     }
@@ -86,6 +90,10 @@ fn describe(unit: TimeUnit, late_rows: usize, found: &RcaOutcome) {
     }
     for note in &found.report.notes {
         tracing::info!("{note}");
+    }
+    let relations = found.report.relations.iter();
+    for chain in relations.flat_map(|found| &found.chains).take(CHAINS) {
+        tracing::info!("what followed from what: {chain}");
     }
     tracing::info!("{}", found.report.summary);
 }

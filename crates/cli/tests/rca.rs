@@ -134,6 +134,57 @@ fn a_cause_is_named_with_its_evidence() {
 }
 
 #[test]
+fn what_goes_together_is_told_in_all_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let graph = write(folder.path(), "g.yaml", GRAPH);
+    let path = folder.path().join("page.html");
+    let page = path.to_str().unwrap();
+    let args = ["--input", &input, "--onset", ONSET, "--graph", &graph];
+    let output = rca(&[&args[..], &["--json", "--html", page]].concat());
+    let report = found(&output);
+    let relations = &report["relations"];
+    let first = &relations["correlations"][0];
+    let services = |of: &Value| {
+        (
+            of["first"]["service"].clone(),
+            of["second"]["service"].clone(),
+        )
+    };
+    assert_eq!(services(first), ("cart".into(), "shop".into()));
+    assert!(first["r"].as_f64().unwrap() > 0.99 && first["adjusted_p_value"].as_f64() < Some(1e-9));
+    assert_eq!(first["lag_minutes"], 0.0);
+    let link = &relations["chains"][0]["links"][0];
+    assert_eq!(link["cause"]["service"], "cart");
+    assert_eq!(link["effect"]["service"], "shop");
+    assert_eq!(relations["causal_graph"][0]["first"]["metric"], "latency");
+    let told = text(&output.stderr);
+    assert!(
+        told.contains(
+            "what followed from what: latency of cart -> latency of shop (r 1.00, at once), 50 %"
+        ),
+        "{told}"
+    );
+    let page = std::fs::read_to_string(&path).unwrap();
+    for caption in [
+        "What followed from what",
+        "Who moves first",
+        "What independences leave",
+    ] {
+        assert!(page.contains(caption), "{caption}");
+    }
+    let none = rca(&[&args[..], &["--relations", "0"]].concat());
+    assert!(found(&none)["relations"].is_null());
+    let many = rca(&[&args[..], &["--relations", "33"]].concat());
+    assert!(!many.status.success());
+    assert!(
+        text(&many.stderr).contains("relations"),
+        "{}",
+        text(&many.stderr)
+    );
+}
+
+#[test]
 fn what_was_written_as_json_can_be_looked_at_again() {
     let folder = tempfile::tempdir().unwrap();
     let input = write(folder.path(), "case.csv", &case(":"));

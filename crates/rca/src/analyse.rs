@@ -6,6 +6,7 @@ use crate::onset::{Onset, OnsetSource, find_onset};
 use crate::rank::{
     self, Deviation, Evidence, Layout, MIN_NORMAL, Movement, Ranking, Split, thinned,
 };
+use crate::relations::relations;
 use crate::report::SCHEMA;
 use crate::{
     Advice, Graph, MetricCause, Moved, Observations, Options, Ranker, RcaReport, RcaVerdict,
@@ -120,6 +121,13 @@ pub fn analyse_observations(
     } else {
         RcaVerdict::NotProven
     };
+    let relations = relations(
+        &split,
+        &layout,
+        &ranking.topology,
+        &metrics,
+        options.relations,
+    );
     let patterns = pattern::find(&case.pattern_input(graph), &options.patterns)?;
     let advice: Vec<Advice> = if proven {
         actions::advise(&options.actions, &services, &metrics, &patterns)
@@ -136,6 +144,7 @@ pub fn analyse_observations(
         none_likelihood: none,
         ranker: options.ranker,
         timeline: timeline(&metrics),
+        relations,
         notes: notes(observations, &split, graph),
         services,
         metrics,

@@ -12,6 +12,7 @@
 //! | [`Ranker`] | the ways of ranking |
 //! | [`find_onset`] | when it began, if nobody says |
 //! | [`pattern`] | what kind of incident it looks like |
+//! | [`Relations`] | what the most suspicious metrics have to do with each other |
 //! | [`actions`] | what to do about it |
 //! | [`correlation`] | the statistics, each by itself |
 
@@ -24,6 +25,7 @@ mod onset;
 mod options;
 pub mod pattern;
 mod rank;
+mod relations;
 mod report;
 
 pub use analyse::{analyse, analyse_observations};
@@ -32,4 +34,5 @@ pub use observations::{Metric, Observations};
 pub use onset::{Onset, OnsetSource, find_onset};
 pub use options::{Options, Ranker};
 pub use rank::Movement;
+pub use relations::{CausalEdge, Chain, Link, Relation, Relations};
 pub use report::{Advice, MetricCause, Moved, RcaReport, RcaVerdict, SCHEMA, ServiceCause};

@@ -83,6 +83,9 @@ pub struct Options {
     /// The likelihood that no cause shows from which on the verdict is "not proven", in percent, in
     /// (0, 100] (default: 50).
     pub not_proven_from: f64,
+    /// How many of the most suspicious metrics are compared with each other, at most
+    /// [`Options::MOST_RELATED`]; 0 for none (default: 8).
+    pub relations: usize,
     /// The label that names the service of a channel of a frame (default: `service`).
     pub service_label: String,
     /// The kinds of incident that are looked for (default: [`pattern::defaults`](crate::pattern::defaults)).
@@ -99,6 +102,7 @@ impl Default for Options {
             onset_is_latest: true,
             block_share: 0.1,
             not_proven_from: 50.0,
+            relations: 8,
             service_label: "service".to_owned(),
             patterns: crate::pattern::defaults(),
             actions: Catalogue::default(),
@@ -107,6 +111,9 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The most metrics that are compared with each other.
+    pub const MOST_RELATED: usize = 32;
+
     /// Checks every domain.
     ///
     /// # Errors
@@ -124,6 +131,13 @@ impl Options {
                 "not_proven_from",
                 self.not_proven_from,
                 "in (0, 100]",
+            ));
+        }
+        if self.relations > Self::MOST_RELATED {
+            return Err(Error::parameter(
+                "relations",
+                self.relations,
+                format!("0 to {}", Self::MOST_RELATED),
             ));
         }
         if i64::try_from(self.onset_uncertainty.as_millis()).is_err() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::onset::OnsetSource;
 use crate::pattern::PatternMatch;
 use crate::rank::Movement;
-use crate::{Dependency, Ranker};
+use crate::{Dependency, Ranker, Relations};
 
 /// The version of the report's form.
 pub const SCHEMA: u32 = 1;
@@ -47,6 +47,9 @@ pub struct RcaReport {
     pub metrics: Vec<MetricCause>,
     /// Who moved when: the metrics that moved clearly, the earliest first.
     pub timeline: Vec<Moved>,
+    /// How the most suspicious metrics go together; `None` where that was not asked for, and where there
+    /// are fewer than two that move or too few moments.
+    pub relations: Option<Relations>,
     /// What kind of incident it looks like, the surest first.
     pub patterns: Vec<PatternMatch>,
     /// What to do, from the catalogue of actions.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bongsu::core::Timestamp;
 use bongsu::engine::parse_time;
-use bongsu::rca::Ranker;
+use bongsu::rca::{Options, Ranker};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -34,6 +34,10 @@ pub(crate) struct RcaArgs {
     /// How far the given onset may be from the true one, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub(crate) uncertainty: u64,
+    /// Of so many of the most suspicious metrics it is told how they go together: correlations, who moves
+    /// first, chains of causes and effects; 0 for none.
+    #[arg(long, value_name = "COUNT", default_value_t = Options::default().relations)]
+    pub(crate) relations: usize,
     /// A catalogue of actions in YAML, in place of the bundled one.
     #[arg(long, value_name = "FILE")]
     pub(crate) actions: Option<PathBuf>,

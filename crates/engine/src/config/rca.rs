@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bongsu_rca::Ranker;
+use bongsu_rca::{Options, Ranker};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,9 @@ pub struct RcaConfig {
     /// A cause is told from this likelihood on, in percent: from 50 on it is more likely than all else
     /// together. Domain: 0 to 100.
     pub min_likelihood: f64,
+    /// Of so many of the most suspicious metrics the report tells how they go together: correlations, who
+    /// moves first, chains of causes and effects. 0 for none, at most 32.
+    pub relations: usize,
     /// A catalogue of actions in YAML, in place of the bundled one.
     pub actions: Option<PathBuf>,
     /// Patterns of incidents in YAML, in place of the bundled ones.
@@ -142,6 +145,7 @@ impl Default for RcaConfig {
             keep: Span::from_secs(14 * 24 * 3_600),
             ranker: Ranker::Default.name().to_owned(),
             min_likelihood: 50.0,
+            relations: Options::default().relations,
             actions: None,
             patterns: None,
         }
@@ -218,6 +222,13 @@ impl RcaConfig {
                 self.min_likelihood
             ));
         }
+        if self.relations > Options::MOST_RELATED {
+            return wrong(format!(
+                "relations is {}, but must be 0 to {}",
+                self.relations,
+                Options::MOST_RELATED
+            ));
+        }
         if self.graph.is_some() && !self.services.is_empty() {
             return wrong("graph stands beside `services`; give one of them".to_owned());
         }
@@ -275,6 +286,7 @@ mod tests {
             ("step: 100ms", "at most 10000 moments"),
             ("max_incidents: 0", "rca.max_incidents is 0"),
             ("min_likelihood: 101", "rca.min_likelihood is 101"),
+            ("relations: 33", "rca.relations is 33, but must be 0 to 32"),
             ("service_labels: []", "rca.service_labels"),
             ("service_labels: ['a-b']", "rca.service_labels.a-b"),
             ("queries: {cpu: ''}", "rca.queries.cpu"),

@@ -99,6 +99,7 @@ impl Analyst {
         options.ranker = Ranker::from_name(&rca.ranker).map_err(|e| at("ranker", &e))?;
         options.onset_uncertainty = rca.onset_uncertainty.duration();
         options.onset_is_latest = true;
+        options.relations = rca.relations;
         options.actions = match &rca.actions {
             None => rca::bundled_actions()?,
             Some(path) => rca::read_text(path)

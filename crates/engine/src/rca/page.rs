@@ -1,5 +1,7 @@
 //! The report of a root-cause analysis as a page.
 
+mod relations;
+
 use bongsu_core::Timestamp;
 use bongsu_rca::{MetricCause, RcaReport, RcaVerdict};
 use bongsu_report::{Fact, RunReport, ServiceGraph, Span, SpanKind, Table, TimeSeriesPlot};
@@ -81,6 +83,7 @@ fn analysis(found: &RcaOutcome) -> Result<RunReport, Error> {
     page.tables.extend(patterns(report));
     page.tables.push(metrics(report));
     page.matrices.extend(rca_correlations(found)?);
+    page.tables.extend(relations::tables(report));
     page.tables.extend(dependencies(report));
     page.panels = report
         .metrics
@@ -149,7 +152,7 @@ fn dependencies(report: &RcaReport) -> Option<Table> {
     Some(table("Dependencies", &note, &columns, rows.collect()))
 }
 
-fn table(caption: &str, note: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
+pub(super) fn table(caption: &str, note: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
     Table {
         caption: caption.to_owned(),
         note: note.to_owned(),

@@ -117,6 +117,18 @@ impl<'a> Split<'a> {
         !self.before.is_empty()
     }
 
+    /// The usual time between two moments in milliseconds: the median, at least 1.
+    pub(crate) fn step(&self) -> i64 {
+        let times = self.before.iter().chain(self.times);
+        let next = times.clone().skip(1);
+        let mut steps: Vec<i64> = times.zip(next).map(|(a, b)| b.millis_since(*a)).collect();
+        let middle = steps.len() / 2;
+        if steps.is_empty() {
+            return 1;
+        }
+        (*steps.select_nth_unstable(middle).1).max(1)
+    }
+
     /// The places of the rows of normal times and of the incident on a grid without gaps: moments that
     /// are missing, as those of other incidents that were left out, take places too. `None` where there
     /// is no gap, where the moments are on no grid, and where normal times were recorded apart.
@@ -124,15 +136,9 @@ impl<'a> Split<'a> {
         let first = self.before.first()?;
         let mut times = self.before.iter().chain(self.times);
         let rows = self.before.len() + self.times.len();
-        let mut steps: Vec<i64> = times
-            .clone()
-            .zip(times.clone().skip(1))
-            .map(|(a, b)| b.millis_since(*a))
-            .collect();
-        let middle = steps.len() / 2;
-        let step = *steps.select_nth_unstable(middle).1;
+        let step = self.step();
         let last = times.clone().next_back()?.millis_since(*first);
-        if step < 1 || last / step + 1 <= rows as i64 || last / step > (MOST_SPREAD * rows) as i64 {
+        if last / step < rows as i64 || last / step > (MOST_SPREAD * rows) as i64 {
             return None;
         }
         let place = |at: &Timestamp| (at.millis_since(*first) + step / 2) / step;

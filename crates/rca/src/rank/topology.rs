@@ -34,6 +34,11 @@ impl Topology {
         }
     }
 
+    /// Whether nothing is known of who calls whom.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.callees.iter().all(Vec::is_empty)
+    }
+
     pub(crate) fn callers(&self, service: usize) -> &[usize] {
         self.callers.get(service).map_or(&[], Vec::as_slice)
     }

@@ -1,0 +1,238 @@
+//! What the report says of how metrics go together.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a panic"
+)]
+
+use bongsu_core::{ErrorKind, Timestamp};
+use bongsu_rca::correlation::{benjamini_hochberg, pearson};
+use bongsu_rca::{
+    Graph, Metric, Observations, Options, Provenance, RcaReport, Relations, analyse_observations,
+};
+
+const ROWS: usize = 200;
+const ONSET: usize = 120;
+
+fn noise(i: usize, s: usize) -> f64 {
+    let mut x = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ (s as u64 + 7).wrapping_mul(0xd1b5_4a32_d192_ed03);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+}
+
+/// A level that begins at the onset, `late` rows later, and is restless from then on.
+fn unrest(i: usize, late: usize) -> f64 {
+    let since = i.checked_sub(late).filter(|&k| k >= ONSET);
+    since.map_or(0.0, |k| 20.0 + 40.0 * noise(k, 99))
+}
+
+/// store moves, cart three rows later, shop five rows after it; mail is idle. A row each half minute.
+fn data() -> Observations {
+    let metrics = ["store", "cart", "shop", "mail"].map(|s| Metric::new(s, "latency"));
+    let delays = [Some(0), Some(3), Some(8), None];
+    let column = |s: usize, delay: Option<usize>| -> Vec<f64> {
+        let value = |i| 50.0 + noise(i, s) + delay.map_or(0.0, |late| unrest(i, late));
+        (0..ROWS).map(value).collect()
+    };
+    let columns = (0..4).map(|s| column(s, delays[s])).collect();
+    let times = (0..ROWS)
+        .map(|i| Timestamp::from_secs(30 * i as i64))
+        .collect();
+    Observations::new(times, metrics.to_vec(), columns).unwrap()
+}
+
+fn graph() -> Graph {
+    let mut graph = Graph::new();
+    for (caller, callee) in [("shop", "cart"), ("cart", "store"), ("shop", "mail")] {
+        graph.add(caller, callee, Provenance::Configured);
+    }
+    graph
+}
+
+fn analyse(data: &Observations, graph: &Graph, options: &Options) -> RcaReport {
+    let onset = Timestamp::from_secs(30 * ONSET as i64);
+    analyse_observations(data, None, Some(onset), graph, options).unwrap()
+}
+
+fn services(relations: &Relations) -> Vec<String> {
+    let first = &relations.chains[0];
+    let mut names = vec![first.links[0].cause.service.clone()];
+    names.extend(first.links.iter().map(|link| link.effect.service.clone()));
+    names
+}
+
+#[test]
+fn causes_and_effects_stand_in_the_report_with_their_lags() {
+    let data = data();
+    for graph in [graph(), Graph::new()] {
+        let report = analyse(&data, &graph, &Options::default());
+        let relations = report.relations.unwrap();
+        assert_eq!(
+            services(&relations),
+            ["store", "cart", "shop"],
+            "{relations:#?}"
+        );
+        let links = &relations.chains[0].links;
+        assert_eq!((links[0].lag_minutes, links[1].lag_minutes), (1.5, 2.5));
+        assert!(
+            links
+                .iter()
+                .all(|l| l.correlation > 0.8 && l.confidence > 80.0)
+        );
+        let least = links.iter().map(|l| l.confidence).fold(100.0, f64::min);
+        assert_eq!(relations.chains[0].confidence, least);
+        let text = relations.chains[0].to_string();
+        assert!(
+            text.starts_with("latency of store -> latency of cart (r 0.9"),
+            "{text}"
+        );
+        assert!(
+            text.contains("1.50 min later) -> latency of shop"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn correlations_are_those_of_the_library_over_an_hour_on_either_side() {
+    let data = data();
+    let report = analyse(&data, &graph(), &Options::default());
+    let relations = report.relations.unwrap();
+    // From the onset at an hour to the end, and the whole hour before.
+    assert_eq!(relations.points, ROWS);
+    let column = |metric: &Metric| {
+        let place = data.metrics().iter().position(|m| m == metric).unwrap();
+        &data.columns()[place]
+    };
+    let mut p_values = Vec::new();
+    for one in &relations.correlations {
+        let expected = pearson(column(&one.first), column(&one.second)).unwrap();
+        assert!((one.r - expected.r).abs() < 1e-9);
+        assert!((one.p_value - expected.p_value).abs() < 1e-9);
+        assert!(one.lag_r.abs() >= one.r.abs() - 1e-9 && one.lag_minutes >= 0.0);
+        p_values.push(one.p_value);
+    }
+    let adjusted = benjamini_hochberg(&p_values).unwrap();
+    for (one, adjusted) in relations.correlations.iter().zip(adjusted) {
+        assert!((one.adjusted_p_value - adjusted).abs() < 1e-9);
+    }
+    let pair = |a: &str, b: &str| {
+        let found = relations.correlations.iter();
+        found
+            .clone()
+            .find(|r| r.first.service == a && r.second.service == b)
+            .unwrap()
+    };
+    let foretold = pair("store", "cart").granger_p_value.unwrap();
+    assert!(foretold < 1e-6, "{foretold}");
+    let edge = |a: &str, b: &str| {
+        let joins = |e: &&bongsu_rca::CausalEdge| {
+            let ends = [e.first.service.as_str(), e.second.service.as_str()];
+            ends == [a, b] || ends == [b, a]
+        };
+        relations.causal_graph.iter().any(|e| joins(&e))
+    };
+    assert!(edge("store", "cart") && edge("cart", "shop"));
+}
+
+#[test]
+fn times_left_out_change_no_lag() {
+    let data = data();
+    // A minute and a half of normal times is missing, and a minute of the incident.
+    let kept: Vec<usize> = (0..ROWS)
+        .filter(|i| !(60..63).contains(i) && !(150..152).contains(i))
+        .collect();
+    let columns = data
+        .columns()
+        .iter()
+        .map(|c| kept.iter().map(|&i| c[i]).collect());
+    let times = kept.iter().map(|&i| data.times()[i]).collect();
+    let part = Observations::new(times, data.metrics().to_vec(), columns.collect()).unwrap();
+    let relations = analyse(&part, &graph(), &Options::default())
+        .relations
+        .unwrap();
+    assert_eq!(services(&relations), ["store", "cart", "shop"]);
+    let lags: Vec<f64> = relations.chains[0]
+        .links
+        .iter()
+        .map(|l| l.lag_minutes)
+        .collect();
+    assert_eq!(lags, [1.5, 2.5]);
+}
+
+#[test]
+fn what_moves_at_once_is_told_by_dependencies_alone() {
+    let metrics = ["shop", "cart"].map(|s| Metric::new(s, "latency"));
+    let column = |s: usize| {
+        (0..ROWS)
+            .map(|i| 50.0 + noise(i, s) + unrest(i, 0))
+            .collect()
+    };
+    let times = (0..ROWS)
+        .map(|i| Timestamp::from_secs(30 * i as i64))
+        .collect();
+    let data = Observations::new(times, metrics.to_vec(), vec![column(1), column(2)]).unwrap();
+    let known = analyse(&data, &graph(), &Options::default())
+        .relations
+        .unwrap();
+    assert_eq!(services(&known), ["cart", "shop"]);
+    let link = &known.chains[0].links[0];
+    assert_eq!(link.lag_minutes, 0.0);
+    assert!(
+        link.confidence <= 50.0 && link.confidence > 45.0,
+        "{link:?}"
+    );
+    assert_eq!(known.correlations[0].granger_p_value, None);
+    let unknown = analyse(&data, &Graph::new(), &Options::default())
+        .relations
+        .unwrap();
+    assert!(unknown.chains.is_empty());
+}
+
+#[test]
+fn it_is_asked_for_and_bounded() {
+    let data = data();
+    let mut options = Options::default();
+    options.relations = 0;
+    assert_eq!(analyse(&data, &graph(), &options).relations, None);
+    options.relations = 2;
+    let two = analyse(&data, &graph(), &options).relations.unwrap();
+    assert_eq!((two.metrics.len(), two.correlations.len()), (2, 1));
+    options.relations = Options::MOST_RELATED + 1;
+    assert_eq!(
+        options.validate().unwrap_err().kind(),
+        ErrorKind::InvalidParameter
+    );
+    // Constant metrics and few moments say nothing.
+    let constant = |rows: usize, value: &dyn Fn(usize, usize) -> f64| {
+        let metrics = ["a", "b"].map(|s| Metric::new(s, "m"));
+        let columns = (0..2).map(|s| (0..rows).map(|i| value(i, s)).collect());
+        let times = (0..rows)
+            .map(|i| Timestamp::from_secs(30 * i as i64))
+            .collect();
+        Observations::new(times, metrics.to_vec(), columns.collect()).unwrap()
+    };
+    let at = |data: &Observations, row: i64| {
+        let onset = Some(Timestamp::from_secs(30 * row));
+        let report = analyse_observations(data, None, onset, &Graph::new(), &Options::default());
+        report.unwrap().relations
+    };
+    assert_eq!(at(&constant(60, &|_, _| 5.0), 40), None);
+    assert_eq!(
+        at(
+            &constant(9, &|i, s| noise(i, s) + if i > 6 { 9.0 } else { 0.0 }),
+            6
+        ),
+        None
+    );
+    let huge = at(
+        &constant(60, &|i, s| {
+            1e300 * noise(i, s) + if i > 40 { 1e302 } else { 0.0 }
+        }),
+        40,
+    );
+    let finite = |r: &bongsu_rca::Relation| r.r.is_finite() && r.lag_r.is_finite();
+    assert!(huge.unwrap().correlations.iter().all(finite));
+}
