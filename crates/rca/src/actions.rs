@@ -4,6 +4,7 @@ use bongsu_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::pattern::{PatternMatch, names_match};
+use crate::rank::CLEARLY_MOVED;
 use crate::{Advice, MetricCause, Movement, ServiceCause};
 
 /// Actions and when they apply. The default is empty.
@@ -55,9 +56,6 @@ impl Catalogue {
     }
 }
 
-/// A metric that moved by so many robust standard deviations speaks for an action.
-const CLEAR: f64 = 3.0;
-
 /// The advice for the most likely service, each action once.
 pub(crate) fn advise(
     catalogue: &Catalogue,
@@ -106,7 +104,7 @@ fn because(
     if !entry.metrics.is_empty() || entry.movement.is_some() {
         let found = metrics.iter().find(|m| {
             m.service == cause.service
-                && m.deviation >= CLEAR
+                && m.deviation >= CLEARLY_MOVED
                 && names_match(&entry.metrics, &m.metric)
                 && entry.movement.is_none_or(|movement| movement == m.movement)
         })?;

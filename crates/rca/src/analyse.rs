@@ -4,7 +4,7 @@ use bongsu_core::{Error, Frame, Result, Timestamp};
 
 use crate::onset::{Onset, OnsetSource, find_onset};
 use crate::rank::{
-    self, Deviation, Evidence, Layout, MIN_NORMAL, Movement, Ranking, Split, thinned,
+    self, CLEARLY_MOVED, Deviation, Evidence, Layout, MIN_NORMAL, Movement, Ranking, Split, thinned,
 };
 use crate::relations::relations;
 use crate::report::SCHEMA;
@@ -12,9 +12,6 @@ use crate::{
     Advice, Graph, MetricCause, Moved, Observations, Options, Ranker, RcaReport, RcaVerdict,
     ServiceCause, actions, pattern,
 };
-
-/// From so many robust standard deviations on a metric counts as moved in texts and timelines.
-const CLEARLY_MOVED: f64 = 3.0;
 
 /// Of so many evenly spaced moments before and after, it is judged how much a metric says of the onset.
 const GLANCE: usize = 600;

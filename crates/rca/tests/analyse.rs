@@ -534,6 +534,39 @@ fn failures_that_go_from_service_to_service_are_a_cascade() {
 }
 
 #[test]
+fn a_cascade_goes_on_where_two_services_fail_at_the_same_moment() {
+    let cascade = |delays: [usize; 3]| {
+        let mut metrics = Vec::new();
+        let mut columns = Vec::new();
+        // In an order in which the callers come before what they call.
+        for (s, (service, delay)) in ["shop", "cart", "store"]
+            .into_iter()
+            .zip(delays)
+            .enumerate()
+        {
+            metrics.push(Metric::new(service, "errors"));
+            let value = |i: usize| noise(i, s) + if i >= ONSET + delay { 30.0 } else { 0.0 };
+            columns.push((0..ROWS).map(value).collect());
+        }
+        let data = Observations::new(times(ROWS), metrics, columns).unwrap();
+        let report = analyse(&data, &graph(), Ranker::Default);
+        let found = report.patterns.into_iter();
+        found.into_iter().find(|p| p.pattern == "cascading_failure")
+    };
+    let apart = cascade([12, 6, 0]).unwrap();
+    for delays in [[6, 0, 0], [6, 6, 0]] {
+        let found = cascade(delays).unwrap();
+        assert_eq!(found.services, ["store", "cart", "shop"]);
+        // One step of two is seen, the other counts half.
+        assert!((60.0..=75.0).contains(&found.confidence), "{found:?}");
+        assert!(found.confidence < apart.confidence);
+        assert!(found.evidence.contains("not all of them"), "{found:?}");
+    }
+    // All at once, as by load: no order is seen.
+    assert_eq!(cascade([0, 0, 0]), None);
+}
+
+#[test]
 fn an_onset_that_an_alarm_tells_keeps_what_follows_it_out_of_normal_times() {
     // cart moves at the onset, everything else far more a minute later: the likeliest joint onset.
     let mut metrics = vec![Metric::new("cart", "latency")];

@@ -72,8 +72,9 @@ pub enum Shape {
         /// At most so many seconds before the onset.
         within_seconds: f64,
     },
-    /// Services that depend on each other deviate one after the other, each caller after its callee;
-    /// the confidence is the least correlation along the chain.
+    /// Services that depend on each other deviate one after the other, each caller after its callee or,
+    /// where moments are too far apart to tell, at the same one; the confidence is the least correlation
+    /// along the chain, times the share of its steps in which the order is seen, others counting half.
     Cascade {
         /// From one service to the next in at most so many seconds.
         within_seconds: f64,

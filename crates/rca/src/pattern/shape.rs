@@ -6,10 +6,7 @@ use bongsu_stats::robust::{median, theil_sen};
 
 use super::{Input, Pattern, PatternMatch, Shape, names_match};
 use crate::correlation::change;
-use crate::rank::{Deviation, Movement, Split};
-
-/// What moved by fewer robust standard deviations shows no shape.
-const CLEAR: f64 = 3.0;
+use crate::rank::{CLEARLY_MOVED, Deviation, Movement, Split};
 
 /// The most points that slopes of all pairs are taken of; of more, evenly spaced ones.
 const SLOPE_POINTS: usize = 200;
@@ -59,7 +56,7 @@ impl Track<'_> {
     /// How well the shape fits, in [0, 1], and what was seen.
     fn shows(&self, shape: &Shape) -> Option<(f64, String)> {
         let up = self.deviation.movement == Movement::Up;
-        let clear = self.deviation.size >= CLEAR;
+        let clear = self.deviation.size >= CLEARLY_MOVED;
         match *shape {
             Shape::GradualIncrease {
                 within_seconds,
@@ -215,7 +212,7 @@ impl Track<'_> {
 
     /// Excursions to more than half of the way to the highest level, over all the time.
     fn periodic(&self, least: usize) -> Option<(f64, String)> {
-        if self.deviation.movement != Movement::Up || self.deviation.size < CLEAR {
+        if self.deviation.movement != Movement::Up || self.deviation.size < CLEARLY_MOVED {
             return None;
         }
         let middle = 0.5 * (self.deviation.center + self.deviation.level);
@@ -253,7 +250,7 @@ impl Track<'_> {
         let lag = self.seconds(row)?;
         let times = self.split.times;
         let step = times.get(1)?.millis_since(*times.first()?) as f64 / 1e3;
-        let early = lag <= step && -lag <= within && self.deviation.size >= CLEAR;
+        let early = lag <= step && -lag <= within && self.deviation.size >= CLEARLY_MOVED;
         early.then(|| {
             let ago = (-lag).max(0.0);
             (

@@ -2,6 +2,12 @@ use serde::{Deserialize, Serialize};
 
 use super::split::MIN_NORMAL;
 
+/// From so many robust standard deviations on a metric counts as moved, in texts, timelines, patterns and
+/// actions. A median of five values of a normal distribution is as far from the center once in
+/// some twenty million times, so that what counts as moved is hardly ever mere noise. Ranks and
+/// likelihoods do not use it.
+pub(crate) const CLEARLY_MOVED: f64 = 3.0;
+
 /// The spread of a metric is never taken for less than this share of its level: a change of a
 /// hundredth of the level is a single unit of deviation however quiet the metric was.
 const LEAST_RELATIVE_SPREAD: f64 = 0.01;

@@ -15,8 +15,8 @@ use bongsu_core::Result;
 
 use crate::{Graph, Observations, Options, Ranker};
 
-pub(crate) use deviation::Deviation;
 pub use deviation::Movement;
+pub(crate) use deviation::{CLEARLY_MOVED, Deviation};
 pub(crate) use evidence::{Evidence, Layout};
 pub(crate) use likelihood::likelihoods;
 pub(crate) use placebo::is_possible as is_comparable;
