@@ -8,7 +8,7 @@
 #[path = "../examples/accuracy/lab.rs"]
 mod lab;
 
-use bongsu_rca::{Options, RcaReport, analyse_observations};
+use bongsu_rca::{Observations, Options, RcaReport, RcaVerdict, analyse_observations};
 use lab::LabCase;
 
 fn report(case: &LabCase, late: i64) -> RcaReport {
@@ -74,14 +74,60 @@ fn what_is_plain_is_named() {
     }
 }
 
+/// How many of the incidents are understood, each measured less two for the arithmetic of other machines
+/// and the order of near ties.
 #[test]
 fn most_incidents_are_understood() {
+    const SLACK: usize = 2;
     let cases = lab::cases();
-    let faults = cases.iter().filter(|case| case.fault);
-    for late in [0, 60] {
-        let named = |case: &&LabCase| report(case, late).services[0].service == case.service;
-        let first = faults.clone().filter(named).count();
-        // Below what is measured, far above chance, which is one of eight.
-        assert!(2 * first > faults.clone().count(), "{first} at {late} s");
+    let faults = || cases.iter().filter(|case| case.fault);
+    // Seconds that the onset comes late, the first right, and the right one among the first three.
+    for (late, first, three) in [(0, 30, 34), (60, 25, 30), (120, 22, 27)] {
+        let places: Vec<usize> = faults()
+            .map(|case| {
+                let found = report(case, late).services;
+                found
+                    .iter()
+                    .position(|s| s.service == case.service)
+                    .unwrap()
+            })
+            .collect();
+        let within = |k: usize| places.iter().filter(|place| **place < k).count();
+        let found = (within(1), within(3));
+        let enough = found.0 + SLACK >= first && found.1 + SLACK >= three;
+        assert!(
+            enough,
+            "{found:?} of 34 at {late} s; measured {first}, {three}"
+        );
     }
+}
+
+/// How often a cause is named without a fault: at most as often as measured.
+#[test]
+fn hardly_a_cause_is_named_where_there_is_no_fault() {
+    let cases = lab::cases();
+    let named = |found: &RcaReport| usize::from(found.verdict == RcaVerdict::Ranked);
+    let harmless = cases.iter().filter(|case| !case.fault);
+    let harmless: usize = harmless.map(|case| named(&report(case, 0))).sum();
+    assert!(harmless <= 2, "{harmless} of 8 changes that are no fault");
+
+    // Normal times before the incidents, cut in two as if there had been one.
+    let mut options = Options::default();
+    options.patterns.clear();
+    let (mut cuts, mut blamed) = (0, 0);
+    for case in cases.iter().filter(|case| case.fault) {
+        let rows = case.data.row_at(case.onset);
+        let columns = case.data.columns().iter();
+        let columns = columns.map(|column| column[..rows].to_vec()).collect();
+        let times = case.data.times()[..rows].to_vec();
+        let normal = Observations::new(times, case.data.metrics().to_vec(), columns).unwrap();
+        for share in [0.5, 0.7] {
+            let onset = normal.times()[(rows as f64 * share) as usize];
+            let found = analyse_observations(&normal, None, Some(onset), &case.graph, &options);
+            cuts += 1;
+            blamed += named(&found.unwrap());
+        }
+    }
+    assert_eq!(cuts, 68);
+    assert!(blamed <= 5, "{blamed} of 68 cuts of normal times");
 }
