@@ -624,6 +624,62 @@ fn a_rhythm_is_no_leak_and_hides_none() {
     }
 }
 
+/// A metric that rises by `slope` a row from the onset on, with noise that remembers `memory` of itself.
+fn rising(slope: f64, jump: f64, memory: f64, seed: usize) -> RcaReport {
+    use bongsu_rca::pattern::{Pattern, Shape};
+    let mut last = 0.0;
+    let mut value = |i: usize| {
+        last = memory * last + noise(i, seed);
+        let since = i.saturating_sub(ONSET) as f64;
+        100.0 + last + if i < ONSET { 0.0 } else { jump + slope * since }
+    };
+    let column = (0..ROWS).map(&mut value).collect();
+    let metric = Metric::new("cart", "heap");
+    let data = Observations::new(times(ROWS), vec![metric], vec![column]).unwrap();
+    let mut options = Options::default();
+    options.onset_uncertainty = std::time::Duration::ZERO;
+    options.patterns = vec![Pattern {
+        name: "leak".into(),
+        metrics: Vec::new(),
+        shape: Shape::GradualIncrease {
+            within_seconds: 3_600.0,
+            limit: Some(1_000.0),
+        },
+        min_confidence: 0.0,
+    }];
+    analyse_observations(&data, None, Some(onset()), &Graph::new(), &options).unwrap()
+}
+
+#[test]
+fn the_time_to_a_limit_has_an_interval() {
+    let mut covered = 0;
+    for seed in 0..40 {
+        let report = rising(0.5, 0.0, 0.5, seed);
+        let left = report.patterns[0].time_to_limit.unwrap();
+        // The last row is the 39th after the onset; a row is 15 seconds.
+        let truth = 15.0 * (1_000.0 - 100.0 - 0.5 * 39.0) / 0.5;
+        assert!(left.soonest_seconds < left.seconds && left.seconds < left.latest_seconds);
+        assert!((left.seconds / truth - 1.0).abs() < 0.2, "{left:?} {truth}");
+        covered += u32::from((left.soonest_seconds..=left.latest_seconds).contains(&truth));
+    }
+    assert!(covered >= 36, "{covered} of 40");
+    let evidence = &rising(0.5, 0.0, 0.5, 0).patterns[0].evidence;
+    assert!(
+        evidence.contains("(95 %: ") && evidence.contains(" s before 1000 ("),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn what_only_wanders_is_no_leak() {
+    // A jump at the onset to a level that is noisy but does not rise.
+    let mut found = 0;
+    for seed in 0..60 {
+        found += rising(0.0, 4.0, 0.9, seed).patterns.len();
+    }
+    assert!(found <= 6, "{found} of 60");
+}
+
 #[test]
 fn without_enough_of_normal_times_nothing_is_proven() {
     let data = shop([9.0, 8.0, 0.0, 6.0]);

@@ -123,6 +123,7 @@ pub(super) fn find(
         PatternMatch {
             pattern: name.to_owned(),
             metric: None,
+            time_to_limit: None,
             confidence: 100.0 * chain.confidence(),
             evidence: format!(
                 "one after the other: {}{at_once}",

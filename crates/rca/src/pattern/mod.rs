@@ -34,11 +34,13 @@ const fn half() -> f64 {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Shape {
-    /// It rises slowly and goes on rising; the confidence is Kendall's rank correlation with time.
+    /// It rises slowly and goes on rising, after the rhythm of normal times was taken off: the 95 %
+    /// interval of Theil and Sen's slope, made wider for the autocorrelation of what the line leaves, is
+    /// above 0. The confidence is Kendall's rank correlation with time.
     GradualIncrease {
         /// Looked at from the onset for so long, in seconds.
         within_seconds: f64,
-        /// The value that must not be reached; with it, the time that is left is told.
+        /// The value that must not be reached; with it, the time that is left is told with its interval.
         #[serde(default)]
         limit: Option<f64>,
     },
@@ -97,6 +99,22 @@ pub struct PatternMatch {
     pub confidence: f64,
     /// What was seen, in a sentence.
     pub evidence: String,
+    /// When a limit will be reached, where the pattern has one that is not reached yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_limit: Option<TimeToLimit>,
+}
+
+/// How long what rises takes to its limit if it goes on as it does, after the last moment of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TimeToLimit {
+    /// The limit.
+    pub limit: f64,
+    /// In how many seconds it is reached.
+    pub seconds: f64,
+    /// In how many at the steep end of the 95 % interval of the slope ...
+    pub soonest_seconds: f64,
+    /// ... and at the flat end.
+    pub latest_seconds: f64,
 }
 
 /// The patterns that are looked for without configuration.

@@ -3,10 +3,17 @@
 use bongsu_core::Timestamp;
 use bongsu_stats::period::PeriodSearch;
 use bongsu_stats::robust::{median, theil_sen};
+use bongsu_stats::special::{normal_isf, normal_sf};
 
-use super::{Input, Pattern, PatternMatch, Shape, names_match};
+use super::{Input, Pattern, PatternMatch, Shape, TimeToLimit, names_match};
 use crate::correlation::change;
 use crate::rank::{CLEARLY_MOVED, Deviation, Movement, Split};
+
+/// The confidence of intervals.
+const USUAL: f64 = 0.95;
+
+/// The most autocorrelation that is allowed for: with more, no interval has an end.
+const MOST_MEMORY: f64 = 0.85;
 
 /// The most points that slopes of all pairs are taken of; of more, evenly spaced ones.
 const SLOPE_POINTS: usize = 200;
@@ -21,6 +28,15 @@ struct Track<'a> {
     /// Where its rows are on a grid, where that has gaps.
     places: Option<&'a [usize]>,
     deviation: &'a Deviation,
+}
+
+/// A shape that fits.
+struct Shown {
+    /// How well, in [0, 1].
+    confidence: f64,
+    /// What was seen.
+    text: String,
+    left: Option<TimeToLimit>,
 }
 
 pub(super) fn find(input: &Input<'_>, pattern: &Pattern) -> Vec<PatternMatch> {
@@ -40,28 +56,28 @@ pub(super) fn find(input: &Input<'_>, pattern: &Pattern) -> Vec<PatternMatch> {
     let named = named.filter(|(metric, _)| names_match(&pattern.metrics, &metric.name));
     named
         .filter_map(|(metric, track)| {
-            let (confidence, evidence) = track.shows(&pattern.shape)?;
+            let shown = track.shows(&pattern.shape)?;
             Some(PatternMatch {
                 pattern: pattern.name.clone(),
                 services: vec![metric.service.clone()],
                 metric: Some(metric.name.clone()),
-                confidence: 100.0 * confidence.clamp(0.0, 1.0),
-                evidence: format!("{} {evidence}", metric.name),
+                confidence: 100.0 * shown.confidence.clamp(0.0, 1.0),
+                evidence: format!("{} {}", metric.name, shown.text),
+                time_to_limit: shown.left,
             })
         })
         .collect()
 }
 
 impl Track<'_> {
-    /// How well the shape fits, in [0, 1], and what was seen.
-    fn shows(&self, shape: &Shape) -> Option<(f64, String)> {
+    fn shows(&self, shape: &Shape) -> Option<Shown> {
         let up = self.deviation.movement == Movement::Up;
         let clear = self.deviation.size >= CLEARLY_MOVED;
-        match *shape {
+        let seen = match *shape {
             Shape::GradualIncrease {
                 within_seconds,
                 limit,
-            } if up && clear => self.gradual(within_seconds, limit),
+            } if up && clear => return self.gradual(within_seconds, limit),
             Shape::SuddenIncrease { within_seconds } if up && clear => {
                 let rise = self.seconds(self.deviation.moved_at?)?;
                 let jump = self.jump()?;
@@ -84,7 +100,12 @@ impl Track<'_> {
             Shape::Periodic { least_times } => self.periodic(least_times),
             Shape::Precedes { within_seconds } => self.precedes(within_seconds),
             _ => None,
-        }
+        };
+        seen.map(|(confidence, text)| Shown {
+            confidence,
+            text,
+            left: None,
+        })
     }
 
     fn seconds(&self, row: usize) -> Option<f64> {
@@ -101,7 +122,7 @@ impl Track<'_> {
         Some(change(&[normal, self.after].concat()).ok()??.explained)
     }
 
-    fn gradual(&self, within: f64, limit: Option<f64>) -> Option<(f64, String)> {
+    fn gradual(&self, within: f64, limit: Option<f64>) -> Option<Shown> {
         let seconds = |time: &Timestamp| time.millis_since(self.split.onset) as f64 / 1e3;
         let season = self.season();
         let points: Vec<(f64, f64)> = self
@@ -117,27 +138,43 @@ impl Track<'_> {
         }
         let every = points.len().div_ceil(SLOPE_POINTS);
         let (t, x): (Vec<f64>, Vec<f64>) = points.iter().step_by(every).copied().unzip();
-        let line = theil_sen(&t, &x, 0.95).ok()?;
+        let line = theil_sen(&t, &x, confidence(&t, &x)?).ok()?;
+        // A rise that chance explains is none: 0 is within the interval of its slope.
+        if line.lower <= 0.0 {
+            return None;
+        }
         let agreement = concordance(&x);
-        let rise = line.slope * (t.last()? - t.first()?);
         // A jump rises too, but all of it at once: a third of the points then hold next to all of it.
         let third = x.len() / 3;
         let (early, late) = (median(x.get(..third)?), median(x.get(x.len() - third..)?));
         let still = (late - early) / (late - self.deviation.center);
-        if rise <= 0.0 || still < 0.3 {
+        if still < 0.3 {
             return None;
         }
-        let left = limit.and_then(|limit| {
-            let last = self.after.iter().rev().find(|x| !x.is_nan())?;
-            let seconds = (limit - last) / line.slope;
-            (seconds > 0.0).then(|| format!(", {seconds:.0} s before {limit}"))
+        let now = line.intercept + line.slope * t.last()?;
+        let left = limit.filter(|limit| *limit > now).map(|limit| TimeToLimit {
+            limit,
+            seconds: (limit - now) / line.slope,
+            soonest_seconds: (limit - now) / line.upper,
+            latest_seconds: (limit - now) / line.lower,
         });
-        let text = format!(
-            "rises by {:.4} a minute{}",
+        let mut text = format!(
+            "rises by {:.4} a minute (95 %: {:.4} to {:.4})",
             60.0 * line.slope,
-            left.unwrap_or_default()
+            60.0 * line.lower,
+            60.0 * line.upper
         );
-        Some((agreement, text))
+        if let Some(left) = &left {
+            text.push_str(&format!(
+                ", {:.0} s before {} (95 %: {:.0} to {:.0} s)",
+                left.seconds, left.limit, left.soonest_seconds, left.latest_seconds
+            ));
+        }
+        Some(Shown {
+            confidence: agreement,
+            text,
+            left,
+        })
     }
 
     /// What of each value of the incident is the hour's: the median of normal times at the same place of
@@ -259,6 +296,34 @@ impl Track<'_> {
             )
         })
     }
+}
+
+/// The confidence with which an interval of the slope of moments that depend on each other has to be
+/// asked for, so that it covers as much as one of 95 % of independent ones.
+///
+/// With the autocorrelation `a` of what the line leaves at lag 1, `n` values tell as much as
+/// `n (1 - a) / (1 + a)` independent ones, so that the interval is wider by the root of that. `None` where
+/// the line cannot be told.
+fn confidence(t: &[f64], x: &[f64]) -> Option<f64> {
+    let line = theil_sen(t, x, USUAL).ok()?;
+    let rest: Vec<f64> = t
+        .iter()
+        .zip(x)
+        .map(|(t, x)| x - line.intercept - line.slope * t)
+        .collect();
+    let scale = rest.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    if scale <= 0.0 {
+        return Some(USUAL);
+    }
+    let power: f64 = rest.iter().map(|x| (x / scale).powi(2)).sum();
+    let lagged: f64 = rest
+        .iter()
+        .zip(rest.iter().skip(1))
+        .map(|(a, b)| a / scale * (b / scale))
+        .sum();
+    let memory = (lagged / power).clamp(0.0, MOST_MEMORY);
+    let reach = normal_isf(0.5 * (1.0 - USUAL)) * ((1.0 + memory) / (1.0 - memory)).sqrt();
+    Some(1.0 - 2.0 * normal_sf(reach))
 }
 
 /// Kendall's rank correlation of the values with their order; ties count as nothing.
