@@ -191,6 +191,7 @@ impl Case<'_> {
             split: self.split,
             evidence: self.evidence,
             graph,
+            share: self.options.block_share,
         }
     }
 

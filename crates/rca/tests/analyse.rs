@@ -624,6 +624,52 @@ fn a_rhythm_is_no_leak_and_hides_none() {
     }
 }
 
+#[test]
+fn a_roll_out_minutes_before_the_onset_is_seen() {
+    use bongsu_rca::pattern::{Shape, defaults};
+    // Rows are 15 seconds apart; the version goes from one to the next of many.
+    let found = |rows: Option<usize>, within: Option<f64>, steps: [f64; 2]| {
+        let mut columns = shop([0.0, 9.0, 0.0, 0.0]).columns().to_vec();
+        let mut metrics = shop([0.0; 4]).metrics().to_vec();
+        metrics.push(Metric::new("cart", "deployment_generation"));
+        let at = rows.map_or(usize::MAX, |rows| ONSET - rows);
+        columns.push((0..ROWS).map(|i| steps[usize::from(i >= at)]).collect());
+        let data = Observations::new(times(ROWS), metrics, columns).unwrap();
+        let mut options = Options::default();
+        options.patterns = defaults();
+        for pattern in &mut options.patterns {
+            if let (Shape::Precedes { within_seconds }, Some(within)) = (&mut pattern.shape, within)
+            {
+                *within_seconds = within;
+            }
+        }
+        let report = analyse_observations(&data, None, Some(onset()), &graph(), &options).unwrap();
+        let mut found = report.patterns.into_iter();
+        found
+            .find(|p| p.pattern == "deployment_change")
+            .map(|p| (p.confidence, p.evidence))
+    };
+    let version = [351.0, 352.0];
+    for (rows, confidence) in [
+        (0, 100.0),
+        (6, 95.0),
+        (20, 100.0 - 50.0 / 3.0),
+        (56, 100.0 - 140.0 / 3.0),
+    ] {
+        let (seen, evidence) = found(Some(rows), None, version).unwrap();
+        assert!((seen - confidence).abs() < 1e-9, "{rows}: {seen}");
+        assert!(
+            evidence.contains(&format!("changed {} s before", 15 * rows)),
+            "{evidence}"
+        );
+    }
+    // Earlier than what is asked for is normal, and so is a version that stays.
+    assert_eq!(found(Some(20), Some(120.0), version), None);
+    assert_eq!(found(None, None, version), None);
+    // A setting that reaches before the data leaves some of these as normal.
+    assert!(found(Some(60), Some(36_000.0), version).is_some());
+}
+
 /// A metric that rises by `slope` a row from the onset on, with noise that remembers `memory` of itself.
 fn rising(slope: f64, jump: f64, memory: f64, seed: usize) -> RcaReport {
     use bongsu_rca::pattern::{Pattern, Shape};

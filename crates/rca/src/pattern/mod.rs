@@ -68,10 +68,12 @@ pub enum Shape {
         /// At least so many times.
         least_times: usize,
     },
-    /// It changes shortly before the incident and so may have caused it, as a version does; the
-    /// confidence falls with the time between.
+    /// It changes shortly before the incident and so may have caused it, as a version does; what is
+    /// constant otherwise need not change by much. The confidence falls with the time between, from 100 %
+    /// at the onset to 50 % at the farthest.
     Precedes {
-        /// At most so many seconds before the onset.
+        /// At most so many seconds before the onset (of the bundled pattern 900: a roll-out takes
+        /// minutes). What lies before that is normal.
         within_seconds: f64,
     },
     /// Services that depend on each other deviate one after the other, each caller after its callee or,
@@ -210,6 +212,8 @@ pub(crate) struct Input<'a> {
     pub(crate) split: &'a Split<'a>,
     pub(crate) evidence: &'a Evidence,
     pub(crate) graph: &'a Graph,
+    /// [`Options::block_share`](crate::Options::block_share).
+    pub(crate) share: f64,
 }
 
 /// Whether one of `parts` is in `name`, in any case; always when there are none.

@@ -7,7 +7,7 @@ use bongsu_stats::special::{normal_isf, normal_sf};
 
 use super::{Input, Pattern, PatternMatch, Shape, TimeToLimit, names_match};
 use crate::correlation::change;
-use crate::rank::{CLEARLY_MOVED, Deviation, Movement, Split};
+use crate::rank::{CLEARLY_MOVED, Deviation, MIN_NORMAL, Movement, Split, deviation};
 
 /// The confidence of intervals.
 const USUAL: f64 = 0.95;
@@ -28,6 +28,8 @@ struct Track<'a> {
     /// Where its rows are on a grid, where that has gaps.
     places: Option<&'a [usize]>,
     deviation: &'a Deviation,
+    /// The share of the incident that a block takes.
+    share: f64,
 }
 
 /// A shape that fits.
@@ -51,6 +53,7 @@ pub(super) fn find(input: &Input<'_>, pattern: &Pattern) -> Vec<PatternMatch> {
         metric,
         places: places.as_deref(),
         deviation,
+        share: input.share,
     });
     let named = split.metrics.iter().zip(tracks);
     let named = named.filter(|(metric, _)| names_match(&pattern.metrics, &metric.name));
@@ -282,12 +285,30 @@ impl Track<'_> {
         })
     }
 
+    /// Looked for in the last `within` seconds of normal times, too, against what lies before these.
     fn precedes(&self, within: f64) -> Option<(f64, String)> {
-        let row = self.deviation.moved_at?;
-        let lag = self.seconds(row)?;
-        let times = self.split.times;
-        let step = times.get(1)?.millis_since(*times.first()?) as f64 / 1e3;
-        let early = lag <= step && -lag <= within && self.deviation.size >= CLEARLY_MOVED;
+        let split = self.split;
+        let from = split.onset.add_millis(-(1e3 * within) as i64);
+        let row = split.before.partition_point(|at| *at < from);
+        // Normal times keep so many moments that they can be told.
+        let row = row.max(MIN_NORMAL).min(self.normal.len());
+        let (times, deviation) = if split.follows() {
+            let (normal, recent) = self.normal.split_at(row);
+            let recent = [recent, self.after].concat();
+            let times = split.before.iter().skip(row).chain(split.times);
+            let (normal, recent) = marked(normal, recent);
+            (
+                times.copied().collect(),
+                deviation(&normal, &recent, self.share, &mut Vec::new()),
+            )
+        } else {
+            (split.times.to_vec(), *self.deviation)
+        };
+        let times: Vec<Timestamp> = times;
+        let moved = times.get(deviation.moved_at?)?;
+        let lag = moved.millis_since(split.onset) as f64 / 1e3;
+        let step = split.step() as f64 / 1e3;
+        let early = lag <= step && -lag <= within && deviation.size >= CLEARLY_MOVED;
         early.then(|| {
             let ago = (-lag).max(0.0);
             (
@@ -296,6 +317,26 @@ impl Track<'_> {
             )
         })
     }
+}
+
+/// Of a metric that is constant in normal times, such as the number of a version, whether it has another
+/// value: however small the difference is, it is one. Others as they are.
+fn marked(normal: &[f64], recent: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+    let known = || normal.iter().filter(|x| !x.is_nan());
+    let Some(first) = known().next().filter(|first| known().all(|x| x == *first)) else {
+        return (normal.to_vec(), recent);
+    };
+    let differs = |x: &f64| {
+        if x.is_nan() {
+            f64::NAN
+        } else {
+            f64::from(u8::from(x != first))
+        }
+    };
+    (
+        normal.iter().map(differs).collect(),
+        recent.iter().map(differs).collect(),
+    )
 }
 
 /// The confidence with which an interval of the slope of moments that depend on each other has to be

@@ -16,7 +16,7 @@ use bongsu_core::Result;
 use crate::{Graph, Observations, Options, Ranker};
 
 pub use deviation::Movement;
-pub(crate) use deviation::{CLEARLY_MOVED, Deviation};
+pub(crate) use deviation::{CLEARLY_MOVED, Deviation, deviation};
 pub(crate) use evidence::{Evidence, Layout};
 pub(crate) use likelihood::likelihoods;
 pub(crate) use placebo::is_possible as is_comparable;
