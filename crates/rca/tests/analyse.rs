@@ -625,6 +625,45 @@ fn a_rhythm_is_no_leak_and_hides_none() {
 }
 
 #[test]
+fn load_on_all_pods_speaks_for_no_service() {
+    // Twelve services of one to three pods; the load rises everywhere, and one has a fault beside it.
+    let data = |per_pod: bool, fault: f64| {
+        let mut metrics = Vec::new();
+        let mut columns = Vec::new();
+        for s in 0..12 {
+            for pod in 0..=s % 3 {
+                let name = match per_pod {
+                    true => format!("cpu{{pod=\"s{s}-{pod}\"}}"),
+                    false if pod > 0 => continue,
+                    false => "cpu".to_owned(),
+                };
+                metrics.push(Metric::new(format!("s{s}"), name));
+                let rise = 8.0 + if s == 5 && pod == 0 { fault } else { 0.0 };
+                let value = |i| 10.0 + noise(i, 3 * s + pod) + if i < ONSET { 0.0 } else { rise };
+                columns.push((0..ROWS).map(value).collect());
+            }
+        }
+        Observations::new(times(ROWS), metrics, columns).unwrap()
+    };
+    for per_pod in [false, true] {
+        let load = analyse(&data(per_pod, 0.0), &Graph::new(), Ranker::Default);
+        assert_eq!(
+            load.verdict,
+            RcaVerdict::NotProven,
+            "{per_pod}: {}",
+            load.summary
+        );
+        let fault = analyse(&data(per_pod, 900.0), &Graph::new(), Ranker::Default);
+        assert_eq!(
+            fault.cause().unwrap().service,
+            "s5",
+            "{per_pod}: {}",
+            fault.summary
+        );
+    }
+}
+
+#[test]
 fn a_roll_out_minutes_before_the_onset_is_seen() {
     use bongsu_rca::pattern::{Shape, defaults};
     // Rows are 15 seconds apart; the version goes from one to the next of many.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::deviation::{Deviation, deviation};
 use crate::Metric;
 
-/// What counts as the same measure taken of many services: at least so many of them.
+/// What counts as the same measure taken of many services: at least so many services have it.
 const LEAST_PEERS: usize = 8;
 
 /// What three quarters of the services show of a measure is common to them: a fault at the end of a long
@@ -23,17 +23,16 @@ pub(crate) struct Layout {
     pub(crate) service_of: Vec<usize>,
     /// The metrics of each service.
     pub(crate) metrics_of: Vec<Vec<usize>>,
-    /// Metrics of the same name, where enough services have it.
-    peers: Vec<Vec<usize>>,
+    /// The same measures, where enough services have them: for each service its metrics of the name, of
+    /// which there is one, or one of each of its instances.
+    peers: Vec<Vec<Vec<usize>>>,
 }
 
 impl Layout {
     pub(crate) fn new(metrics: &[Metric]) -> Self {
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (i, metric) in metrics.iter().enumerate() {
+        for metric in metrics {
             places.entry(&metric.service).or_default();
-            names.entry(&metric.name).or_default().push(i);
         }
         for (place, slot) in places.values_mut().enumerate() {
             *slot = place;
@@ -52,10 +51,7 @@ impl Layout {
             services: places.keys().map(|&name| name.to_owned()).collect(),
             service_of,
             metrics_of,
-            peers: names
-                .into_values()
-                .filter(|list| list.len() >= LEAST_PEERS)
-                .collect(),
+            peers: peers(metrics),
         }
     }
 
@@ -64,6 +60,34 @@ impl Layout {
             .binary_search_by(|name| name.as_str().cmp(service))
             .ok()
     }
+}
+
+/// Metrics of the same name, where enough services have it. The rest by their names without labels: a
+/// measure of each pod has the pod in its labels, and so never the name of that of another service.
+fn peers(metrics: &[Metric]) -> Vec<Vec<Vec<usize>>> {
+    let by = |name: &dyn Fn(&Metric) -> String, of: &mut dyn Iterator<Item = usize>| {
+        let mut names: BTreeMap<String, BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
+        for (i, metric) in of.filter_map(|i| Some((i, metrics.get(i)?))) {
+            let services = names.entry(name(metric)).or_default();
+            services.entry(&metric.service).or_default().push(i);
+        }
+        names
+            .into_values()
+            .filter(|s| s.len() >= LEAST_PEERS)
+            .map(|services| services.into_values().collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+    };
+    let mut found = by(&|m| m.name.clone(), &mut (0..metrics.len()));
+    let mut alone = vec![true; metrics.len()];
+    for &i in found.iter().flatten().flatten() {
+        if let Some(slot) = alone.get_mut(i) {
+            *slot = false;
+        }
+    }
+    let rest = alone.iter().enumerate().filter(|(_, alone)| **alone);
+    let measure = |m: &Metric| m.name.split('{').next().unwrap_or_default().to_owned();
+    found.extend(by(&measure, &mut rest.map(|(i, _)| i)));
+    found
 }
 
 /// How much each metric says that its service is at fault.
@@ -118,12 +142,22 @@ pub(super) fn of_services(
     services.collect()
 }
 
-/// What moves everywhere, as load does, speaks for no service in particular.
-fn subtract_common(weights: &mut [f64], peers: &[usize], scratch: &mut Vec<f64>) {
-    scratch.clear();
-    scratch.extend(peers.iter().filter_map(|&i| weights.get(i)));
-    let common = bongsu_stats::robust::quantile(scratch, COMMON);
-    for &i in peers {
+/// What moves everywhere, as load does, speaks for no service in particular. A service with several
+/// instances shows what the middle one of them does.
+fn subtract_common(weights: &mut [f64], peers: &[Vec<usize>], scratch: &mut Vec<f64>) {
+    let shown: Vec<f64> = peers
+        .iter()
+        .map(|of_service| match of_service.as_slice() {
+            [one] => weights.get(*one).copied().unwrap_or_default(),
+            several => {
+                scratch.clear();
+                scratch.extend(several.iter().filter_map(|&i| weights.get(i)));
+                bongsu_stats::robust::median(scratch)
+            }
+        })
+        .collect();
+    let common = bongsu_stats::robust::quantile(&shown, COMMON);
+    for &i in peers.iter().flatten() {
         if let Some(weight) = weights.get_mut(i) {
             *weight = (*weight - common).max(0.0);
         }
