@@ -14,7 +14,7 @@ const MONTH: f64 = 30.4375;
 /// How a resource grew, and what its changes are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
-    /// The robust slope of the past without the rhythm, in units a day.
+    /// The robust slope of the past without the rhythm and shifts of the level, in units a day.
     pub per_day: f64,
     /// The same, in units a mean month of 30.4375 days.
     pub per_month: f64,
@@ -32,7 +32,14 @@ pub struct Growth {
 }
 
 impl Growth {
-    pub(crate) fn of(known: &Known<'_>, step: i64, scale: f64, headroom: f64) -> Result<Self> {
+    /// `headroom` is that of the level `since` days ago.
+    pub(crate) fn of(
+        known: &Known<'_>,
+        step: i64,
+        scale: f64,
+        headroom: f64,
+        since: f64,
+    ) -> Result<Self> {
         let present = known.values.iter().zip(&known.adjusted).enumerate();
         let (x, y): (Vec<f64>, Vec<f64>) = present
             .filter(|(_, (value, _))| value.is_finite())
@@ -60,7 +67,7 @@ impl Growth {
             season_share: share(season),
             rest_share: share(rest),
             days_at_this_rate: (per_day > 0.0 && headroom > 0.0)
-                .then(|| headroom / per_day)
+                .then(|| (headroom / per_day - since).max(0.0))
                 .filter(|days| *days < 1e5),
         })
     }

@@ -98,7 +98,11 @@ impl History {
         };
         let found = history.means.len() - history.holes;
         if found < needed.min(MIN_STEPS) {
-            let what = format!("a capacity plan in steps of {} min", grid.step / MINUTE);
+            let days = horizon as f64 / DAY as f64;
+            let what = format!(
+                "a capacity plan of {days} days, in steps of {} min (a shorter horizon has shorter ones),",
+                grid.step / MINUTE
+            );
             return Err(Error::not_enough_data(what, needed.min(MIN_STEPS), found));
         }
         Ok(history)

@@ -9,7 +9,8 @@
 //! 1. The past is put on a grid of at most 2200 equal steps that end at the last value. Missing values
 //!    stay missing.
 //! 2. The rhythm of the day, on working days and at weekends, of the weekday and of the year is taken
-//!    off as far as the past shows it at least twice.
+//!    off as far as the past shows it at least twice. Lone spikes are cut, and clear shifts of the level
+//!    are taken out of what the models see: neither is growth.
 //! 3. Every [`Candidate`] forecasts from up to 12 moments of the past, over the horizon or a third of
 //!    the history, knowing nothing of what came later. The forecast is the mean of those
 //!    that cannot be told apart from the one with the least mean absolute error.
@@ -49,6 +50,7 @@ mod report;
 mod resource;
 mod scene;
 mod season;
+mod spikes;
 mod validate;
 mod what_if;
 

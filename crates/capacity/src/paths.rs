@@ -1,20 +1,11 @@
 //! Possible futures: the forecast, with errors as they go together over time.
 
-use bongsu_stats::robust::{MAD_TO_STD, mad, quantile};
 use rand::{Rng as _, SeedableRng as _};
 use rand_distr::{ChiSquared, Distribution as _, StandardNormal};
 use rand_pcg::Pcg64;
 
 use crate::error_model::ErrorModel;
-use crate::season::smooth;
-
-/// Robust standard deviations beyond which lone spikes of the past do not come back, and to which they
-/// are cut.
-const SPIKE: f64 = 5.0;
-const USUAL: f64 = 3.0;
-
-/// The share of steps that must be beyond that for spikes to be a habit.
-const HABIT: f64 = 0.02;
+use crate::spikes::{Usual, rest_of};
 
 /// The most knots of a slow path.
 const KNOTS: usize = 120;
@@ -32,35 +23,32 @@ pub(crate) struct Fast {
 }
 
 impl Fast {
-    /// Of values without the rhythm; `values` and `peaks` say where there is something.
-    pub(crate) fn of(adjusted: &[f64], values: &[f64], peaks: &[f64], block: usize) -> Self {
+    /// Of values without the rhythm; `means` says where there is something, and `peaks` how far it
+    /// reached.
+    pub(crate) fn of(adjusted: &[f64], means: &[f64], peaks: &[f64], block: usize) -> Self {
         let present: Vec<f64> = adjusted
             .iter()
-            .zip(values)
+            .zip(means)
             .map(|(left, value)| if value.is_finite() { *left } else { f64::NAN })
             .collect();
-        let level = smooth(&present, block);
         let width = block.max(2) as f64;
         // The mean over a block takes a part of each value with it.
         let lost = (1.0 - 1.0 / width).sqrt().recip();
-        let mut rest: Vec<f64> = present
-            .iter()
-            .zip(&level)
-            .map(|(value, level)| match (value - level) * lost {
-                rest if rest.is_finite() => rest,
-                _ => 0.0,
-            })
+        let mut rest: Vec<f64> = rest_of(&present, block)
+            .into_iter()
+            .map(|rest| if rest.is_finite() { rest * lost } else { 0.0 })
             .collect();
         let excess = peaks
             .iter()
-            .zip(values)
+            .zip(means)
             .map(|(peak, value)| match peak - value {
                 excess if excess.is_finite() => excess,
                 _ => 0.0,
             });
         let mut excess: Vec<f64> = excess.collect();
-        let spikes = cut_spikes(&mut rest);
-        cut_spikes(&mut excess);
+        let largest = means.iter().map(|v| v.abs()).fold(0.0, f64::max);
+        let spikes = Usual::of(&rest, largest).cut(&mut rest);
+        Usual::of(&excess, largest).cut(&mut excess);
         Self {
             block: block.max(1),
             rest,
@@ -68,23 +56,6 @@ impl Fast {
             spikes,
         }
     }
-}
-
-/// Cuts lone values to what is usual, and returns how many there were.
-fn cut_spikes(rest: &mut [f64]) -> usize {
-    let sizes: Vec<f64> = rest.iter().map(|r| r.abs()).collect();
-    let deviation = MAD_TO_STD * mad(rest);
-    let habit = quantile(&sizes, 1.0 - HABIT);
-    let (bound, usual) = (
-        (SPIKE * deviation).max(habit),
-        (USUAL * deviation).max(habit),
-    );
-    let mut cut = 0;
-    for value in rest.iter_mut().filter(|value| value.abs() > bound) {
-        *value = value.clamp(-usual, usual);
-        cut += 1;
-    }
-    cut
 }
 
 /// Simulated futures: of each step the mean and, in `peaks`, the greatest value.

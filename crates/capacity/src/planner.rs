@@ -14,7 +14,7 @@ use crate::growth::Growth;
 use crate::history::{DAY, History};
 use crate::paths::{Fast, Paths, simulate};
 use crate::report::{ResourcePlan, Trend, Validation};
-use crate::scene::{self, Scene};
+use crate::scene::Scene;
 use crate::validate::{Origins, Trial, alike, combined, simplest, validate};
 use crate::what_if::{ChangedOutlook, WhatIf};
 
@@ -253,12 +253,12 @@ impl Planner {
             seed: self.seed,
         };
         let origins = Origins::plan(history.len(), all.block, ahead);
-        let (mut trials, mut notes) = validate(&all, &origins, &self.candidates, self.level)?;
         let known = Known::until(&all, history.len())?;
+        let (mut trials, mut notes) = validate(&all, &origins, &self.candidates, self.level)?;
         let (chosen, mean, errors) = forecast(&trials, &origins, &known, ahead, &mut notes)?;
         let errors: Vec<&[f64]> = errors.iter().map(Vec::as_slice).collect();
         let model = ErrorModel::fit(&errors, all.block, origins.span(), self.level);
-        let fast = Fast::of(&known.adjusted, known.values, &history.peaks, all.block);
+        let fast = Fast::of(&known.adjusted, &history.means, &history.peaks, all.block);
         let paths = simulate(&mean, &model, &fast, self.paths, self.seed);
         let scene = Scene {
             history: &history,
@@ -268,7 +268,7 @@ impl Planner {
         };
         let outlooks = scene.outlooks(resource.threshold() / history.scale);
         let growth = scene.growth(&mean, resource)?;
-        notes.extend(scene::notes(&history, &origins, ahead, &fast));
+        notes.extend(scene.notes(&origins, ahead, &fast));
         let unit = |value: f64| value * history.scale;
         for score in trials.iter_mut().map(|trial| &mut trial.score) {
             score.mae = unit(score.mae);

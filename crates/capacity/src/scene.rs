@@ -131,7 +131,9 @@ impl Scene<'_> {
     pub(crate) fn growth(&self, mean: &[f64], resource: &Resource) -> Result<Growth> {
         let scale = self.history.scale;
         let headroom = resource.threshold() - self.level_now() * scale;
-        let mut growth = Growth::of(self.known, self.history.step, scale, headroom)?;
+        // The level is that of the middle of the last block.
+        let since = (self.last_block().len().saturating_sub(1)) as f64 / 2.0 * self.days();
+        let mut growth = Growth::of(self.known, self.history.step, scale, headroom, since)?;
         let season: Vec<f64> = self.known.coming(mean.len()).collect();
         let block = self.known.block.min(mean.len()).max(1);
         let level = |from: usize| {
@@ -148,49 +150,57 @@ impl Scene<'_> {
         growth.forecast_per_day = change / self.days() * scale;
         Ok(growth)
     }
-}
 
-/// What a reader must know of the history and its validation.
-pub(crate) fn notes(
-    history: &History,
-    origins: &Origins,
-    ahead: usize,
-    fast: &Fast,
-) -> Vec<String> {
-    let days = |steps: usize| steps as f64 * history.step as f64 / DAY as f64;
-    let mut notes = Vec::new();
-    if history.present < FEW {
-        notes.push(format!(
-            "there are only {} values: below {FEW} the answer is rough",
-            history.present
-        ));
-    }
-    if origins.ahead < ahead {
-        notes.push(format!(
+    /// What a reader must know of the history and its validation.
+    pub(crate) fn notes(&self, origins: &Origins, ahead: usize, fast: &Fast) -> Vec<String> {
+        let history = self.history;
+        let days = |steps: usize| steps as f64 * history.step as f64 / DAY as f64;
+        let mut notes = Vec::new();
+        if history.present < FEW {
+            notes.push(format!(
+                "there are only {} values: below {FEW} the answer is rough",
+                history.present
+            ));
+        }
+        if origins.ahead < ahead {
+            notes.push(format!(
             "the history of {:.1} days validates forecasts of {:.1} days; beyond that, the error is \
              continued to {:.1} days",
             days(history.len()),
             days(origins.ahead),
             days(ahead)
         ));
+        }
+        if history.holes * 10 > history.len() {
+            notes.push(format!(
+                "{:.0} % of the steps have no value",
+                100.0 * history.holes as f64 / history.len() as f64
+            ));
+        }
+        if history.gathered {
+            notes.push(format!(
+                "points were gathered to means over {} min; `peak` looks at the greatest of each",
+                history.step / 60_000
+            ));
+        }
+        let spikes = self.known.spikes + fast.spikes;
+        if spikes > 0 {
+            let (many, were) = if spikes == 1 {
+                ("", "was")
+            } else {
+                ("s", "were")
+            };
+            notes.push(format!(
+                "{spikes} lone spike{many} {were} not taken to come back"
+            ));
+        }
+        match self.known.shifts.len() {
+            0 => {}
+            1 => notes.push("the level shifted once, which is not taken for growth".to_owned()),
+            count => notes.push(format!(
+                "the level shifted {count} times, which is not taken for growth"
+            )),
+        }
+        notes
     }
-    if history.holes * 10 > history.len() {
-        notes.push(format!(
-            "{:.0} % of the steps have no value",
-            100.0 * history.holes as f64 / history.len() as f64
-        ));
-    }
-    if history.gathered {
-        notes.push(format!(
-            "points were gathered to means over {} min; `peak` looks at the greatest of each",
-            history.step / 60_000
-        ));
-    }
-    if fast.spikes > 0 {
-        notes.push(format!(
-            "{} lone spikes were not taken to come back",
-            fast.spikes
-        ));
-    }
-    notes
 }

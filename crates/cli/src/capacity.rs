@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use bongsu::capacity::{CapacityReport, Planner};
@@ -62,16 +63,21 @@ fn of_table(args: &CapacityArgs, quiet: bool) -> Result<CapacityOutcome, Failure
             )));
         }
     }
-    progress.set_message("planning");
-    let found = plan_capacity(&table, &request)?;
-    progress.finish_and_clear();
+    // What is said of the input comes first: it may be why the plan fails.
     tracing::info!(rows = table.timestamps.len(), timestamps = %table.unit, "read");
+    let table = table.sorted();
+    if let Cow::Owned(_) = &table {
+        tracing::warn!("the rows were not in the order of their times and were sorted");
+    }
     if !table.late_rows.is_empty() {
         tracing::warn!(
             rows = table.late_rows.len(),
-            "rows that do not move on in time were passed over"
+            "rows with the time of one before them were passed over"
         );
     }
+    progress.set_message("planning");
+    let found = plan_capacity(&table, &request)?;
+    progress.finish_and_clear();
     Ok(found)
 }
 

@@ -257,3 +257,28 @@ fn a_hostile_and_long_name_is_inert_on_the_page_and_in_the_picture() {
         assert!(text.len() < 500_000, "{file}: {}", text.len());
     }
 }
+
+#[test]
+fn rows_in_any_order_give_the_same_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = input(folder.path());
+    let asked = |file: &Path| {
+        let file = file.display().to_string();
+        capacity(&["--input", &file, "--model", "theil-sen"])
+    };
+    let plain = asked(&file);
+    let text_of = std::fs::read_to_string(&file).unwrap();
+    let mut lines: Vec<&str> = text_of.lines().collect();
+    lines[1..].reverse();
+    let twice = lines[7];
+    lines.push(twice);
+    let turned = folder.path().join("turned.csv");
+    std::fs::write(&turned, lines.join("\n")).unwrap();
+    let turned = asked(&turned);
+    assert_eq!(found(&turned), found(&plain));
+    let said = text(&turned.stderr);
+    assert!(
+        said.contains("were sorted") && said.contains("rows=1"),
+        "{said}"
+    );
+}

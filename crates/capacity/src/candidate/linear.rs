@@ -6,16 +6,14 @@ use bongsu_ml::LinearRegression;
 use bongsu_stats::robust::theil_sen as line_of;
 
 use super::Known;
-use super::bend::last_bend;
 use crate::history::DAY;
 
 /// The intercept and slope of a robust line through what is left without the rhythm since the last
 /// clear bend, of the steps that have a value.
 pub(super) fn robust_line(known: &Known<'_>) -> Result<(f64, f64)> {
     let (mut x, mut y) = (Vec::new(), Vec::new());
-    let from = last_bend(&known.adjusted, known.block);
     let rows = known.values.iter().zip(&known.adjusted).enumerate();
-    for (i, (value, left)) in rows.skip(from) {
+    for (i, (value, left)) in rows.skip(known.bend) {
         if value.is_finite() {
             x.push(i as f64);
             y.push(*left);

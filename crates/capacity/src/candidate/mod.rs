@@ -11,9 +11,11 @@ use bongsu_core::{Error, Result, SeriesView, Timestamp};
 use bongsu_stats::calendar::Clock;
 use serde::{Deserialize, Serialize};
 
+use self::bend::Breaks;
 use crate::features::Calendar;
 use crate::history::DAY;
 use crate::season::Season;
+use crate::spikes::cut_lone;
 
 /// A model that may forecast a resource, the simplest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -114,8 +116,8 @@ impl Candidate {
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
     pub(crate) times: &'a [Timestamp],
-    /// NaN is a missing value.
-    pub(crate) values: &'a [f64],
+    /// As if the level had always been the present one, lone spikes cut; NaN is a missing value.
+    pub(crate) values: Vec<f64>,
     /// Of the times, and of those after them.
     pub(crate) calendar: &'a [Calendar],
     pub(crate) step: i64,
@@ -126,6 +128,12 @@ pub(crate) struct Known<'a> {
     pub(crate) season: Season,
     /// The values without the rhythm, holes filled in.
     pub(crate) adjusted: Vec<f64>,
+    /// The first step after the last clear bend of the trend.
+    pub(crate) bend: usize,
+    /// The shifts of the level: the first step after each, and by how much it rose there.
+    pub(crate) shifts: Vec<(usize, f64)>,
+    /// How many lone spikes were cut.
+    pub(crate) spikes: usize,
 }
 
 impl<'a> Known<'a> {
@@ -134,15 +142,21 @@ impl<'a> Known<'a> {
         let values = all.values.get(..count).unwrap_or(all.values);
         let times = all.times.get(..count).unwrap_or(all.times);
         let window = window(all.step, all.block, count);
-        let season = Season::learn(all.clock, all.step, times, values, window)?;
-        let left: Vec<f64> = values
+        let mut values = values.to_vec();
+        let mut spikes = cut_lone(&mut values, all.block);
+        let season = Season::learn(all.clock, all.step, times, &values, window)?;
+        let rhythm = all.calendar.iter().map(|at| season.at(at));
+        let mut left: Vec<f64> = values
             .iter()
-            .zip(all.calendar)
-            .map(|(value, at)| value - season.at(at))
+            .zip(rhythm.clone())
+            .map(|(v, s)| v - s)
             .collect();
+        spikes += cut_lone(&mut left, all.block);
+        let breaks = Breaks::of(&left, all.block);
+        without_shifts(&mut left, &breaks.shifts);
         Ok(Self {
             times,
-            values,
+            values: left.iter().zip(rhythm).map(|(left, s)| left + s).collect(),
             calendar: all.calendar,
             step: all.step,
             block: all.block,
@@ -150,16 +164,19 @@ impl<'a> Known<'a> {
             seed: all.seed,
             season,
             adjusted: filled(&left),
+            bend: breaks.from,
+            shifts: breaks.shifts,
+            spikes,
         })
     }
 
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
 
     /// Whether the trend has a clear bend.
-    pub(crate) fn bends(&self) -> bool {
-        bend::last_bend(&self.adjusted, self.block) > 0
+    pub(crate) const fn bends(&self) -> bool {
+        self.bend > 0
     }
 
     /// The rhythm of the steps to come.
@@ -178,6 +195,15 @@ impl<'a> Known<'a> {
     /// What is left without the rhythm, as a series.
     pub(crate) fn series(&self) -> Result<SeriesView<'_>> {
         SeriesView::new(no_labels(), self.times, &self.adjusted)
+    }
+}
+
+/// Lifts what lies before each shift of the level to the level after it.
+fn without_shifts(values: &mut [f64], shifts: &[(usize, f64)]) {
+    for &(at, size) in shifts {
+        for value in values.iter_mut().take(at) {
+            *value += size;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Known, filled, window};
 
 pub(super) fn forecast(known: &Known<'_>, ahead: usize) -> Result<Vec<f64>> {
     let period = window(known.step, known.block, known.len());
-    let values = filled(known.values);
+    let values = filled(&known.values);
     let (Some(last), Some(first)) = (
         values
             .len()

@@ -23,7 +23,7 @@ pub(super) fn prophet(known: &Known<'_>, ahead: usize) -> Result<Vec<f64>> {
     let mut times = Vec::with_capacity(known.len());
     let mut values = Vec::with_capacity(known.len());
     // It takes holes as they are; the last step keeps the grid's end.
-    for (i, (&time, &value)) in known.times.iter().zip(known.values).enumerate() {
+    for (i, (&time, &value)) in known.times.iter().zip(&known.values).enumerate() {
         if value.is_finite() || i + 1 == known.len() {
             times.push(time);
             values.push(value);

@@ -147,7 +147,7 @@ impl CapacityOutcome {
     }
 }
 
-/// Plans every channel of a table.
+/// Plans every channel of a table, whose rows may be in any order.
 ///
 /// # Errors
 /// When no channel can be planned; the message says why. A channel that cannot is told in the report
@@ -167,6 +167,7 @@ impl CapacityOutcome {
 /// # Ok::<(), bongsu_engine::Error>(())
 /// ```
 pub fn plan_capacity(table: &Table, request: &CapacityRequest) -> Result<CapacityOutcome, Error> {
+    let table = table.sorted();
     let series = table.to_series()?.into_iter().zip(&table.channels);
     let wanted = series.map(|(series, name)| ((name.clone(), None), series));
     let wanted: Vec<(Wanted, Series)> = wanted.collect();
