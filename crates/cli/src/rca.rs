@@ -56,6 +56,7 @@ fn request(args: &RcaArgs) -> Result<RcaRequest, Failure> {
     request.separator.clone_from(&args.separator);
     request.onset = args.onset;
     request.graph = args.graph.as_deref().map(read_text).transpose()?;
+    request.calls = args.calls.as_deref().map(read_text).transpose()?;
     request.options.ranker = args.ranker;
     request.options.onset_uncertainty = Duration::from_secs(args.uncertainty);
     request.options.relations = args.relations;

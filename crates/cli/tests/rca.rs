@@ -134,6 +134,28 @@ fn a_cause_is_named_with_its_evidence() {
 }
 
 #[test]
+fn who_calls_whom_is_read_from_what_prometheus_exposes() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let exposed = r#"traces_service_graph_request_total{client="shop",server="cart"} 12
+traces_service_graph_request_total{client="shop",server="gone"} 0
+kube_deployment_labels{deployment="shop",label_app_kubernetes_io_name="shop",label_depends_on_bongsu_dev_mail="true"} 1
+"#;
+    let calls = write(folder.path(), "calls.prom", exposed);
+    let args = ["--input", &input, "--onset", ONSET, "--calls", &calls];
+    let report = found(&rca(&args));
+    let edge = |callee: &str, how: &str| serde_json::json!({"caller": "shop", "callee": callee, "provenance": [how]});
+    let edges = [edge("cart", "traffic"), edge("mail", "labels")];
+    assert_eq!(report["dependencies"], Value::Array(edges.to_vec()));
+    assert_eq!(report["services"][0]["service"], "cart");
+    let idle = write(folder.path(), "idle.prom", "up 1\n");
+    let output = rca(&["--input", &input, "--onset", ONSET, "--calls", &idle]);
+    assert!(!output.status.success());
+    let told = text(&output.stderr);
+    assert!(told.contains("none of 1 samples counts calls"), "{told}");
+}
+
+#[test]
 fn what_goes_together_is_told_in_all_forms() {
     let folder = tempfile::tempdir().unwrap();
     let input = write(folder.path(), "case.csv", &case(":"));

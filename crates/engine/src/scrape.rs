@@ -75,6 +75,9 @@ pub(crate) fn expressions(config: &Config) -> Result<Vec<Expression>, Error> {
         if let Some(expr) = &rca.service_graph_query {
             all.push(read(expr, "rca.service_graph_query")?);
         }
+        if let Some(expr) = &rca.workload_query {
+            all.push(read(expr, "rca.workload_query")?);
+        }
     }
     let everywhere = config.maintenance.iter().map(|window| {
         let mut window = window.clone();

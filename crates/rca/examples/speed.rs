@@ -48,6 +48,7 @@ fn main() {
     }
     let mut options = Options::default();
     options.patterns.clear();
+    options.relations = 0;
     let onset = Some(Timestamp::from_secs(2_700));
     for ranker in Ranker::ALL {
         options.ranker = ranker;
@@ -56,7 +57,12 @@ fn main() {
         });
     }
     options = Options::default();
-    time("default, with patterns", || {
+    options.patterns.clear();
+    time("default, with relations", || {
+        analyse_observations(&data, None, onset, &graph, &options).unwrap()
+    });
+    options = Options::default();
+    time("default, with patterns and relations", || {
         analyse_observations(&data, None, onset, &graph, &options).unwrap()
     });
     time("default, onset looked for", || {

@@ -435,6 +435,17 @@ fn traffic_and_labels_add_dependencies() {
     let pod = Labels::from_pairs(pod).unwrap();
     assert_eq!(graph.add_workloads([&pod], &KubernetesLabels::default()), 1);
     assert_eq!(graph.callees("mail"), ["store"]);
+    // As kube-state-metrics writes them, which has no dashes.
+    let exported = |name, needs| {
+        Labels::from_pairs([("label_app_kubernetes_io_name", name), (needs, "true")]).unwrap()
+    };
+    let pods = [
+        exported("till", "label_depends_on_bongsu_dev_order_store"),
+        exported("order-store", "label_depends_on_bongsu_dev_somewhere_else"),
+    ];
+    assert_eq!(graph.add_workloads(&pods, &KubernetesLabels::exported()), 2);
+    assert_eq!(graph.callees("till"), ["order-store"]);
+    assert_eq!(graph.callees("order-store"), ["somewhere_else"]);
 }
 
 #[test]

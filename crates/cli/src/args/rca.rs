@@ -21,6 +21,10 @@ pub(crate) struct RcaArgs {
     /// without it, what the JSON knows.
     #[arg(long, value_name = "FILE")]
     pub(crate) graph: Option<PathBuf>,
+    /// More of who calls whom, as Prometheus exposes it: counts of calls with the labels `client` and
+    /// `server`, as /federate gives those of traces, or labels of workloads, as kube-state-metrics does.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calls: Option<PathBuf>,
     /// A CSV file of normal times; without it, what lies before the onset.
     #[arg(long, value_name = "FILE")]
     pub(crate) normal: Option<PathBuf>,

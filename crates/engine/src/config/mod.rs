@@ -40,7 +40,7 @@ pub use outputs::{
     Archive, OutputConfig, RemoteWriteConfig, RemoteWriteVersion, Rotation, ServerConfig,
     ServerTlsConfig,
 };
-pub use rca::{RcaConfig, ServiceConfig};
+pub use rca::{CallLabels, RcaConfig, ServiceConfig, WorkloadLabels};
 pub use reference::{reference_markdown, schema_json};
 pub use reports::ReportsConfig;
 pub use scalars::{SecretText, Span};

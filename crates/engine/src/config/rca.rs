@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bongsu_rca::{Options, Ranker};
+use bongsu_rca::{KubernetesLabels, Options, Ranker};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,13 @@ pub struct RcaConfig {
     /// A query whose series tell who calls whom by the labels `client` and `server`, for example
     /// `traces_service_graph_request_total`: what is above 0 is a call.
     pub service_graph_query: Option<String>,
+    /// The labels of that query's series that name the one who calls and the one who is called.
+    pub service_graph_labels: CallLabels,
+    /// A query whose series have the labels of workloads, for example `kube_deployment_labels` of
+    /// kube-state-metrics, by which they say what they depend on.
+    pub workload_query: Option<String>,
+    /// The labels of that query's series.
+    pub workload_labels: WorkloadLabels,
     /// Look at CPU, memory, errors, latency, network errors and disk I/O under the names that
     /// Kubernetes and common HTTP libraries give them, beside `queries`.
     pub defaults: bool,
@@ -104,6 +111,45 @@ pub struct RcaConfig {
     pub patterns: Option<PathBuf>,
 }
 
+/// The labels of a count of calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallLabels {
+    /// Names the service that calls.
+    pub client: String,
+    /// Names the service that is called.
+    pub server: String,
+}
+
+impl Default for CallLabels {
+    fn default() -> Self {
+        Self {
+            client: "client".to_owned(),
+            server: "server".to_owned(),
+        }
+    }
+}
+
+/// How the labels of workloads name services and what they depend on. Kubernetes has no label of its own
+/// for that, so a prefix is agreed on: a workload with the labels `app.kubernetes.io/name: shop` and
+/// `depends-on.bongsu.dev/cart: "true"` is the service `shop`, which calls `cart`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkloadLabels {
+    /// The label that names the service.
+    pub name: String,
+    /// What labels begin with whose names end with that of a service that is called. The value `false`
+    /// says that it is not.
+    pub depends_on: String,
+}
+
+impl Default for WorkloadLabels {
+    fn default() -> Self {
+        let KubernetesLabels { name, depends_on } = KubernetesLabels::exported();
+        Self { name, depends_on }
+    }
+}
+
 /// A service and what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +174,9 @@ impl Default for RcaConfig {
                 .map(str::to_owned)
                 .to_vec(),
             service_graph_query: None,
+            service_graph_labels: CallLabels::default(),
+            workload_query: None,
+            workload_labels: WorkloadLabels::default(),
             defaults: false,
             queries: BTreeMap::new(),
             step: Span::from_secs(60),
@@ -211,10 +260,32 @@ impl RcaConfig {
         if let Some((name, _)) = self.queries.iter().find(|(_, expr)| expr.trim().is_empty()) {
             return wrong(format!("queries.{name}: is empty"));
         }
-        if let Some(query) = &self.service_graph_query
-            && query.trim().is_empty()
-        {
-            return wrong("service_graph_query: is empty".to_owned());
+        let queries = [
+            ("service_graph_query", &self.service_graph_query),
+            ("workload_query", &self.workload_query),
+        ];
+        for (key, query) in queries {
+            if query.as_ref().is_some_and(|query| query.trim().is_empty()) {
+                return wrong(format!("{key}: is empty"));
+            }
+        }
+        let labels = [
+            (
+                "service_graph_labels.client",
+                &self.service_graph_labels.client,
+            ),
+            (
+                "service_graph_labels.server",
+                &self.service_graph_labels.server,
+            ),
+            ("workload_labels.name", &self.workload_labels.name),
+            (
+                "workload_labels.depends_on",
+                &self.workload_labels.depends_on,
+            ),
+        ];
+        for (key, label) in labels {
+            check_label(&format!("rca.{key}"), label)?;
         }
         if !(0.0..=100.0).contains(&self.min_likelihood) {
             return wrong(format!(
@@ -287,6 +358,12 @@ mod tests {
             ("max_incidents: 0", "rca.max_incidents is 0"),
             ("min_likelihood: 101", "rca.min_likelihood is 101"),
             ("relations: 33", "rca.relations is 33, but must be 0 to 32"),
+            ("workload_query: ' '", "rca.workload_query: is empty"),
+            ("workload_labels: {name: ''}", "rca.workload_labels.name"),
+            (
+                "service_graph_labels: {client: a-b}",
+                "rca.service_graph_labels.client",
+            ),
             ("service_labels: []", "rca.service_labels"),
             ("service_labels: ['a-b']", "rca.service_labels.a-b"),
             ("queries: {cpu: ''}", "rca.queries.cpu"),

@@ -256,6 +256,9 @@ impl Engine {
             if let Some(traffic) = finding.traffic {
                 self.incidents.book.learn_traffic(traffic);
             }
+            if let Some(declared) = finding.declared {
+                self.incidents.book.learn_declared(declared);
+            }
             finding.analysis
         });
         self.metrics.incidents.analysed(&outcome, analysed.took);

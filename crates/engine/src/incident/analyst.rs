@@ -7,8 +7,8 @@ use std::time::Duration;
 use bongsu_core::{Series, Timestamp};
 use bongsu_prometheus::{Answer, Range};
 use bongsu_rca::{
-    Graph, GraphSpec, Observations, Options, Ranker, RcaReport, RcaVerdict, ServiceSpec,
-    analyse_observations,
+    Graph, GraphSpec, KubernetesLabels, Observations, Options, Provenance, Ranker, RcaReport,
+    RcaVerdict, ServiceSpec, analyse_observations,
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout;
@@ -19,13 +19,10 @@ use super::names::ServiceNames;
 use super::topology::Topology;
 use super::{Analysis, Incident};
 use crate::Error;
-use crate::config::{Config, RcaConfig, SourceConfig};
+use crate::config::{CallLabels, Config, RcaConfig, SourceConfig};
 use crate::rca::{self, RcaDocument, RcaOutcome};
 use crate::source::Source;
 
-/// The labels of a series of calls that name the two services.
-const CLIENT: &str = "client";
-const SERVER: &str = "server";
 /// While fewer moments of an incident than this have passed, a metric that happens to jump looks like
 /// a cause: then only a service of which an alert fired is named.
 const YOUNG: i64 = 5;
@@ -40,6 +37,9 @@ const LEAST_STRETCH: usize = 30;
 pub(crate) struct Analyst {
     queries: Vec<(String, String)>,
     traffic: Option<String>,
+    calls: CallLabels,
+    workloads: Option<String>,
+    workload_labels: KubernetesLabels,
     /// What is written down of who calls whom.
     pub(crate) graph: Graph,
     names: ServiceNames,
@@ -73,8 +73,13 @@ pub(crate) struct Subject {
 pub(crate) struct Finding {
     pub(crate) analysis: Analysis,
     /// Who was seen to call whom, where that was asked for.
-    pub(crate) traffic: Option<BTreeSet<(String, String)>>,
+    pub(crate) traffic: Option<Calls>,
+    /// Who says to call whom, where that was asked for.
+    pub(crate) declared: Option<Calls>,
 }
+
+/// Who calls whom.
+pub(crate) type Calls = BTreeSet<(String, String)>;
 
 /// How the services of alerts and metrics are told.
 pub(super) fn names(config: &Config) -> ServiceNames {
@@ -117,6 +122,12 @@ impl Analyst {
             queries,
             graph: graph(&rca)?,
             traffic: rca.service_graph_query.clone(),
+            calls: rca.service_graph_labels.clone(),
+            workloads: rca.workload_query.clone(),
+            workload_labels: KubernetesLabels {
+                name: rca.workload_labels.name.clone(),
+                depends_on: rca.workload_labels.depends_on.clone(),
+            },
             names: names(config),
             step: rca.step.millis(),
             before: rca.before.millis(),
@@ -156,19 +167,31 @@ impl Analyst {
         };
         let mut problems = Vec::new();
         let traffic = self.traffic(&source, &range, &mut problems).await;
+        let declared = self.declared(&source, &range, &mut problems).await;
         let answers = self.fetch(&source, &range, &mut problems).await;
         drop(source);
         if answers.is_empty() {
             return Err(problems.join("; "));
         }
         let aside = tokio::task::spawn_blocking(move || {
-            let seen = traffic.as_ref();
-            let (analysis, report) =
-                self.look(subject.clone(), &answers, &range, seen, problems)?;
+            let mut subject = subject;
+            for (calls, provenance) in [
+                (&traffic, Provenance::Traffic),
+                (&declared, Provenance::Labels),
+            ] {
+                for (caller, callee) in calls.iter().flatten() {
+                    subject.graph.add(caller, callee, provenance);
+                }
+            }
+            let (analysis, report) = self.look(subject.clone(), &answers, &range, problems)?;
             reports
                 .put(&subject.incident.id, &report)
                 .map_err(|e| format!("the report cannot be written: {e}"))?;
-            Ok(Finding { analysis, traffic })
+            Ok(Finding {
+                analysis,
+                traffic,
+                declared,
+            })
         });
         aside
             .await
@@ -181,7 +204,7 @@ impl Analyst {
         source: &Source,
         range: &Range,
         problems: &mut Vec<String>,
-    ) -> Option<BTreeSet<(String, String)>> {
+    ) -> Option<Calls> {
         let expr = self.traffic.as_ref()?;
         let answer = match ask(source, expr, range, self.timeout).await {
             Ok(answer) => answer,
@@ -190,9 +213,13 @@ impl Analyst {
                 return None;
             }
         };
-        let mut calls = BTreeSet::new();
+        let mut calls = Calls::new();
         for series in answer.series {
-            let (client, server) = (series.labels().get(CLIENT), series.labels().get(SERVER));
+            let labels = series.labels();
+            let (client, server) = (
+                labels.get(&self.calls.client),
+                labels.get(&self.calls.server),
+            );
             if let (Some(client), Some(server)) = (client, server)
                 && client != server
                 && series.values().iter().any(|x| *x > 0.0)
@@ -201,6 +228,29 @@ impl Analyst {
             }
         }
         Some(calls)
+    }
+
+    /// Who says to call whom by the labels of workloads in `range`; `None` where that is not known.
+    async fn declared(
+        &self,
+        source: &Source,
+        range: &Range,
+        problems: &mut Vec<String>,
+    ) -> Option<Calls> {
+        let expr = self.workloads.as_ref()?;
+        match ask(source, expr, range, self.timeout).await {
+            Ok(answer) => {
+                let mut graph = Graph::new();
+                let labels = answer.series.iter().map(Series::labels);
+                graph.add_workloads(labels, &self.workload_labels);
+                let edges = graph.dependencies().into_iter();
+                Some(edges.map(|edge| (edge.caller, edge.callee)).collect())
+            }
+            Err(problem) => {
+                problems.push(format!("the labels of workloads are not known: {problem}"));
+                None
+            }
+        }
     }
 
     /// What each query answered; why one did not is a problem.
@@ -247,13 +297,9 @@ impl Analyst {
         subject: Subject,
         answers: &[(String, Vec<Series>)],
         range: &Range,
-        traffic: Option<&BTreeSet<(String, String)>>,
         problems: Vec<String>,
     ) -> Result<(Analysis, Report), String> {
-        let mut graph = subject.graph;
-        for (client, server) in traffic.into_iter().flatten() {
-            graph.add(client, server, bongsu_rca::Provenance::Traffic);
-        }
+        let graph = subject.graph;
         let incident = subject.incident;
         let topology = Topology::new(&graph);
         let concerned = |service: &str| {

@@ -94,6 +94,8 @@ pub(crate) struct Book {
     configured: Graph,
     topology: Topology,
     saved: Saved,
+    /// Who says to call whom by labels; the next analysis tells it again.
+    declared: BTreeSet<(String, String)>,
     /// The incident that each alert belonged to last.
     latest: BTreeMap<u64, String>,
     /// Whether the saved state is behind.
@@ -109,6 +111,7 @@ impl Book {
             configured,
             topology: Topology::default(),
             saved,
+            declared: BTreeSet::new(),
             latest: BTreeMap::new(),
             changed: false,
             version: 0,
@@ -139,6 +142,9 @@ impl Book {
         for (client, server) in &self.saved.traffic {
             graph.add(client, server, bongsu_rca::Provenance::Traffic);
         }
+        for (caller, callee) in &self.declared {
+            graph.add(caller, callee, bongsu_rca::Provenance::Labels);
+        }
         graph
     }
 
@@ -148,6 +154,14 @@ impl Book {
             self.saved.traffic = traffic;
             self.renew_topology();
             self.touch();
+        }
+    }
+
+    /// Takes over who says to call whom.
+    pub(crate) fn learn_declared(&mut self, declared: BTreeSet<(String, String)>) {
+        if self.declared != declared {
+            self.declared = declared;
+            self.renew_topology();
         }
     }
 

@@ -8,9 +8,12 @@ mod page;
 use std::path::Path;
 
 use bongsu_core::Timestamp;
+use bongsu_prometheus::scrape::{Format, parse as parse_exposition};
 use bongsu_rca::actions::Catalogue;
 use bongsu_rca::pattern::Pattern;
-use bongsu_rca::{Graph, GraphSpec, Observations, Options, RcaReport, analyse_observations};
+use bongsu_rca::{
+    Graph, GraphSpec, KubernetesLabels, Observations, Options, RcaReport, analyse_observations,
+};
 use serde::de::DeserializeOwned;
 
 pub use self::frames::{EvidenceFrame, RcaDocument};
@@ -18,6 +21,7 @@ pub use self::input::RcaInput;
 pub use self::matrix::rca_correlations;
 pub(crate) use self::page::incident_page;
 pub use self::page::rca_page;
+use crate::config::CallLabels;
 use crate::{Error, Table};
 
 const ACTIONS: &str = include_str!("actions.yaml");
@@ -32,6 +36,9 @@ pub struct RcaRequest {
     pub onset: Option<Timestamp>,
     /// Who depends on whom, as text in YAML (default: what the input knows).
     pub graph: Option<String>,
+    /// What more is known of who calls whom: an exposition of Prometheus with counts of calls, by the
+    /// labels `client` and `server`, or with labels of workloads (default: nothing).
+    pub calls: Option<String>,
     /// How to analyse.
     pub options: Options,
 }
@@ -48,6 +55,7 @@ impl RcaRequest {
             separator: ":".to_owned(),
             onset: None,
             graph: None,
+            calls: None,
             options,
         })
     }
@@ -112,7 +120,7 @@ pub fn root_cause_of(
         passed_over,
         ..
     } = input;
-    let graph = if let Some(text) = &request.graph {
+    let mut graph = if let Some(text) = &request.graph {
         let spec = parse_graph(text)?;
         Graph::from_spec(&spec, &observations.services())?
     } else {
@@ -124,6 +132,9 @@ pub fn root_cause_of(
         }
         graph
     };
+    if let Some(text) = &request.calls {
+        add_calls(&mut graph, text)?;
+    }
     request.options.actions.validate()?;
     let report = analyse_observations(
         &observations,
@@ -138,6 +149,34 @@ pub fn root_cause_of(
         graph,
         passed_over,
     })
+}
+
+/// Adds who calls whom by an exposition: counts of calls above 0, and labels of workloads as
+/// kube-state-metrics writes them.
+fn add_calls(graph: &mut Graph, text: &str) -> Result<(), Error> {
+    let format = if text.trim_end().ends_with("# EOF") {
+        Format::OpenMetrics
+    } else {
+        Format::Prometheus
+    };
+    let read = parse_exposition(text, format, Timestamp::from_millis(0));
+    let samples = read
+        .map_err(|e| Error::input(format!("who calls whom: {e}")))?
+        .samples;
+    let CallLabels { client, server } = CallLabels::default();
+    let calls = samples.iter().map(|sample| (&sample.labels, sample.value));
+    let used = graph.add_traffic(calls, &client, &server);
+    let labels = samples.iter().map(|sample| &sample.labels);
+    let named = graph.add_workloads(labels, &KubernetesLabels::exported());
+    if used + named == 0 {
+        return Err(Error::input(format!(
+            "who calls whom: none of {} samples counts calls (labels `{client}` and `{server}`) or has \
+             the labels of a workload (`{}`)",
+            samples.len(),
+            KubernetesLabels::exported().name
+        )));
+    }
+    Ok(())
 }
 
 /// The catalogue of actions that is used when no other is given.

@@ -25,14 +25,29 @@ impl Default for KubernetesLabels {
     }
 }
 
+impl KubernetesLabels {
+    /// The same as kube-state-metrics writes them at `kube_deployment_labels` and its like:
+    /// `label_app_kubernetes_io_name` and `label_depends_on_bongsu_dev_`.
+    #[must_use]
+    pub fn exported() -> Self {
+        Self {
+            name: "label_app_kubernetes_io_name".to_owned(),
+            depends_on: "label_depends_on_bongsu_dev_".to_owned(),
+        }
+    }
+}
+
 impl Graph {
     /// Adds the services that the labels of workloads name, and their dependencies. A dependency with
-    /// the value `false` is none. Returns the number of workloads that named a service.
+    /// the value `false` is none. A name that is no service is that of the one service from which it
+    /// differs only by what the name of a Prometheus label cannot have: `order_store` is `order-store`.
+    /// Returns the number of workloads that named a service.
     pub fn add_workloads<'a>(
         &mut self,
         workloads: impl IntoIterator<Item = &'a Labels>,
         names: &KubernetesLabels,
     ) -> usize {
+        let mut calls: Vec<(&str, &str)> = Vec::new();
         let mut used = 0;
         for labels in workloads {
             let Some(service) = labels.get(&names.name) else {
@@ -45,10 +60,27 @@ impl Graph {
                     && !callee.is_empty()
                     && value != "false"
                 {
-                    self.add(service, callee, Provenance::Labels);
+                    calls.push((service, callee));
                 }
             }
         }
+        let known: Vec<String> = self.services().map(str::to_owned).collect();
+        for (service, callee) in calls {
+            let mut alike = known.iter().filter(|name| written(name) == callee);
+            let callee = match (known.iter().find(|name| *name == callee), alike.next()) {
+                (None, Some(name)) if alike.next().is_none() => name,
+                _ => callee,
+            };
+            self.add(service, callee, Provenance::Labels);
+        }
         used
     }
+}
+
+/// A name as a part of the name of a Prometheus label.
+fn written(name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric();
+    name.chars()
+        .map(|c| if fits(c) { c } else { '_' })
+        .collect()
 }
