@@ -23,18 +23,19 @@ pub(crate) struct Fast {
 }
 
 impl Fast {
-    /// Of values without the rhythm; `means` says where there is something, and `peaks` how far it
-    /// reached.
-    pub(crate) fn of(adjusted: &[f64], means: &[f64], peaks: &[f64], block: usize) -> Self {
-        let present: Vec<f64> = adjusted
-            .iter()
-            .zip(means)
-            .map(|(left, value)| if value.is_finite() { *left } else { f64::NAN })
-            .collect();
+    /// Of values without the rhythm, spikes among them and without; `peaks` says how far the `means`
+    /// of the steps reached.
+    pub(crate) fn of(
+        uncut: &[f64],
+        without_spikes: &[f64],
+        means: &[f64],
+        peaks: &[f64],
+        block: usize,
+    ) -> Self {
         let width = block.max(2) as f64;
         // The mean over a block takes a part of each value with it.
         let lost = (1.0 - 1.0 / width).sqrt().recip();
-        let mut rest: Vec<f64> = rest_of(&present, block)
+        let mut rest: Vec<f64> = rest_of(uncut, without_spikes, block)
             .into_iter()
             .map(|rest| if rest.is_finite() { rest * lost } else { 0.0 })
             .collect();

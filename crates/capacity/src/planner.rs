@@ -258,7 +258,13 @@ impl Planner {
         let (chosen, mean, errors) = forecast(&trials, &origins, &known, ahead, &mut notes)?;
         let errors: Vec<&[f64]> = errors.iter().map(Vec::as_slice).collect();
         let model = ErrorModel::fit(&errors, all.block, origins.span(), self.level);
-        let fast = Fast::of(&known.adjusted, &history.means, &history.peaks, all.block);
+        let fast = Fast::of(
+            &known.uncut,
+            &known.adjusted,
+            &history.means,
+            &history.peaks,
+            all.block,
+        );
         let paths = simulate(&mean, &model, &fast, self.paths, self.seed);
         let scene = Scene {
             history: &history,

@@ -183,7 +183,7 @@ impl Scene<'_> {
                 history.step / 60_000
             ));
         }
-        let spikes = self.known.spikes + fast.spikes;
+        let spikes = fast.spikes;
         if spikes > 0 {
             let (many, were) = if spikes == 1 {
                 ("", "was")

@@ -57,13 +57,13 @@ impl Usual {
     }
 }
 
-/// What is left of values without their line and the mean over a block; NaN where there is nothing.
-pub(crate) fn rest_of(values: &[f64], block: usize) -> Vec<f64> {
-    let flat = flat(values);
-    let level = smooth(&flat, block);
-    flat.iter()
-        .zip(&level)
-        .map(|(v, level)| v - level)
+/// What is left of `values` without the mean over a block of those without spikes; NaN where there is
+/// nothing.
+pub(crate) fn rest_of(values: &[f64], without_spikes: &[f64], block: usize) -> Vec<f64> {
+    let line = line_of(without_spikes);
+    let level = smooth(&flat(without_spikes), block);
+    let rows = values.iter().zip(&level).enumerate();
+    rows.map(|(i, (value, level))| value - line(i) - level)
         .collect()
 }
 
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn rounding_is_no_spike() {
         let values: Vec<f64> = (0..720).map(line).collect();
-        let mut rest = rest_of(&values, 24);
+        let mut rest = rest_of(&values, &values, 24);
         assert_eq!(Usual::of(&rest, 76.0).cut(&mut rest), 0);
         assert_eq!(cut_lone(&mut [], 24), 0);
         assert_eq!(cut_lone(&mut [f64::NAN; 9], 24), 0);

@@ -132,8 +132,8 @@ pub(crate) struct Known<'a> {
     pub(crate) bend: usize,
     /// The shifts of the level: the first step after each, and by how much it rose there.
     pub(crate) shifts: Vec<(usize, f64)>,
-    /// How many lone spikes were cut.
-    pub(crate) spikes: usize,
+    /// The values without the rhythm and the shifts, spikes as they were; NaN is a missing value.
+    pub(crate) uncut: Vec<f64>,
 }
 
 impl<'a> Known<'a> {
@@ -142,18 +142,20 @@ impl<'a> Known<'a> {
         let values = all.values.get(..count).unwrap_or(all.values);
         let times = all.times.get(..count).unwrap_or(all.times);
         let window = window(all.step, all.block, count);
-        let mut values = values.to_vec();
-        let mut spikes = cut_lone(&mut values, all.block);
-        let season = Season::learn(all.clock, all.step, times, &values, window)?;
+        let mut calm = values.to_vec();
+        cut_lone(&mut calm, all.block);
+        let season = Season::learn(all.clock, all.step, times, &calm, window)?;
         let rhythm = all.calendar.iter().map(|at| season.at(at));
-        let mut left: Vec<f64> = values
+        let mut uncut: Vec<f64> = values
             .iter()
             .zip(rhythm.clone())
-            .map(|(v, s)| v - s)
+            .map(|(value, season)| value - season)
             .collect();
-        spikes += cut_lone(&mut left, all.block);
+        let mut left = uncut.clone();
+        cut_lone(&mut left, all.block);
         let breaks = Breaks::of(&left, all.block);
         without_shifts(&mut left, &breaks.shifts);
+        without_shifts(&mut uncut, &breaks.shifts);
         Ok(Self {
             times,
             values: left.iter().zip(rhythm).map(|(left, s)| left + s).collect(),
@@ -166,7 +168,7 @@ impl<'a> Known<'a> {
             adjusted: filled(&left),
             bend: breaks.from,
             shifts: breaks.shifts,
-            spikes,
+            uncut,
         })
     }
 
