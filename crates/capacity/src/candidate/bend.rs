@@ -9,6 +9,9 @@ const SIDE: usize = 5;
 /// as much again, since a wandering level looks broken.
 const PRICE: f64 = 6.0;
 
+/// The same for a shift, which takes what it explains out of the growth: many things grow by steps.
+const SHIFT_PRICE: f64 = 15.0;
+
 /// The most shifts of the level.
 const SHIFTS: usize = 8;
 
@@ -112,26 +115,26 @@ fn clearest(parts: &[Part]) -> Option<(usize, Kind, f64)> {
         return None;
     }
     let one = Line::fit(parts, None).squares;
-    let mut best: Option<(usize, Kind, Line)> = None;
-    for knot in SIDE..=count - SIDE {
-        for kind in [Kind::Bend, Kind::Shift] {
-            let line = Line::fit(parts, Some((knot, kind)));
-            if best
-                .as_ref()
-                .is_none_or(|(_, _, least)| line.squares < least.squares)
-            {
-                best = Some((knot, kind, line));
-            }
-        }
-    }
-    let (knot, kind, two) = best?;
-    let share = two.correlation.clamp(0.0, 0.9);
-    let effective = count as f64 * (1.0 - share) / (1.0 + share);
-    let gain = effective * (one / two.squares.max(1e-12 * one)).ln();
     let level = parts.iter().map(|part| part.mean.abs()).fold(0.0, f64::max);
     // What is rounding breaks nowhere.
-    let noise = count as f64 * (1e-9 * level).powi(2);
-    (one > noise && gain > PRICE * (count as f64).ln()).then_some((knot, kind, two.change))
+    if one <= count as f64 * (1e-9 * level).powi(2) {
+        return None;
+    }
+    let best = |kind: Kind| {
+        let fits = (SIDE..=count - SIDE).map(|knot| (knot, Line::fit(parts, Some((knot, kind)))));
+        fits.min_by(|(_, a), (_, b)| a.squares.total_cmp(&b.squares))
+    };
+    let (bend, shift) = (best(Kind::Bend)?, best(Kind::Shift)?);
+    let pays = |two: &Line, price: f64| {
+        let share = two.correlation.clamp(0.0, 0.9);
+        let effective = count as f64 * (1.0 - share) / (1.0 + share);
+        effective * (one / two.squares.max(1e-12 * one)).ln() > price * (count as f64).ln()
+    };
+    if shift.1.squares < bend.1.squares && pays(&shift.1, SHIFT_PRICE) {
+        Some((shift.0, Kind::Shift, shift.1.change))
+    } else {
+        pays(&bend.1, PRICE).then_some((bend.0, Kind::Bend, bend.1.change))
+    }
 }
 
 /// A line, with a break where one is asked for.
