@@ -137,7 +137,7 @@ pub(crate) struct Finding {
     pub(crate) verdict: Verdict,
     /// Whether it counts as the detector's: neither one on what is not there, nor one in maintenance.
     pub(crate) detected: bool,
-    /// Points that the detector has learned.
+    /// Points that the detector had learned.
     pub(crate) learned: u64,
 }
 
@@ -285,13 +285,11 @@ impl Judge {
             judged.late += outcome.late;
             judged.newcomers.extend(outcome.newcomer);
             found.extend(outcome.said.into_iter().map(|said| {
-                let (verdict, detected) = (said.verdict, said.detected);
-                let identity = state.identity.clone();
                 let finding = Finding {
-                    identity,
-                    verdict,
-                    detected,
-                    learned: state.learned.detector.seen(),
+                    identity: state.identity.clone(),
+                    verdict: said.verdict,
+                    detected: said.detected,
+                    learned: said.learned,
                 };
                 (place, finding)
             }));

@@ -272,8 +272,8 @@ mod tests {
 
     #[test]
     fn a_shift_of_the_level_is_no_bend() {
-        for (slope, at) in [(0.0, 200), (0.02, 205), (-0.01, 300)] {
-            let values: Vec<f64> = (0..480)
+        for (slope, at) in [(0.0, 400), (0.02, 405), (-0.01, 600)] {
+            let values: Vec<f64> = (0..960)
                 .map(|i| slope * i as f64 + if i < at { 0.0 } else { 30.0 } + noise(i))
                 .collect();
             let found = Breaks::of(&values, 24);

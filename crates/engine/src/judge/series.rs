@@ -316,6 +316,7 @@ impl Outcome {
         self.said.push(Said {
             verdict,
             detected: false,
+            learned: 0,
         });
     }
 }
