@@ -33,7 +33,7 @@ const NEVER: usize = 0;
 ///
 /// A point beyond the range of the latest fit is judged by a forest that is grown on it, too: one that
 /// has not seen it would take it for a point at the edge of that range. That forest judges those that
-/// follow, until one is farther out or the next fit is due.
+/// follow about as far out, until one is farther out or the next fit is due.
 ///
 /// Cost: a fit now and then; a point costs what the detector takes for one row, and for the whole
 /// history where neighbours in time matter. Memory: `history + refit` points and the fitted model;

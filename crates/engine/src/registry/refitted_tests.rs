@@ -101,7 +101,7 @@ fn the_farthest_point_judges_those_that_follow_until_the_next_fit() {
             detector.learn(&[value]).unwrap();
             bytes = snapshot::to_bytes(&Saved(detector.clone())).unwrap();
             let restored = snapshot::from_bytes::<Saved>(&bytes).unwrap().0;
-            for next in [57.0, 62.0, 11.0, -40.0] {
+            for next in [57.0, 62.0, 11.0, 20.0, -40.0] {
                 assert_eq!(
                     restored.score(&[next]).unwrap(),
                     detector.score(&[next]).unwrap(),
@@ -114,6 +114,16 @@ fn the_farthest_point_judges_those_that_follow_until_the_next_fit() {
             panic!("{name}")
         };
         assert_eq!(detector.farthest(), Some(&[61.0][..]), "{name}");
+    }
+}
+
+#[test]
+fn one_point_very_far_out_hides_none_that_is_less_far() {
+    for name in ["isolation-forest", "extended-isolation-forest"] {
+        let mut detector = trained(name, 300);
+        let before = detector.score(&[30.0]).unwrap();
+        detector.learn(&[1e6]).unwrap();
+        assert_eq!(detector.score(&[30.0]).unwrap(), before, "{name}");
     }
 }
 

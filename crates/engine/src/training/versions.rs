@@ -171,7 +171,12 @@ pub(crate) fn remove_gone<'a>(state: &Path, queries: impl Iterator<Item = &'a st
         !named.iter().any(|named| name == named.as_str()) && is_old(&folder.path())
     };
     for folder in folders.flatten().filter(is_gone) {
-        match fs::remove_dir_all(folder.path()) {
+        let versions = Versions::of(folder.path());
+        for number in versions.numbers() {
+            // What stays keeps the folder from being removed.
+            let _ = fs::remove_file(versions.path(number));
+        }
+        match fs::remove_dir(folder.path()) {
             Ok(()) => tracing::info!(
                 folder = %folder.path().display(),
                 "the trained detectors of a query that is not there any more were removed"
@@ -189,6 +194,7 @@ fn is_old(folder: &Path) -> bool {
         .filter_map(|entry| entry.metadata().ok()?.modified().ok())
         .max();
     newest.is_some_and(|newest| newest.elapsed().is_ok_and(|age| age > GONE_FOR))
+        && !Versions::of(folder.to_path_buf()).numbers().is_empty()
 }
 
 /// The longest name of a folder: file systems take 255 bytes.
@@ -263,7 +269,17 @@ mod tests {
             let file = fs::File::open(versions.path(1)).unwrap();
             file.set_modified(at).unwrap();
         }
+        let other = folder.path().join("models/networks");
+        fs::create_dir_all(&other).unwrap();
+        fs::write(other.join("own.safetensors"), b"weights").unwrap();
+        let old = std::time::SystemTime::now() - 40 * Duration::from_secs(86_400);
+        let file = fs::File::open(other.join("own.safetensors")).unwrap();
+        file.set_modified(old).unwrap();
         remove_gone(folder.path(), ["cpu", "disk/io"].into_iter());
+        assert!(
+            other.join("own.safetensors").exists(),
+            "what is not ours stays"
+        );
         let left = ["cpu", "disk/io", "gone", "went"]
             .map(|query| Versions::new(folder.path(), query, 2).numbers().len());
         assert_eq!(left, [1, 1, 0, 1]);

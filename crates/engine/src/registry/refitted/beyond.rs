@@ -31,6 +31,26 @@ impl Refitted {
         })
     }
 
+    /// Whether `farthest` is as far out as `x`, up to twice as far, wherever `x` is beyond the range: a
+    /// forest that is grown on a point much farther out does not tell `x` from the range.
+    fn is_like(&self, x: &[f64], farthest: &[f64]) -> bool {
+        let to = self.times.len() - self.since_fit.unwrap_or(0);
+        let from = to.saturating_sub(self.history);
+        x.iter()
+            .zip(farthest)
+            .enumerate()
+            .all(|(feature, (value, other))| {
+                let fitted = self.points.range(from * self.features..to * self.features);
+                let fitted = fitted.skip(feature).step_by(self.features.max(1)).copied();
+                let (least, most) = fitted.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| {
+                    (a.min(x), b.max(x))
+                });
+                let as_far =
+                    |own: f64, other: f64| own <= 0.0 || (own <= other && other <= 2.0 * own);
+                as_far(value - most, other - most) && as_far(least - value, least - other)
+            })
+    }
+
     /// The model that is fitted on `x`, too.
     fn fit_with(&self, x: &[f64]) -> CoreResult<Fitted> {
         let to = self.times.len() - self.since_fit.unwrap_or(0);
@@ -51,7 +71,7 @@ impl Refitted {
             return Ok(None);
         }
         if let Some(farthest) = self.farthest.as_deref()
-            && !self.is_beyond(x, Some(farthest))
+            && self.is_like(x, farthest)
         {
             let widened = self
                 .widened
