@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::{DetectedRow, Lane, Manner};
 use crate::registry::{self, Input, Learns};
-use crate::{Error, TimeUnit};
+use crate::{Error, TimeUnit, older};
 
 pub use lines::{Lines, MAX_LINE};
 pub use row::PushedLine;
@@ -220,8 +220,9 @@ impl StreamSession {
     pub fn load(path: impl AsRef<Path>, request: &StreamRequest) -> Result<Self, Error> {
         let path = path.as_ref();
         request.validate()?;
-        let mut session: Self =
-            snapshot::load(path).map_err(|e| Error::state(format!("{}: {e}", path.display())))?;
+        let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", path.display()));
+        let bytes = std::fs::read(path).map_err(|e| failed(&e))?;
+        let mut session: Self = older::read(&bytes).map_err(|e| failed(&e))?;
         if let Some(difference) = session.difference(request)? {
             return Err(Error::config(format!(
                 "{}: this state is of {difference}; give another --state, or remove the file to start anew",

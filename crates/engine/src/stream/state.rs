@@ -5,6 +5,7 @@ use bongsu_core::{Error as CoreError, Result as CoreResult, Snapshot};
 
 use super::{StreamRequest, StreamSession};
 use crate::Error;
+use crate::older::{Added, Aged};
 use crate::registry::{self, COMMON_PARAMETERS, Input};
 
 impl StreamSession {
@@ -67,9 +68,19 @@ fn effective(
         .collect())
 }
 
+impl Aged for StreamSession {
+    const OLDEST: u16 = 1;
+    const ADDED: &'static [Added] = &[Added {
+        since: 2,
+        of: "Refitted",
+        field: "farthest",
+        value: &[0],
+    }];
+}
+
 impl Snapshot for StreamSession {
     const KIND: &'static str = "engine.stream";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> CoreResult<()> {
         let broken = |e: &dyn std::fmt::Display| CoreError::snapshot(e.to_string());
