@@ -51,7 +51,7 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
     let state = ran(folder.path());
     let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
     assert!(
-        inspected.starts_with("version 10, ") && inspected.contains("1 alerts"),
+        inspected.starts_with("version 11, ") && inspected.contains("1 alerts"),
         "{inspected}"
     );
     assert!(
@@ -66,7 +66,7 @@ fn a_saved_state_can_be_inspected_and_exported_and_its_alerts_explained() {
             &json["schema"],
             &json["version"]
         ),
-        (&"load".into(), &1.into(), &10.into())
+        (&"load".into(), &1.into(), &11.into())
     );
     let exported = text(&bongsu(&["state", "export", &state]).stdout);
     let series: serde_json::Value = serde_json::from_str(exported.trim()).unwrap();
@@ -150,13 +150,13 @@ fn a_state_of_another_version_is_set_aside_and_the_service_starts_afresh() {
     let said = text(&done.stderr);
     assert!(done.status.success(), "{said}");
     assert!(
-        said.contains("it is of version 99, but this build reads versions 6 to 10"),
+        said.contains("it is of version 99, but this build reads versions 6 to 11"),
         "{said}"
     );
     assert!(said.contains("state.bngs.version-99"), "{said}");
     assert!(said.contains("verdicts=200"), "it starts afresh: {said}");
     let inspected = text(&bongsu(&["state", "inspect", &state]).stdout);
-    assert!(inspected.starts_with("version 10, "), "{inspected}");
+    assert!(inspected.starts_with("version 11, "), "{inspected}");
 }
 
 #[test]

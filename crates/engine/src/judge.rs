@@ -5,6 +5,7 @@ mod gaps;
 mod group;
 mod late;
 mod learned;
+mod outcomes;
 mod past;
 mod pieces;
 mod series;
@@ -24,7 +25,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::config::{NewChannels, QueryConfig};
+use crate::config::{NewChannels, QueryConfig, Span, TrainingConfig};
 use crate::maintenance::Closed;
 use crate::registry::{self, StreamState};
 use crate::shard::Shard;
@@ -32,6 +33,8 @@ use budget::Allowance;
 pub(crate) use budget::Budget;
 pub(crate) use late::Late;
 pub(crate) use learned::Learned;
+use outcomes::Outcomes;
+pub(crate) use outcomes::Tally;
 use pieces::Grouping;
 pub(crate) use pieces::{CHANNEL, Piece, Pieces};
 use series::Outcome;
@@ -63,6 +66,8 @@ pub(crate) struct Judge {
     grouping: Option<Grouping>,
     /// What is to be done about channels that a group did not have; `None` is nothing.
     newcomers: Option<Newcomers>,
+    /// For how long what came of moments is remembered, where detectors are trained.
+    remembers: Option<i64>,
     /// The series that this process judges.
     pub(crate) shard: Shard,
     /// The maintenance windows that touch what is being judged.
@@ -78,6 +83,8 @@ struct Newcomers {
     are_trained: bool,
 }
 
+/// Outcomes are remembered for so many steps more than a holdout has.
+const STEPS_OF_TRAINING: i64 = 20;
 /// So many siblings are asked for their scale.
 const SIBLINGS: usize = 256;
 
@@ -103,6 +110,8 @@ pub(crate) struct SeriesState {
     pub(crate) late: Option<Box<Late>>,
     /// How surprising its scores are, where there is a budget of alerts.
     pub(crate) tail: Option<Box<Tail>>,
+    /// What came of the latest moments, where detectors are trained: with it new ones are compared.
+    pub(crate) outcomes: Option<Box<Outcomes>>,
     /// The labels of its alerts; rebuilt after loading.
     #[serde(skip)]
     pub(crate) identity: Labels,
@@ -137,8 +146,6 @@ pub(crate) struct Finding {
     pub(crate) verdict: Verdict,
     /// Whether it counts as the detector's: neither one on what is not there, nor one in maintenance.
     pub(crate) detected: bool,
-    /// Points that the detector had learned.
-    pub(crate) learned: u64,
 }
 
 impl Judge {
@@ -165,6 +172,7 @@ impl Judge {
             allowance: None,
             grouping: query.group.as_ref().map(Grouping::new),
             newcomers: newcomers(query),
+            remembers: query.training.as_ref().map(|t| remembered(t, query.step)),
             shard: Shard::ALL,
             closed: Closed::default(),
         })
@@ -289,7 +297,6 @@ impl Judge {
                     identity: state.identity.clone(),
                     verdict: said.verdict,
                     detected: said.detected,
-                    learned: said.learned,
                 };
                 (place, finding)
             }));
@@ -300,6 +307,9 @@ impl Judge {
         found.sort_by_key(|(_, finding)| finding.verdict.timestamp);
         if let (Some(allowance), Some(budget)) = (self.allowance, budget) {
             judged.held = budget.hold(allowance, &mut found, &mut states);
+        }
+        if let Some(span) = self.remembers {
+            note_outcomes(&mut states, &found, span);
         }
         judged.findings = found.into_iter().map(|(_, finding)| finding).collect();
         let mut kept = Vec::with_capacity(states.len());
@@ -394,15 +404,41 @@ impl SeriesState {
     pub(crate) fn heap_bytes(&self) -> usize {
         let late = self.late.as_ref();
         let tail = self.tail.as_ref().map_or(0, |_| size_of::<Tail>());
+        let outcomes = self.outcomes.as_ref();
         self.learned.heap_bytes()
             + late.map_or(0, |late| size_of::<Late>() + late.heap_bytes())
             + tail
+            + outcomes.map_or(0, |all| size_of::<Outcomes>() + all.heap_bytes())
     }
 
     pub(crate) fn validate(&self) -> bongsu_core::Result<()> {
         self.learned.validate()?;
         self.late.as_ref().map_or(Ok(()), |late| late.validate())?;
-        self.tail.as_ref().map_or(Ok(()), |tail| tail.validate())
+        self.tail.as_ref().map_or(Ok(()), |tail| tail.validate())?;
+        (self.outcomes.as_ref()).map_or(Ok(()), |outcomes| outcomes.validate())
+    }
+
+    /// What its detectors made of the moments from `from` to `to`.
+    pub(crate) fn tally_within(&self, from: Timestamp, to: Timestamp) -> Tally {
+        let outcomes = self.outcomes.as_ref();
+        outcomes.map_or_else(Tally::default, |outcomes| outcomes.within(from, to))
+    }
+}
+
+/// For how long outcomes are remembered: as long as a holdout is, and until a training has ended.
+fn remembered(training: &TrainingConfig, step: Span) -> i64 {
+    let holdout = training.window.millis() as f64 * training.holdout;
+    (holdout as i64).saturating_add(step.millis().saturating_mul(STEPS_OF_TRAINING))
+}
+
+/// Lets each of `states` take note of those of `found` that are of its detector.
+fn note_outcomes(states: &mut [SeriesState], found: &[(usize, Finding)], span: i64) {
+    // Absence and the like are not the detector's finding.
+    for (place, finding) in found.iter().filter(|(_, finding)| finding.detected) {
+        if let Some(state) = states.get_mut(*place) {
+            let outcomes = state.outcomes.get_or_insert_default();
+            outcomes.note(&finding.verdict, span);
+        }
     }
 }
 

@@ -6,7 +6,10 @@
 
 mod fill;
 
+use std::marker::PhantomData;
+
 use bongsu_core::{Error, Result, Snapshot, snapshot};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use fill::Filling;
 
@@ -20,6 +23,23 @@ pub(crate) struct Added {
     pub(crate) field: &'static str,
     /// What stands for it, encoded: a single 0 is nothing, false, the number 0, or empty.
     pub(crate) value: &'static [u8],
+}
+
+/// The place of a field in which nothing is kept any more: what older versions have there is read
+/// past, and an empty value written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Gone<T>(PhantomData<T>);
+
+impl<T: Default + Serialize> Serialize for Gone<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        T::default().serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Gone<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        T::deserialize(deserializer).map(|_| Self(PhantomData))
+    }
 }
 
 /// A snapshot of which older versions can be read.
@@ -99,7 +119,6 @@ fn checked<'a>(bytes: &'a [u8], header: &snapshot::Header) -> Result<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::{Deserialize, Serialize};
 
     macro_rules! snapshot {
         ($type:ty, $version:expr) => {

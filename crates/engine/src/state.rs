@@ -63,7 +63,7 @@ impl QueryState {
 
 impl Snapshot for EngineState {
     const KIND: &'static str = "engine.state";
-    const VERSION: u16 = 10;
+    const VERSION: u16 = 11;
 
     fn validate(&self) -> CoreResult<()> {
         for query in &self.queries {
@@ -86,6 +86,12 @@ impl Snapshot for EngineState {
 impl Aged for EngineState {
     const OLDEST: u16 = 6;
     const ADDED: &'static [Added] = &[
+        Added {
+            since: 11,
+            of: "SeriesState",
+            field: "outcomes",
+            value: &[0],
+        },
         Added {
             since: 10,
             of: "Refitted",

@@ -105,9 +105,7 @@ impl Engine {
     fn objection(&self, index: usize, candidate: &Candidate) -> Option<String> {
         let (query, state) = (self.queries.get(index)?, self.state.queries.get(index)?);
         let training = query.training.as_ref()?;
-        let grid = candidate.holdout;
-        let serving = state.training.tally_within(grid.from, grid.to);
-        candidate.objection(&training.config, &serving)
+        candidate.objection(&training.config, &state.series)
     }
 
     /// Whether more came since the training began than is judged within about a second.

@@ -18,7 +18,7 @@ use crate::observe::Observer as _;
 use crate::query::Query;
 use crate::server::newest;
 use crate::trace;
-use crate::training::Arrived;
+use crate::training::{Arrived, Training};
 
 /// The longest that a server can ask to be left alone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
@@ -153,7 +153,7 @@ impl Engine {
         self.metrics.queries.maintained(name, data.unknown.len());
         query.succeeded(&quality, &judged, data.unknown, &mut self.observer);
         if let Some(training) = &query.training {
-            training.observe(&mut state.training, &judged);
+            Training::observe(&mut state.training, &judged);
             training.review(&mut state.training, &mut state.series, job.grid.to);
         }
         if complete {

@@ -36,8 +36,6 @@ pub(crate) struct Learned {
 pub(super) struct Said {
     pub(super) verdict: Verdict,
     pub(super) detected: bool,
-    /// Points that the detector had learned.
-    pub(super) learned: u64,
 }
 
 impl Learned {
@@ -86,11 +84,9 @@ impl Judge {
             }
             (None, &[value]) => {
                 let verdict = self.step_of_series(learned, labels, moment, value, setting);
-                let learned = learned.detector.seen();
                 verdict.map(|verdict| Said {
                     verdict,
                     detected: true,
-                    learned,
                 })
             }
             (None, _) => None,
@@ -221,7 +217,6 @@ impl Judge {
         Some(Said {
             verdict: setting.applied_to(verdict),
             detected: true,
-            learned: learned.detector.seen(),
         })
     }
 
@@ -246,7 +241,6 @@ impl Judge {
         Said {
             verdict,
             detected: false,
-            learned: learned.detector.seen(),
         }
     }
 }

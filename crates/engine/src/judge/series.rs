@@ -306,6 +306,7 @@ impl Judge {
             last_value: Timestamp::MIN,
             late: None,
             tail: None,
+            outcomes: None,
             identity: self.identity(labels),
         }
     }
@@ -316,7 +317,6 @@ impl Outcome {
         self.said.push(Said {
             verdict,
             detected: false,
-            learned: 0,
         });
     }
 }

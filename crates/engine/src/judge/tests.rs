@@ -15,9 +15,9 @@ pub(super) fn run(
 fn judge() -> Judge {
     let mut query = QueryConfig::new("load", "load");
     "ewma".clone_into(&mut query.detector);
-    query.step = crate::config::Span::from_secs(10);
-    query.absent_after = crate::config::Span::from_secs(30);
-    query.forget_after = crate::config::Span::from_secs(60);
+    query.step = Span::from_secs(10);
+    query.absent_after = Span::from_secs(30);
+    query.forget_after = Span::from_secs(60);
     Judge::new(&query, 3).unwrap()
 }
 
@@ -258,7 +258,7 @@ fn a_new_series_starts_from_its_siblings_where_the_query_says_so() {
     let judged = |start_from_siblings: bool| {
         let mut query = QueryConfig::new("load", "load");
         "ewma".clone_into(&mut query.detector);
-        query.step = crate::config::Span::from_secs(10);
+        query.step = Span::from_secs(10);
         query.start_from_siblings = start_from_siblings;
         let judge = Judge::new(&query, 100).unwrap();
         let points: Vec<i64> = (1..=40).map(|i| 10 * i).collect();

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::{DetectorSpec, Input, Method, Parameters};
 use crate::consecutive::Consecutive;
 use crate::fitted::Fitted;
+use crate::older::Gone;
+use beyond::Beyond;
 
 /// The fewest and the most points that `history` may be.
 const LEAST_HISTORY: usize = 16;
@@ -31,9 +33,8 @@ const NEVER: usize = 0;
 /// The fitted model is not part of the saved state but made again from the points that it was
 /// fitted on, which are; so a restored detector goes on exactly as before.
 ///
-/// A point beyond the range of the latest fit is judged by a forest that is grown on it, too: one that
-/// has not seen it would take it for a point at the edge of that range. That forest judges those that
-/// follow about as far out, until one is farther out or the next fit is due.
+/// A forest would take a point beyond the range of the latest fit for one at the edge of that range. So
+/// such a point is judged by a forest that is grown on a point about as far out, too.
 ///
 /// Cost: a fit now and then; a point costs what the detector takes for one row, and for the whole
 /// history where neighbours in time matter. Memory: `history + refit` points and the fitted model;
@@ -57,14 +58,13 @@ pub struct Refitted {
     since_fit: Option<usize>,
     next_time: Option<Timestamp>,
     seen: u64,
-    /// The point farthest beyond the range of the fit that came since, of methods that are blind there.
-    farthest: Option<Vec<f64>>,
+    /// What versions before 11 kept of points beyond the range of the fit.
+    farthest: Gone<Option<Vec<f64>>>,
     /// Made when it is first needed; empty when the method refused the points.
     #[serde(skip)]
     model: OnceLock<Option<Arc<Fitted>>>,
-    /// As the model, with the farthest point among those that it is fitted on.
     #[serde(skip)]
-    widened: OnceLock<Option<Arc<Fitted>>>,
+    beyond: Beyond,
 }
 
 impl PartialEq for Refitted {
@@ -81,7 +81,6 @@ impl PartialEq for Refitted {
             && self.since_fit == other.since_fit
             && self.next_time == other.next_time
             && self.seen == other.seen
-            && self.farthest == other.farthest
     }
 }
 
@@ -103,9 +102,9 @@ impl Refitted {
             since_fit: None,
             next_time: None,
             seen: 0,
-            farthest: None,
+            farthest: Gone::default(),
             model: OnceLock::new(),
-            widened: OnceLock::new(),
+            beyond: Beyond::default(),
         };
         detector.check_sizes()?;
         detector.with_config(|_| Ok(()))?;
@@ -144,6 +143,14 @@ impl Refitted {
         &self,
         use_it: impl FnOnce(&dyn bongsu_core::FitDetectorDyn) -> CoreResult<T>,
     ) -> CoreResult<T> {
+        self.with_config_of(&self.parameters, use_it)
+    }
+
+    fn with_config_of<T>(
+        &self,
+        parameters: &BTreeMap<String, String>,
+        use_it: impl FnOnce(&dyn bongsu_core::FitDetectorDyn) -> CoreResult<T>,
+    ) -> CoreResult<T> {
         let spec = self.spec()?;
         let Method::Batch(batch) = spec.method else {
             return Err(CoreError::snapshot(format!(
@@ -151,7 +158,7 @@ impl Refitted {
                 spec.name
             )));
         };
-        let parameters = Parameters::new(spec.takes(), &self.parameters);
+        let parameters = Parameters::new(spec.takes(), parameters);
         let parameters = parameters.map_err(|e| CoreError::snapshot(e.to_string()))?;
         use_it(batch(&parameters)?.as_ref())
     }
@@ -190,8 +197,7 @@ impl Refitted {
 
     fn forget_models(&mut self) {
         self.model = OnceLock::new();
-        self.farthest = None;
-        self.widened = OnceLock::new();
+        self.beyond = Beyond::default();
     }
 
     fn is_sequence(&self) -> bool {
@@ -381,7 +387,6 @@ impl StreamDetector for Refitted {
         let after = last.map_or(Timestamp::from_millis(0), |last| last.add_millis(1));
         let time = self.next_time.take().map_or(after, |time| time.max(after));
         self.seen = self.seen.saturating_add(1);
-        self.note_farthest(x);
         if self.is_fitted_for_good() {
             self.remember(time, x);
             return Ok(());
@@ -474,10 +479,7 @@ impl Snapshot for Refitted {
             && self.times.len() - since <= self.history
             && (self.since_fit.is_none() || self.times.len() > since)
             && (since <= self.refit || (self.refit == NEVER && since < 2 * self.history));
-        let farthest = self.farthest.iter().flatten();
-        let finite = self.points.iter().chain(farthest).all(|x| x.is_finite())
-            && (self.farthest.as_ref()).is_none_or(|point| point.len() == self.features);
-        if consistent && ordered && finite {
+        if consistent && ordered && self.points.iter().all(|x| x.is_finite()) {
             Ok(())
         } else {
             Err(CoreError::snapshot(

@@ -89,41 +89,77 @@ fn a_level_beyond_the_past_is_anomalous_for_as_long_as_it_lasts() {
     assert!(scores.into_iter().all(|score| score > 1.0));
 }
 
+const FORESTS: [&str; 2] = ["isolation-forest", "extended-isolation-forest"];
+
+fn of_value(detector: &StreamState, value: f64) -> f64 {
+    detector.score(&[value]).unwrap().ready().unwrap()
+}
+
 #[test]
-fn the_farthest_point_judges_those_that_follow_until_the_next_fit() {
-    for name in ["isolation-forest", "extended-isolation-forest"] {
-        let mut detector = trained(name, 300);
-        let mut bytes = Vec::new();
-        for (i, value) in [60.0, 58.0, 59.0, 61.0, 10.0, 60.5].into_iter().enumerate() {
-            detector.set_time(minute(300 + i));
-            let judged = detector.score(&[value]).unwrap().ready().unwrap();
-            assert_eq!(judged > 1.0, value > 20.0, "{name}: {judged} of {value}");
-            detector.learn(&[value]).unwrap();
-            bytes = snapshot::to_bytes(&Saved(detector.clone())).unwrap();
-            let restored = snapshot::from_bytes::<Saved>(&bytes).unwrap().0;
-            for next in [57.0, 62.0, 11.0, 20.0, -40.0] {
-                assert_eq!(
-                    restored.score(&[next]).unwrap(),
-                    detector.score(&[next]).unwrap(),
-                    "{name}: {next} after {i}"
-                );
+fn points_far_beyond_any_past_are_anomalous_and_those_within_are_not() {
+    for name in FORESTS {
+        for past in [100, 300, 499, 5_000, 43_200] {
+            let mut detector = trained(name, past);
+            // The jump belongs to the longer ones.
+            let (least, most) = if past < 500 { (7.0, 14.0) } else { (7.0, 64.0) };
+            let width = most - least;
+            for far in [1.0, 2.0, 10.0, 1e3, 1e9, 1e300] {
+                for value in [most + far * width, least - far * width] {
+                    let judged = of_value(&detector, value);
+                    assert!(judged > 1.0, "{name}, {past}: {judged} of {value}");
+                }
             }
+            let usual = of_value(&detector, metric(past - 1));
+            assert!(usual < 1.1, "{name}, {past}: {usual}");
+            // What came in between changes nothing.
+            for value in [1e9, -1e9, 5.0 * most] {
+                detector.learn(&[value]).unwrap();
+            }
+            let near = most + width;
+            assert_eq!(
+                of_value(&detector, near),
+                of_value(&trained(name, past), near)
+            );
         }
-        let farther = snapshot::from_bytes::<Saved>(&bytes).unwrap().0;
-        let StreamState::Refitted(detector) = farther else {
-            panic!("{name}")
-        };
-        assert_eq!(detector.farthest(), Some(&[61.0][..]), "{name}");
     }
 }
 
 #[test]
-fn one_point_very_far_out_hides_none_that_is_less_far() {
-    for name in ["isolation-forest", "extended-isolation-forest"] {
-        let mut detector = trained(name, 300);
-        let before = detector.score(&[30.0]).unwrap();
-        detector.learn(&[1e6]).unwrap();
-        assert_eq!(detector.score(&[30.0]).unwrap(), before, "{name}");
+fn points_that_wander_beyond_the_range_cost_few_forests() {
+    let mut detector = trained("isolation-forest", 300);
+    for i in 0..200 {
+        let out = f64::from(i) * if i % 2 == 0 { 50.0 } else { -50.0 };
+        detector.score(&[out]).unwrap();
+        detector.learn(&[out]).unwrap();
+    }
+    let bytes = snapshot::to_bytes(&Saved(detector.clone())).unwrap();
+    let restored = snapshot::from_bytes::<Saved>(&bytes).unwrap().0;
+    assert_eq!(of_value(&restored, 77.0), of_value(&detector, 77.0));
+    let StreamState::Refitted(detector) = detector else {
+        panic!("{detector:?}")
+    };
+    assert!(detector.forests_beyond() <= 4);
+}
+
+#[test]
+fn a_constant_past_and_one_feature_of_many_are_left_too() {
+    for name in FORESTS {
+        let mut constant = untrained(name);
+        let times: Vec<Timestamp> = (0..200).map(minute).collect();
+        constant.learn_past(&times, &[5.0; 200], 1).unwrap();
+        assert!(of_value(&constant, 5.0) <= 1.0, "{name}");
+        for value in [50.0, -50.0, 1e300] {
+            let judged = of_value(&constant, value);
+            assert!(judged > 1.0, "{name}: {judged} of {value}");
+        }
+        let mut table = untrained(name);
+        let rows = (0..200).flat_map(|i| [metric(i), 1e-3 * metric(i + 7), 3.0]);
+        let rows: Vec<f64> = rows.collect();
+        table.learn_past(&times, &rows, 3).unwrap();
+        let judged = |x: [f64; 3]| table.score(&x).unwrap().ready().unwrap();
+        let inside = judged([metric(50), 1e-3 * metric(57), 3.0]);
+        let outside = judged([metric(50), 1.0, 3.0]);
+        assert!(inside < 1.1 && outside > 1.2, "{name}: {inside}, {outside}");
     }
 }
 

@@ -6,13 +6,12 @@ use std::time::Duration;
 use bongsu_core::{Labels, Series, Timestamp, format_duration};
 use rayon::prelude::*;
 
-use super::Tally;
 use crate::Error;
 use crate::config::{Span, TrainingConfig};
-use crate::judge::{Grid, Judge, Piece, SeriesState};
+use crate::judge::{Grid, Judge, Piece, SeriesState, Tally};
 
 /// How much larger the mean error of new detectors on the holdout may be than that of those at
-/// work, which had the advantage of going on learning until there.
+/// work, for the series in the middle. Those had the advantage of going on learning until there.
 const WORSE: f64 = 1.2;
 
 /// Beyond `max_alarm_rate` new detectors may go to work only where their rate on the holdout is at most
@@ -40,10 +39,11 @@ pub(crate) struct Task {
 pub(crate) struct Candidate {
     pub(crate) series: Vec<SeriesState>,
     pub(crate) holdout: Grid,
-    /// Points that were learned.
+    /// Points that they learned.
     pub(crate) points: u64,
     /// Series that could not be trained on, with the first reason.
     pub(crate) left_out: Vec<String>,
+    /// What all of them together made of the holdout.
     pub(crate) tally: Tally,
 }
 
@@ -91,13 +91,12 @@ impl Task {
             .into_par_iter()
             .map(|piece| self.train(&piece))
             .collect();
-        let mut left_out = Vec::new();
-        let mut points = 0;
-        let mut series = Vec::with_capacity(outcomes.len());
+        let (mut left_out, mut series) = (Vec::new(), Vec::with_capacity(outcomes.len()));
+        let mut learned = BTreeMap::new();
         for outcome in outcomes {
             match outcome {
-                Ok((state, learned)) => {
-                    points += learned as u64;
+                Ok((state, points)) => {
+                    learned.insert(state.labels.clone(), points as u64);
                     series.push(state);
                 }
                 Err(why) => left_out.push(why),
@@ -110,44 +109,72 @@ impl Task {
             return Err(Error::source(format!("no series can be trained on: {why}")));
         }
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
-        let trained: Vec<Labels> = series.iter().map(|state| state.labels.clone()).collect();
-        let mut holdout = self.judge.gather(holdout);
-        holdout
-            .all
-            .retain(|piece| trained.binary_search(&piece.labels).is_ok());
-        let judged = self
-            .judge
-            .judge(&mut series, holdout, self.holdout, true, false, None);
-        let mut tallies: BTreeMap<&Labels, Tally> = BTreeMap::new();
-        for finding in &judged.findings {
-            let verdict = &finding.verdict;
-            if verdict.score.is_some_and(|score| !score.is_finite()) {
-                let labels = &verdict.labels;
-                return Err(Error::source(format!(
-                    "the score of {labels} is not finite"
-                )));
-            }
-            tallies.entry(&finding.identity).or_default().add(finding);
-        }
-        let noisy = noisy(&tallies);
-        series.retain(|state| !noisy.contains(&state.identity));
-        left_out.extend(noisy.iter().map(|identity| {
-            format!("most of the holdout of {identity} would be anomalous: it keeps its detector")
+        self.judge_holdout(&mut series, holdout)?;
+        let noisy = self.noisy(&series);
+        series.retain(|state| !noisy.contains(&state.labels));
+        left_out.extend(noisy.iter().map(|labels| {
+            format!("most of the holdout of {labels} would be anomalous: it keeps its detector")
         }));
-        let of_others = tallies.iter().filter(|(one, _)| !noisy.contains(**one));
-        let tally = of_others.fold(Tally::default(), |sum, (_, tally)| sum.join(tally));
+        let tallies = series.iter().map(|state| self.tally(state));
+        let tally = tallies.fold(Tally::default(), |sum, tally| sum.join(&tally));
         if tally.judged == 0 {
             return Err(Error::source(
                 "the trained detectors give no score on the holdout; a longer window may help",
             ));
         }
+        let points = series.iter().filter_map(|state| learned.get(&state.labels));
         Ok(Candidate {
+            points: points.sum(),
             series,
             holdout: self.holdout,
-            points,
             left_out,
             tally,
         })
+    }
+
+    /// Lets trained detectors judge the holdout.
+    fn judge_holdout(
+        &self,
+        series: &mut Vec<SeriesState>,
+        holdout: Vec<Series>,
+    ) -> Result<(), Error> {
+        let trained: BTreeSet<Labels> = series.iter().map(|state| state.labels.clone()).collect();
+        let mut holdout = self.judge.gather(holdout);
+        holdout.all.retain(|piece| trained.contains(&piece.labels));
+        let judged = self
+            .judge
+            .judge(series, holdout, self.holdout, true, false, None);
+        let mut verdicts = judged.findings.iter().map(|finding| &finding.verdict);
+        match verdicts.find(|verdict| verdict.score.is_some_and(|score| !score.is_finite())) {
+            Some(wrong) => {
+                let labels = &wrong.labels;
+                Err(Error::source(format!(
+                    "the score of {labels} is not finite"
+                )))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn tally(&self, state: &SeriesState) -> Tally {
+        state.tally_within(self.holdout.from, self.holdout.to)
+    }
+
+    /// The series most of whose holdout would be anomalous, where they are a minority: what has just
+    /// changed in one series must not keep all others from new detectors, nor give that one a detector
+    /// that only alarms. Where they are not, the whole training is in doubt.
+    fn noisy(&self, series: &[SeriesState]) -> BTreeSet<Labels> {
+        let is_noisy = |state: &&SeriesState| {
+            let tally = self.tally(state);
+            tally.judged >= FEWEST && tally.alarm_rate().is_some_and(|rate| rate > MOST_OF_IT)
+        };
+        let noisy = series.iter().filter(is_noisy);
+        let noisy: BTreeSet<Labels> = noisy.map(|state| state.labels.clone()).collect();
+        if 2 * noisy.len() < series.len() {
+            noisy
+        } else {
+            BTreeSet::new()
+        }
     }
 
     fn train(&self, piece: &Piece) -> Result<(SeriesState, usize), String> {
@@ -176,45 +203,71 @@ impl Task {
     }
 }
 
-/// The series most of whose holdout would be anomalous, where they are a minority: what has just
-/// changed in one series must not keep all others from new detectors, nor give that one a detector
-/// that only alarms. Where they are not, the whole training is in doubt.
-fn noisy(tallies: &BTreeMap<&Labels, Tally>) -> BTreeSet<Labels> {
-    let is_noisy = |tally: &Tally| {
-        tally.judged >= FEWEST && tally.alarm_rate().is_some_and(|rate| rate > MOST_OF_IT)
-    };
-    let noisy = tallies.iter().filter(|(_, tally)| is_noisy(tally));
-    let noisy: BTreeSet<Labels> = noisy.map(|(identity, _)| (*identity).clone()).collect();
-    if 2 * noisy.len() < tallies.len() {
-        noisy
-    } else {
-        BTreeSet::new()
+impl Candidate {
+    /// Why it must not replace the detectors of `serving`, by what those made of the same series in
+    /// the holdout, when that is so.
+    pub(crate) fn objection(
+        &self,
+        config: &TrainingConfig,
+        serving: &[SeriesState],
+    ) -> Option<String> {
+        let (from, to) = (self.holdout.from, self.holdout.to);
+        let pairs: Vec<(Tally, Tally)> = self
+            .series
+            .iter()
+            .filter_map(|own| {
+                let place = serving.binary_search_by(|one| one.labels.cmp(&own.labels));
+                let theirs = serving.get(place.ok()?)?;
+                Some((own.tally_within(from, to), theirs.tally_within(from, to)))
+            })
+            .collect();
+        self.too_many_alarms(config, &pairs)
+            .or_else(|| too_far_off(&pairs))
+    }
+
+    fn too_many_alarms(&self, config: &TrainingConfig, pairs: &[(Tally, Tally)]) -> Option<String> {
+        let at_work = pairs.iter().map(|(_, theirs)| theirs);
+        let at_work = at_work.fold(Tally::default(), |sum, tally| sum.join(tally));
+        let (rate, most) = (self.tally.alarm_rate()?, config.max_alarm_rate);
+        if rate <= most {
+            return None;
+        }
+        let beside = match at_work.alarm_rate() {
+            Some(theirs) if rate <= FEWER * theirs => return None,
+            Some(theirs) => format!(
+                ", and more than half of the {:.1} % of those at work",
+                100.0 * theirs
+            ),
+            None => String::new(),
+        };
+        Some(format!(
+            "{:.1} % of the holdout would be anomalous, more than the {:.1} % of \
+             training.max_alarm_rate{beside}",
+            100.0 * rate,
+            100.0 * most
+        ))
     }
 }
 
-impl Candidate {
-    /// Why it must not replace detectors that did as `serving` says, when that is so.
-    pub(crate) fn objection(&self, config: &TrainingConfig, serving: &Tally) -> Option<String> {
-        let rate = self.tally.alarm_rate().unwrap_or(0.0);
-        let at_work = serving.alarm_rate();
-        let most = config.max_alarm_rate.max(FEWER * at_work.unwrap_or(0.0));
-        if rate > most {
-            let beside = at_work.map_or_else(String::new, |rate| {
-                format!("; those at work had {:.1} %", 100.0 * rate)
-            });
-            return Some(format!(
-                "{:.1} % of the holdout would be anomalous, more than the {:.1} % of \
-                 training.max_alarm_rate{beside}",
-                100.0 * rate,
-                100.0 * config.max_alarm_rate
-            ));
-        }
-        match (self.tally.mean_error(), serving.mean_error()) {
-            (Some(own), Some(theirs)) if own > WORSE * theirs => Some(format!(
-                "what it expects misses the holdout by {own:.4} on average, and what those at work \
-                 expected by {theirs:.4}"
-            )),
-            _ => None,
-        }
-    }
+/// Why new detectors expect worse than those at work, when they do: by how much larger their mean
+/// error is for the series in the middle, since the errors of different series have no common scale.
+fn too_far_off(pairs: &[(Tally, Tally)]) -> Option<String> {
+    let ratio = |(own, theirs): &(Tally, Tally)| match (own.mean_error()?, theirs.mean_error()?) {
+        (own, theirs) if own == theirs => Some(1.0),
+        (own, theirs) => Some(own / theirs),
+    };
+    let mut ratios: Vec<f64> = pairs.iter().filter_map(ratio).collect();
+    ratios.sort_by(f64::total_cmp);
+    let middle = *ratios.get(ratios.len().checked_sub(1)? / 2)?;
+    (middle > WORSE).then(|| {
+        format!(
+            "what it expects misses the holdout by {middle:.2} times as much as what those at work \
+             expected, in the middle of {} series",
+            ratios.len()
+        )
+    })
 }
+
+#[cfg(test)]
+#[path = "candidate_tests.rs"]
+mod tests;

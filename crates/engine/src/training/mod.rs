@@ -5,7 +5,6 @@ mod candidate;
 mod meanwhile;
 mod versions;
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use bongsu_core::Timestamp;
@@ -18,7 +17,8 @@ pub(crate) use versions::{ModelVersion, Versions, remove_gone};
 
 use crate::Error;
 use crate::config::{DriftTrigger, QueryConfig, Span, TrainingConfig};
-use crate::judge::{Finding, Judged, SeriesState};
+use crate::judge::{Judged, SeriesState, Tally};
+use crate::older::Gone;
 use crate::registry::drift;
 use crate::schedule::Schedule;
 
@@ -26,8 +26,6 @@ use crate::schedule::Schedule;
 /// many after each further one.
 const PATIENCE_STEPS: i64 = 20;
 const MOST_DOUBLINGS: u32 = 7;
-/// The most moments whose verdicts are counted for a comparison.
-const MOST_MOMENTS: usize = 20_000;
 
 /// Why detectors were trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,61 +85,8 @@ pub(crate) struct TrainingState {
     drifts: Vec<Timestamp>,
     /// When groups had had enough numbers of new channels, the newest time.
     newcomers: Option<Timestamp>,
-    /// What those at work made of the latest moments.
-    recent: VecDeque<Outcome>,
-}
-
-/// What came of a moment.
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
-struct Outcome {
-    at: Timestamp,
-    tally: Tally,
-}
-
-/// Verdicts in numbers.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Tally {
-    /// Points with a score.
-    pub(crate) judged: u64,
-    /// Anomalous ones.
-    pub(crate) anomalous: u64,
-    /// Points of which something was expected, and the sum of the distances from it.
-    expected: u64,
-    error: f64,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, finding: &Finding) {
-        let verdict = &finding.verdict;
-        // Absence and the like are not the detector's finding.
-        if !finding.detected || verdict.score.is_none() {
-            return;
-        }
-        self.judged += 1;
-        self.anomalous += u64::from(verdict.anomalous);
-        if let (Some(value), Some(expected)) = (verdict.value, verdict.expected) {
-            self.expected += 1;
-            self.error += (value - expected).abs();
-        }
-    }
-
-    fn join(mut self, other: &Self) -> Self {
-        self.judged += other.judged;
-        self.anomalous += other.anomalous;
-        self.expected += other.expected;
-        self.error += other.error;
-        self
-    }
-
-    /// The share of anomalous points.
-    pub(crate) fn alarm_rate(&self) -> Option<f64> {
-        (self.judged > 0).then(|| self.anomalous as f64 / self.judged as f64)
-    }
-
-    /// The mean distance of values from what was expected of them.
-    pub(crate) fn mean_error(&self) -> Option<f64> {
-        (self.expected > 0).then(|| self.error / self.expected as f64)
-    }
+    /// What versions before 11 kept of the latest moments.
+    recent: Gone<Vec<(Timestamp, Tally)>>,
 }
 
 impl Training {
@@ -240,37 +185,11 @@ impl Training {
         state.drifts.sort_unstable();
     }
 
-    /// Takes note of what those at work made of the latest moments, of series with so many points
-    /// that they can be trained on: with them new detectors are compared.
-    pub(crate) fn observe(&self, state: &mut TrainingState, judged: &Judged) {
+    /// Takes note of what was judged.
+    pub(crate) fn observe(state: &mut TrainingState, judged: &Judged) {
         state.points += judged.findings.len() as u64;
         let newest = judged.newcomers.iter().max();
         state.newcomers = state.newcomers.max(newest.copied());
-        let least = self.config.min_points as u64;
-        for finding in judged.findings.iter().filter(|f| f.learned >= least) {
-            let at = finding.verdict.timestamp;
-            match state.recent.back_mut() {
-                Some(last) if last.at == at => last.tally.add(finding),
-                _ => {
-                    let mut tally = Tally::default();
-                    tally.add(finding);
-                    state.recent.push_back(Outcome { at, tally });
-                }
-            }
-        }
-        let newest = state.recent.back().map_or(Timestamp::MIN, |last| last.at);
-        let span = self.remembered();
-        while state.recent.len() > MOST_MOMENTS
-            || (state.recent.front()).is_some_and(|first| newest.millis_since(first.at) > span)
-        {
-            state.recent.pop_front();
-        }
-    }
-
-    /// For how long the outcomes of moments are remembered: as long as a holdout may be.
-    fn remembered(&self) -> i64 {
-        let holdout = self.config.window.millis() as f64 * self.config.holdout;
-        (holdout as i64).saturating_add(self.step.saturating_mul(PATIENCE_STEPS))
     }
 
     /// When the calendar asks for the next training.
@@ -306,13 +225,6 @@ impl Training {
 }
 
 impl TrainingState {
-    /// What those at work made of the moments from `from` to `to`.
-    pub(crate) fn tally_within(&self, from: Timestamp, to: Timestamp) -> Tally {
-        let within = |outcome: &&Outcome| (from..=to).contains(&outcome.at);
-        let outcomes = self.recent.iter().filter(within);
-        outcomes.fold(Tally::default(), |sum, outcome| sum.join(&outcome.tally))
-    }
-
     /// The series that have drifted since the last training.
     pub(crate) const fn drifted(&self) -> usize {
         self.drifts.len()
@@ -351,42 +263,4 @@ impl TrainingState {
 pub(crate) fn drift_monitor(trigger: &DriftTrigger) -> Result<DriftMonitor, Error> {
     let method = drift::method(&trigger.detector, &trigger.parameter_texts())?;
     Ok(DriftMonitor::new(method.build()?).min_points(trigger.cool_down))
-}
-
-#[cfg(test)]
-mod tests {
-    use bongsu_core::{Labels, Verdict};
-
-    use super::*;
-
-    #[test]
-    fn series_that_cannot_be_trained_on_are_not_compared_with() {
-        let mut query = QueryConfig::new("cpu", "cpu");
-        query.training = Some(TrainingConfig::default());
-        let training = Training::new(&query).unwrap().unwrap();
-        let at = Timestamp::from_secs(60);
-        let finding = |learned: u64, expected: f64| {
-            let verdict = Verdict {
-                value: Some(10.0),
-                score: Some(0.5),
-                expected: Some(expected),
-                ..Verdict::unjudged(at, Labels::empty())
-            };
-            Finding {
-                identity: Labels::empty(),
-                verdict,
-                detected: true,
-                learned,
-            }
-        };
-        let judged = Judged {
-            findings: vec![finding(99, 1_000.0), finding(100, 9.0)],
-            ..Judged::default()
-        };
-        let mut state = TrainingState::default();
-        training.observe(&mut state, &judged);
-        let tally = state.tally_within(at, at);
-        assert_eq!((tally.judged, tally.mean_error()), (1, Some(1.0)));
-        assert_eq!(state.points, 2);
-    }
 }

@@ -19,7 +19,7 @@ use crate::judge::Grid;
 use crate::query::Query;
 use crate::source::Source;
 use crate::state::QueryState;
-use crate::training::{Reason, Task};
+use crate::training::{Reason, Task, Training};
 
 /// The moments of a stretch at most, where something may have to be trained.
 const MOST_STEPS: i64 = 1_000;
@@ -112,7 +112,7 @@ impl Walk {
         let spent = Some(&mut state.budget);
         let judged = judge.judge(&mut state.series, pieces, grid, true, false, spent);
         if let Some(training) = &query.training {
-            training.observe(&mut state.training, &judged);
+            Training::observe(&mut state.training, &judged);
             // At the end of a long stretch it is too late to tell what had passed when.
             training.review(&mut state.training, &mut state.series, Timestamp::MIN);
         }
@@ -149,9 +149,7 @@ impl Walk {
         let pool = Arc::clone(&self.pool);
         let (asked, maintenance) = (&self.query.asked, &self.query.maintenance);
         let candidate = train(&self.source, asked, maintenance, task, width, pool).await?;
-        let (from, to_holdout) = (candidate.holdout.from, candidate.holdout.to);
-        let serving = self.state.training.tally_within(from, to_holdout);
-        if let Some(why) = candidate.objection(&config, &serving) {
+        if let Some(why) = candidate.objection(&config, &self.state.series) {
             return Err(Error::source(why));
         }
         let series = candidate.series.into_iter();
