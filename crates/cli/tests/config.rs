@@ -183,6 +183,74 @@ fn rules_pass_promtool() {
     assert!(told.contains("20 rules found"), "{told}");
 }
 
+/// Stages of queries of different intervals: the seconds that each time takes, and whether that is
+/// told of as too slow.
+const STAGES: [(u32, u32, bool); 6] = [
+    (60, 20, false),
+    (60, 40, true),
+    (600, 390, true),
+    (3_600, 480, false),
+    (3_600, 1_700, false),
+    (3_600, 3_240, true),
+];
+
+#[test]
+fn slow_stages_are_told_of_whatever_the_interval() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = with_config(dir.path(), VALID, &["config", "rules"]);
+    fs::write(dir.path().join("rules.yaml"), rules.stdout).unwrap();
+    let mut test = String::from("rule_files: [rules.yaml]\nevaluation_interval: 1m\ntests:\n");
+    for (interval, took, slow) in STAGES {
+        let minutes = (interval / 60) as usize;
+        let samples = |each: u32| -> String {
+            let of_one = |run: u32| vec![(run * each).to_string(); minutes].join(" ");
+            let runs = 24_000 / interval;
+            (0..runs).map(of_one).collect::<Vec<_>>().join(" ")
+        };
+        let alerts = if slow {
+            let labels = "query: q, stage: judge, severity: warning";
+            let share = f64::from(took) / f64::from(interval) * 100.0;
+            let share = format!("{share:.2}");
+            let share = share.trim_end_matches('0').trim_end_matches('.');
+            format!(
+                "[{{exp_labels: {{{labels}}}, exp_annotations: {{summary: 'The stage judge of q takes \
+                 {share}% of the interval'}}}}]"
+            )
+        } else {
+            "[]".to_owned()
+        };
+        test += &format!(
+            "- interval: 1m
+  input_series:
+  - {{series: 'bongsu_query_interval_seconds{{query=\"q\"}}', values: '{interval}x400'}}
+  - {{series: 'bongsu_stage_duration_seconds_sum{{query=\"q\",stage=\"judge\"}}', values: '{}'}}
+  - {{series: 'bongsu_stage_duration_seconds_count{{query=\"q\",stage=\"judge\"}}', values: '{}'}}
+  alert_rule_test:
+",
+            samples(took),
+            samples(1)
+        );
+        // The first times are not over yet.
+        for at in (181..380).step_by(17) {
+            test +=
+                &format!("  - {{eval_time: {at}m, alertname: BongsuSlow, exp_alerts: {alerts}}}\n");
+        }
+    }
+    let path = dir.path().join("test.yaml");
+    fs::write(&path, &test).unwrap();
+    let output = Command::new("promtool")
+        .args(["test", "rules"])
+        .arg(&path)
+        .output()
+        .expect("promtool, of Debian's package prometheus");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        said(&output)
+    );
+}
+
 #[test]
 fn the_source_is_asked_every_query() {
     let dir = tempfile::tempdir().unwrap();

@@ -52,9 +52,10 @@ const SERVICE: [(&str, &str, &str, &str); 10] = [
     ),
     (
         "BongsuSlow",
-        "rate(bongsu_stage_duration_seconds_sum[15m]) > 0.5",
+        "increase(bongsu_stage_duration_seconds_sum[2h]) / increase(bongsu_stage_duration_seconds_count[2h]) \
+         / ignoring (stage) group_left () bongsu_query_interval_seconds > 0.5",
         "15m",
-        "The stage {{ $labels.stage }} of {{ $labels.query }} takes {{ $value | humanizePercentage }} of the time",
+        "The stage {{ $labels.stage }} of {{ $labels.query }} takes {{ $value | humanizePercentage }} of the interval",
     ),
     (
         "BongsuAlertsWait",

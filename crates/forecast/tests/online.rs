@@ -6,6 +6,8 @@
     reason = "a failure in a test is a panic"
 )]
 
+use std::cell::Cell;
+
 use bongsu_core::{ErrorKind, Score, StreamDetector as _, Timestamp, snapshot};
 use bongsu_forecast::{Ets, ForecastStream, Naive, OnlineForecaster, Theta};
 
@@ -206,4 +208,33 @@ fn a_new_level_is_the_median_of_what_was_held() {
     }
     let band = stream.expectation().unwrap();
     assert!((band.expected - value(59) - 30.0).abs() < 2.0, "{band:?}");
+}
+
+#[test]
+fn a_first_fit_that_is_kept_is_the_only_one() {
+    for kept in [false, true] {
+        let mut stream = seasonal().refit(50).unwrap().build().unwrap();
+        assert_eq!(stream.fit_first_after(200), 200);
+        if kept {
+            stream.keep_first_fit();
+        }
+        let fits = Cell::new(0);
+        let model = |_: &[f64]| {
+            fits.set(fits.get() + 1);
+            Ok(Naive::seasonal(6)?.into())
+        };
+        for i in 0..3_000 {
+            stream.set_time(Timestamp::from_secs(60 * i as i64));
+            if i >= 200 {
+                assert!(stream.score(&[value(i)]).unwrap().ready().unwrap() < 2.0);
+            }
+            stream.learn_with(&[value(i)], &model).unwrap();
+        }
+        assert_eq!(fits.get() == 1, kept, "{}", fits.get());
+        let bytes = snapshot::to_bytes(&stream).unwrap();
+        assert_eq!(
+            snapshot::from_bytes::<ForecastStream>(&bytes).unwrap(),
+            stream
+        );
+    }
 }

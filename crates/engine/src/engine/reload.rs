@@ -141,9 +141,7 @@ impl Engine {
             }
         }
         for (query, state) in self.queries.iter().zip(&self.state.queries) {
-            self.metrics
-                .queries
-                .awaited(&query.config.name, state.cursor);
+            self.metrics.queries.awaited(&query.config, state.cursor);
         }
         if let Some(recent) = &self.observer.recent {
             recent.keep_queries(&names);

@@ -146,7 +146,7 @@ impl Engine {
             if let Some(training) = &query.training {
                 training.resume(&mut state.training, source.now());
             }
-            metrics.queries.awaited(&query.config.name, state.cursor);
+            metrics.queries.awaited(&query.config, state.cursor);
         }
         let mut suppressor = told::suppressor(&config, &mut state)?;
         // Of what was silenced no sink has heard.

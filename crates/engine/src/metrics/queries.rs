@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{ByQuery, STAGE_BUCKETS, Seconds, added, level, now_in_seconds};
+use crate::config::QueryConfig;
 use crate::judge::Judged;
 
 /// A part of the work on a query.
@@ -47,6 +48,7 @@ pub(crate) struct QueryMetrics {
     failures: Family<ByKind, Counter>,
     last_success: Family<ByQuery, Seconds>,
     judged_until: Family<ByQuery, Seconds>,
+    interval: Family<ByQuery, Seconds>,
     series: Family<ByQuery, Gauge>,
     data_problems: Family<ByKind, Counter>,
     unknown_maintenance: Family<ByQuery, Gauge>,
@@ -88,6 +90,7 @@ impl QueryMetrics {
                 "query_judged_until_timestamp_seconds",
                 "The newest moment up to which a query is judged",
             ),
+            interval: added(all, "query_interval_seconds", "How often a query is asked"),
             series: added(all, "query_series", "Series that a query judges"),
             data_problems: added(all, "data_problems", "What was wrong with data, by kind"),
             unknown_maintenance: added(
@@ -107,14 +110,21 @@ impl QueryMetrics {
         let by = ByQuery::named(query);
         self.last_success.remove(&by);
         self.judged_until.remove(&by);
+        self.interval.remove(&by);
         self.series.remove(&by);
         self.unknown_maintenance.remove(&by);
     }
 
     /// What the service waits for from now on. Without a value until the first success, rules could not
     /// tell of a query that never has one.
-    pub(crate) fn awaited(&self, query: &str, cursor: Option<Timestamp>) {
-        let by = ByQuery::named(query);
+    pub(crate) fn awaited(&self, query: &QueryConfig, cursor: Option<Timestamp>) {
+        let by = ByQuery::named(&query.name);
+        let interval = query
+            .interval
+            .duration()
+            .max(query.step.duration())
+            .as_secs_f64();
+        self.interval.get_or_create(&by).set(interval);
         let now = now_in_seconds();
         for (gauge, from) in [
             (&self.last_success, now),

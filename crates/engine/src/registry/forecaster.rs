@@ -132,10 +132,11 @@ impl ForecasterStream {
 }
 
 impl ForecasterStream {
-    /// Fits once, on the newest of `values` at `times` that fit into the window.
+    /// Fits on the newest of `values` at `times` that fit into the window, and never again by itself.
     pub(super) fn fit_on(&mut self, times: &[Timestamp], values: &[f64]) -> CoreResult<()> {
         self.reset();
         let kept = self.stream.fit_first_after(times.len());
+        self.stream.keep_first_fit();
         let from = times.len().saturating_sub(kept);
         for (time, value) in times.iter().zip(values).skip(from) {
             self.set_time(*time);

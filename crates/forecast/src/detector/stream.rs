@@ -8,7 +8,7 @@ use super::walk::Walk;
 use crate::Timeline;
 use crate::check::bounded;
 use crate::model::{FittedModel, Model};
-use crate::timeline::Step;
+use crate::timeline::{MAX_STEPS, Step};
 
 /// Early on the model is fitted again when the values have grown by this part.
 const GROWTH: usize = 4;
@@ -107,6 +107,14 @@ impl ForecastStream {
         let detector = &self.config.detector;
         self.due = values.clamp(detector.initial, detector.window);
         self.due
+    }
+
+    /// Lets the first fit stay, whatever follows it: the model is updated value by value and not fitted
+    /// again, for whoever fits another one elsewhere. After a hole that is too long for the model, or a
+    /// reset, it is fitted anew as long as there are fewer values than that fit was put off for.
+    pub fn keep_first_fit(&mut self) {
+        let detector = &mut self.config.detector;
+        (detector.refit, detector.window) = (MAX_STEPS, self.due.max(detector.initial));
     }
 
     /// Learns a value as [`StreamDetector::learn`] does; where it is time for a fit, `model` says of
