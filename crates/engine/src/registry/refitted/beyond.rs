@@ -13,14 +13,15 @@ use crate::fitted::Fitted;
 /// a point at its edge and one far beyond it.
 const BLIND_BEYOND_RANGE: [&str; 2] = ["isolation-forest", "extended-isolation-forest"];
 
-/// Nearer than this, as a power of two of the width of the range, distances are not told apart.
+/// Nearer than this, as a power of two of the width of the range, a point counts as at its edge.
 const NEAREST: i32 = -4;
 const FARTHEST: i32 = 1_000;
 /// So many forests are kept for points beyond the range: a level above and one below it, each on the
 /// border of two distances.
 const MOST_FORESTS: usize = 4;
 
-/// In which feature a point is farthest out, to which side, and how far, as a power of two.
+/// In which feature a point is farthest out, to which side, and the power of two of the width of the
+/// range that it is out at least.
 type Direction = (usize, bool, i32);
 
 /// What judges points beyond the range; all of it follows from what the model was fitted on.
@@ -110,7 +111,8 @@ impl Refitted {
     }
 
     /// A forest each tree of which is grown on a point in `direction`, too, so that all of them see
-    /// how far it is from the others: those are thinned out evenly to what a tree takes besides.
+    /// how far it is from the others: those are thinned out evenly to what a tree takes besides. The
+    /// point is the nearest of its direction, so those farther out are judged as it is.
     fn forest_towards(
         &self,
         direction: Direction,
@@ -154,9 +156,8 @@ fn direction(ranges: &[(f64, f64)], x: &[f64]) -> Option<Direction> {
         (distance > 0.0).then(|| (distance / width(least, most), feature, value > most))
     });
     let (distance, feature, above) = beyond.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
-    let power = distance.log2().ceil();
-    let power = (power as i32).clamp(NEAREST, FARTHEST);
-    Some((feature, above, power))
+    let power = (distance.log2().floor() as i32).min(FARTHEST);
+    (power >= NEAREST).then_some((feature, above, power))
 }
 
 /// The point in the middle of all ranges but in one feature, where it is beyond.
