@@ -233,7 +233,16 @@ impl Source {
         matches!(self, Self::Scraped(_))
     }
 
-    /// Whether alerts of it carry the time of day rather than the time of the data.
+    /// The moment by which people are told and silences hold: of what happens now the time of day,
+    /// since receivers compare with their own clocks; of what has a clock of its own, that.
+    pub(crate) fn present(&self) -> Timestamp {
+        match self {
+            Self::Live(_) | Self::Scraped(_) => wall_clock(),
+            Self::Given(_) | Self::Replay { .. } | Self::Fixed(_) => self.now(),
+        }
+    }
+
+    /// Whether its clock is another's, which may be set at any time.
     pub(crate) const fn is_live(&self) -> bool {
         matches!(self, Self::Live(_) | Self::Given(_) | Self::Scraped(_))
     }

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use bongsu_core::{Labels, Series, Timestamp};
 use bongsu_engine::{
-    Answering, Engine, Maker, Options, SeriesSource, SilenceOrder, Unobserved, config,
+    Answering, Control, Engine, Maker, Options, SeriesSource, SilenceOrder, Unobserved, config,
 };
 use bongsu_prometheus::{Answer, Range};
-use support::Memory;
+use support::{Memory, hook};
 
 /// A metric that jumps at the 100th minute, on a clock that is moved by hand.
 #[derive(Debug, Default)]
@@ -127,6 +127,79 @@ async fn a_program_makes_and_ends_silences_and_exchanges_the_configuration() {
     assert!(why.contains("source"), "{why}");
     stop.send(()).unwrap();
     running.await.unwrap();
+}
+
+/// Waits, on an engine that `run`s, until the minute is judged to which `source` is moved.
+async fn judged(source: &Clockwork, minute: i64, memory: &Memory, control: &Control) {
+    source.minute.store(minute, Ordering::Relaxed);
+    loop {
+        // An engine that is asked something looks at the clock again.
+        control.silences().await.unwrap();
+        let seen = memory.0.lock().unwrap().verdicts.last().cloned();
+        if seen.is_some_and(|(_, verdict)| verdict.timestamp.as_millis() >= 60_000 * minute) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_told_and_silenced_by_the_clock_of_the_source() {
+    let (url, told) = hook(200);
+    let source = Arc::new(Clockwork::default());
+    source.minute.store(99, Ordering::Relaxed);
+    let memory = Memory::default();
+    let yaml = format!("{YAML}\nsinks: [{{type: alertmanager, urls: ['{url}'], resend: 1s}}]");
+    let config = config::parse(&yaml, None).unwrap();
+    let given: Arc<dyn SeriesSource> = source.clone();
+    let mut engine =
+        Engine::start_on(given, config, Options::default(), Box::new(memory.clone())).unwrap();
+    let control = engine.control();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(async move {
+        let _end = engine.run(async { drop(stopped.await) }).await.unwrap();
+        engine.active().count()
+    });
+    judged(&source, 99, &memory, &control).await;
+    let order = SilenceOrder {
+        matchers: vec!["host=\"a\"".to_owned()],
+        starts_at: None,
+        ends_at: None,
+        duration: Some(config::Span::from_secs(600)),
+        created_by: "kim".to_owned(),
+        comment: "move".to_owned(),
+    };
+    control.silence(order).await.unwrap();
+    let silence = control.silences().await.unwrap().remove(0);
+    assert_eq!(
+        (silence.starts_at, silence.ends_at, silence.active),
+        (
+            Timestamp::from_secs(99 * 60),
+            Timestamp::from_secs(109 * 60),
+            true
+        )
+    );
+    judged(&source, 103, &memory, &control).await;
+    assert_eq!(memory.0.lock().unwrap().fired.len(), 1);
+    for _ in 0..5 {
+        control.silences().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(told.lock().unwrap().is_empty(), "{told:?}");
+    judged(&source, 110, &memory, &control).await;
+    assert!(control.silences().await.unwrap().is_empty(), "it has ended");
+    let first = loop {
+        control.silences().await.unwrap();
+        if let Some(first) = told.lock().unwrap().first().cloned() {
+            break first;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    // An alert that fires ends a while from now unless it is told again.
+    let ends = first[0]["endsAt"].as_str().unwrap();
+    assert!(ends.starts_with("1970-01-01T0"), "{first}");
+    stop.send(()).unwrap();
+    assert_eq!(running.await.unwrap(), 1);
 }
 
 #[tokio::test]

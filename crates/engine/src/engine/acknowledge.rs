@@ -16,7 +16,7 @@ impl Engine {
         fingerprint: u64,
         order: AcknowledgeOrder,
     ) -> Result<Acknowledgement, Error> {
-        let at = self.present();
+        let at = self.source.present();
         let acknowledgement = Acknowledgement {
             at,
             by: text("by", order.by)?,
@@ -42,7 +42,7 @@ impl Engine {
 
     /// Takes note that nobody looks after it any more, and keeps that in the state.
     pub(super) async fn unacknowledge(&mut self, fingerprint: u64) -> Result<(), Error> {
-        let at = self.present();
+        let at = self.source.present();
         let suppressor = self.suppressor.as_mut();
         if !suppressor.is_some_and(|suppressor| suppressor.unacknowledge(fingerprint, at)) {
             let message = format!("no alert `{fingerprint:016x}` is acknowledged");

@@ -301,7 +301,8 @@ impl Engine {
             self.tell_unsilenced();
             self.page();
             self.remember_messages().await;
-            self.courier.leave(self.alert_time(), &self.state.lifecycle);
+            self.courier
+                .leave(self.source.present(), &self.state.lifecycle);
             self.show();
             let pause = self.until_next();
             tokio::select! {
@@ -347,7 +348,7 @@ impl Engine {
         self.page_the_rest();
         self.write_journal().await;
         self.remember_messages().await;
-        let now = self.alert_time();
+        let now = self.source.present();
         let deliveries = self
             .courier
             .settle(now, &self.state.lifecycle, patience)

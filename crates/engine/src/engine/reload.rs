@@ -87,7 +87,7 @@ impl Engine {
             Some(source) => self.source = source.into(),
             None => self.source.watch(expressions),
         }
-        let alert_time = self.alert_time();
+        let alert_time = self.source.present();
         let before = self.suppressor.as_ref();
         let farewells = suppressor.as_mut().map(Suppressor::farewells);
         self.courier.enqueue_pages(farewells.unwrap_or_default());

@@ -12,7 +12,6 @@ use crate::Error;
 use crate::config::Config;
 use crate::server::{Maker, SilenceOrder, SilenceView};
 use crate::sinks;
-use crate::source::wall_clock;
 
 /// So many silences are made here at most.
 const MOST_OWN: usize = 1_000;
@@ -113,7 +112,7 @@ impl Engine {
                 "there are {MOST_OWN} silences already; end some first"
             )));
         }
-        let silence = checked(order, self.present())?;
+        let silence = checked(order, self.source.present())?;
         let id = silence.id().to_owned();
         if self.state.silences.iter().any(|known| known.id() == id) {
             return Err(Error::state(format!(
@@ -148,7 +147,7 @@ impl Engine {
 
     /// The silences that are heeded and have not ended.
     pub(super) fn list_silences(&self) -> Vec<SilenceView> {
-        let now = self.present();
+        let now = self.source.present();
         let heeded = match &self.suppressor {
             Some(suppressor) => suppressor.silences(),
             None => &self.state.silences,
@@ -192,17 +191,8 @@ impl Engine {
     }
 
     fn drop_ended_silences(&mut self) {
-        let now = self.present();
+        let now = self.source.present();
         self.state.silences.retain(|silence| now < silence.span().1);
-    }
-
-    /// The moment by which silences are measured.
-    pub(super) fn present(&self) -> Timestamp {
-        if self.source.is_live() {
-            wall_clock()
-        } else {
-            self.source.now()
-        }
     }
 
     /// They must not be lost with the process.

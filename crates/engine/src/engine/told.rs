@@ -10,7 +10,6 @@ use crate::Error;
 use crate::config::Config;
 use crate::observe::Observer as _;
 use crate::sinks;
-use crate::source::wall_clock;
 use crate::state::EngineState;
 
 /// After the end of a file messages that would be due within so long are sent.
@@ -119,15 +118,6 @@ impl Engine {
             && let Err(error) = self.save().await
         {
             tracing::error!(%error, "the state cannot be saved; messages leave all the same");
-        }
-    }
-
-    /// Receivers compare with their own clocks, so live alerts carry the time of day.
-    pub(super) fn alert_time(&self) -> Timestamp {
-        if self.source.is_live() {
-            wall_clock()
-        } else {
-            self.source.now()
         }
     }
 

@@ -21,7 +21,7 @@ impl Engine {
         if news.is_empty() {
             return news;
         }
-        let heeded = heeded(&self.state.silences, self.present());
+        let heeded = heeded(&self.state.silences, self.source.present());
         let mut audible = Vec::with_capacity(news.len());
         for alert in news {
             let fingerprint = alert.labels.fingerprint();
@@ -40,7 +40,7 @@ impl Engine {
         if self.state.withheld.is_empty() {
             return;
         }
-        let heeded = heeded(&self.state.silences, self.present());
+        let heeded = heeded(&self.state.silences, self.source.present());
         let over = self.state.withheld.values();
         let over: Vec<u64> = over
             .filter(|alert| !is_silenced(&heeded, alert))

@@ -43,7 +43,8 @@ pub trait SeriesSource: fmt::Debug + Send + Sync {
     fn query_range<'a>(&'a self, expr: &'a str, range: &'a Range) -> Answering<'a>;
 
     /// The present moment of the data: up to it, all is there. The clock of this machine unless the
-    /// source has another.
+    /// source has another. Alerts are told and silenced by it, so that an Alertmanager, which compares
+    /// with its own clock, is of use only where this is the time of day.
     fn now(&self) -> Timestamp {
         wall_clock()
     }
