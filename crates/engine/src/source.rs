@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bongsu_core::{METRIC_NAME, Series, Timestamp};
+use bongsu_core::{METRIC_NAME, Series, Timestamp, format_duration};
 use bongsu_prometheus::replay::{Recording, ReplayClock, ReplayServer};
 use bongsu_prometheus::scrape::{Expression, Pool};
 use bongsu_prometheus::{Answer, Client, ClientConfig, Quality, Range};
@@ -36,8 +36,11 @@ pub(crate) enum Source {
     },
     /// A file, whole.
     Fixed(Vec<Series>),
-    /// What an embedding program has.
-    Given(Arc<dyn SeriesSource>),
+    /// What an embedding program has, and the longest that an answer may take.
+    Given {
+        source: Arc<dyn SeriesSource>,
+        timeout: Duration,
+    },
 }
 
 impl Source {
@@ -56,7 +59,7 @@ impl Source {
                 let clock = ReplayClock::running(start, end, *speed).map_err(Error::config)?;
                 Self::replay(Arc::new(recording), clock, *speed)
             }
-            SourceConfig::Given {} => Err(Error::config(
+            SourceConfig::Given { .. } => Err(Error::config(
                 "source.type is `given`, but only a program that embeds the engine can give one",
             )),
         }
@@ -64,16 +67,27 @@ impl Source {
 
     /// The source of a new configuration in place of that of `old`; `None` where it stays, as files
     /// and recordings do, and targets with the samples that were read of them.
-    pub(crate) fn connect(config: &Config, old: &Config) -> Result<Option<Self>, Error> {
+    pub(crate) fn connect(&self, config: &Config, old: &Config) -> Result<Option<Self>, Error> {
         match &config.source {
             SourceConfig::Prometheus { .. } => Ok(Some(Self::Live(client(&config.source)?))),
             SourceConfig::Scrape { .. } if config.source != old.source => {
                 Ok(scrape::start(config)?.map(Self::Scraped))
             }
+            SourceConfig::Given { timeout } => Ok(self.given_with(timeout.duration())),
             SourceConfig::Scrape { .. }
             | SourceConfig::Csv { .. }
-            | SourceConfig::Replay { .. }
-            | SourceConfig::Given {} => Ok(None),
+            | SourceConfig::Replay { .. } => Ok(None),
+        }
+    }
+
+    /// What the program gives, with another time-out.
+    fn given_with(&self, timeout: Duration) -> Option<Self> {
+        match self {
+            Self::Given { source, .. } => Some(Self::Given {
+                source: Arc::clone(source),
+                timeout,
+            }),
+            _ => None,
         }
     }
 
@@ -102,7 +116,7 @@ impl Source {
                     step_ms: 1,
                 };
             }
-            Self::Live(_) | Self::Given(_) | Self::Replay { .. } => newest.align_down(step_ms),
+            Self::Live(_) | Self::Given { .. } | Self::Replay { .. } => newest.align_down(step_ms),
             Self::Fixed(_) => newest.align_up(step_ms),
         };
         Range {
@@ -132,7 +146,7 @@ impl Source {
     pub(crate) fn url(&self) -> Option<String> {
         match self {
             Self::Replay { server, .. } => Some(server.url()),
-            Self::Live(_) | Self::Given(_) | Self::Scraped(_) | Self::Fixed(_) => None,
+            Self::Live(_) | Self::Given { .. } | Self::Scraped(_) | Self::Fixed(_) => None,
         }
     }
 
@@ -141,7 +155,7 @@ impl Source {
         match self {
             Self::Live(_) => wall_clock().add_millis(self.clock_skew()),
             Self::Scraped(_) => wall_clock(),
-            Self::Given(source) => source.now(),
+            Self::Given { source, .. } => source.now(),
             Self::Replay { server, .. } => server.now(),
             Self::Fixed(series) => {
                 let ends = series.iter().filter_map(|s| s.timestamps().last());
@@ -158,7 +172,7 @@ impl Source {
                 .clock_ahead_ms()
                 .filter(|ahead| ahead.abs() >= TOLERATED_SKEW_MS)
                 .unwrap_or(0),
-            Self::Given(_) | Self::Scraped(_) | Self::Replay { .. } | Self::Fixed(_) => 0,
+            Self::Given { .. } | Self::Scraped(_) | Self::Replay { .. } | Self::Fixed(_) => 0,
         }
     }
 
@@ -170,7 +184,7 @@ impl Source {
                 .filter_map(|s| s.timestamps().first())
                 .min()
                 .copied(),
-            Self::Live(_) | Self::Given(_) | Self::Scraped(_) | Self::Replay { .. } => None,
+            Self::Live(_) | Self::Given { .. } | Self::Scraped(_) | Self::Replay { .. } => None,
         }
     }
 
@@ -178,7 +192,7 @@ impl Source {
     pub(crate) fn known_from(&self) -> Option<Timestamp> {
         match self {
             Self::Scraped(pool) => pool.complete_since(),
-            Self::Live(_) | Self::Given(_) | Self::Replay { .. } | Self::Fixed(_) => {
+            Self::Live(_) | Self::Given { .. } | Self::Replay { .. } | Self::Fixed(_) => {
                 Some(Timestamp::MIN)
             }
         }
@@ -193,14 +207,14 @@ impl Source {
     pub(crate) fn real_time(&self, span: Duration) -> Duration {
         match self {
             Self::Replay { speed, .. } => span.div_f64(*speed),
-            Self::Live(_) | Self::Given(_) | Self::Scraped(_) | Self::Fixed(_) => span,
+            Self::Live(_) | Self::Given { .. } | Self::Scraped(_) | Self::Fixed(_) => span,
         }
     }
 
     /// Whether no more data will come.
     pub(crate) fn ended(&self) -> bool {
         match self {
-            Self::Live(_) | Self::Given(_) | Self::Scraped(_) => false,
+            Self::Live(_) | Self::Given { .. } | Self::Scraped(_) => false,
             Self::Replay { server, .. } => server.now() >= server.recording().end(),
             Self::Fixed(_) => true,
         }
@@ -212,7 +226,16 @@ impl Source {
                 pieces::fetch(range, async |piece| client.query_range(expr, &piece).await).await
             }
             Self::Scraped(pool) => pool.query_range(expr, range).map_err(Error::source),
-            Self::Given(source) => source.query_range(expr, range).await.map_err(Error::source),
+            Self::Given { source, timeout } => {
+                let answer = tokio::time::timeout(*timeout, source.query_range(expr, range));
+                match answer.await {
+                    Ok(answer) => answer.map_err(Error::source),
+                    Err(_) => Err(Error::source(format!(
+                        "no answer came within {} (source.timeout)",
+                        format_duration(*timeout)
+                    ))),
+                }
+            }
             Self::Fixed(series) => from_file(series, expr, range),
         }
     }
@@ -238,13 +261,13 @@ impl Source {
     pub(crate) fn present(&self) -> Timestamp {
         match self {
             Self::Live(_) | Self::Scraped(_) => wall_clock(),
-            Self::Given(_) | Self::Replay { .. } | Self::Fixed(_) => self.now(),
+            Self::Given { .. } | Self::Replay { .. } | Self::Fixed(_) => self.now(),
         }
     }
 
     /// Whether its clock is another's, which may be set at any time.
     pub(crate) const fn is_live(&self) -> bool {
-        matches!(self, Self::Live(_) | Self::Given(_) | Self::Scraped(_))
+        matches!(self, Self::Live(_) | Self::Given { .. } | Self::Scraped(_))
     }
 }
 
@@ -306,7 +329,7 @@ fn connection(config: &SourceConfig) -> Option<Connection<'_>> {
         SourceConfig::Scrape { .. }
         | SourceConfig::Csv { .. }
         | SourceConfig::Replay { .. }
-        | SourceConfig::Given {} => None,
+        | SourceConfig::Given { .. } => None,
     }
 }
 

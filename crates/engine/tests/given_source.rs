@@ -23,6 +23,7 @@ use support::{Memory, hook};
 struct Clockwork {
     minute: AtomicI64,
     is_away: AtomicBool,
+    is_silent: AtomicBool,
 }
 
 impl SeriesSource for Clockwork {
@@ -30,6 +31,9 @@ impl SeriesSource for Clockwork {
         Box::pin(async move {
             if self.is_away.load(Ordering::Relaxed) {
                 return Err(format!("the store of `{expr}` is away").into());
+            }
+            if self.is_silent.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
             }
             let labels = Labels::from_pairs([("__name__", expr), ("host", "a")])?;
             let mut series = Series::empty(labels);
@@ -125,6 +129,59 @@ async fn a_program_makes_and_ends_silences_and_exchanges_the_configuration() {
     let refused = control.reload(config::parse(&other, None)).await;
     let why = refused.unwrap_err().to_string();
     assert!(why.contains("source"), "{why}");
+    stop.send(()).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_holds_nothing_up_for_ever() {
+    let source = Arc::new(Clockwork::default());
+    source.minute.store(99, Ordering::Relaxed);
+    source.is_silent.store(true, Ordering::Relaxed);
+    let memory = Memory::default();
+    let yaml = YAML.replace("type: given", "type: given, timeout: 50ms");
+    let config = config::parse(&yaml, None).unwrap();
+    let given: Arc<dyn SeriesSource> = source.clone();
+    let mut engine =
+        Engine::start_on(given, config, Options::default(), Box::new(memory.clone())).unwrap();
+    engine.once().await.unwrap();
+    assert_eq!((engine.totals().failures, engine.totals().verdicts), (1, 0));
+    let problems = memory.0.lock().unwrap().problems.clone();
+    assert!(
+        problems[0].contains("no answer came within 50ms (source.timeout)"),
+        "{problems:?}"
+    );
+    source.is_silent.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    engine.once().await.unwrap();
+    assert_eq!(engine.totals().failures, 1);
+    assert!(engine.totals().verdicts > 50);
+
+    let none = YAML.replace("type: given", "type: given, timeout: 0s");
+    let refused = config::parse(&none, None).unwrap_err().to_string();
+    assert!(refused.contains("source.timeout is 0s"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_time_out_changes_while_the_engine_runs() {
+    let source = Arc::new(Clockwork::default());
+    source.minute.store(99, Ordering::Relaxed);
+    source.is_silent.store(true, Ordering::Relaxed);
+    let memory = Memory::default();
+    let config = config::parse(YAML, None).unwrap();
+    let given: Arc<dyn SeriesSource> = source.clone();
+    let mut engine =
+        Engine::start_on(given, config, Options::default(), Box::new(memory.clone())).unwrap();
+    let control = engine.control();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(async move {
+        let _end = engine.run(async { drop(stopped.await) }).await.unwrap();
+    });
+    let shorter = YAML.replace("type: given", "type: given, timeout: 50ms");
+    control.reload(config::parse(&shorter, None)).await.unwrap();
+    while memory.0.lock().unwrap().problems.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     stop.send(()).unwrap();
     running.await.unwrap();
 }

@@ -77,7 +77,12 @@ pub enum SourceConfig {
         speed: f64,
     },
     /// What the program has that embeds the engine; only for such programs. Queries are in its words.
-    Given {},
+    Given {
+        /// The longest that one answer may take. One that has not come by then is a failure of the
+        /// query, which is tried again.
+        #[serde(default = "default_timeout")]
+        timeout: Span,
+    },
 }
 
 impl SourceConfig {
@@ -86,7 +91,8 @@ impl SourceConfig {
     pub(crate) fn may_become(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Prometheus { .. }, Self::Prometheus { .. })
-            | (Self::Scrape { .. }, Self::Scrape { .. }) => true,
+            | (Self::Scrape { .. }, Self::Scrape { .. })
+            | (Self::Given { .. }, Self::Given { .. }) => true,
             _ => self == other,
         }
     }

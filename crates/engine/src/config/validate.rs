@@ -172,10 +172,10 @@ fn check_source(source: &SourceConfig) -> Result<(), Error> {
                 "source.speed is {speed}, but must be finite and above 0"
             )))
         }
-        SourceConfig::Scrape { .. }
-        | SourceConfig::Replay { .. }
-        | SourceConfig::Csv { .. }
-        | SourceConfig::Given {} => Ok(()),
+        SourceConfig::Given { timeout } => positive("source.timeout", *timeout),
+        SourceConfig::Scrape { .. } | SourceConfig::Replay { .. } | SourceConfig::Csv { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -19,7 +19,6 @@ use crate::incident::Analyst;
 use crate::periodic::ReportJob;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
-use crate::source::Source;
 use crate::write_back::WriteBack;
 use crate::{scrape, sinks};
 
@@ -30,7 +29,7 @@ impl Engine {
     pub(super) fn reload(&mut self, config: Config) -> Result<(), Error> {
         config.validate()?;
         self.refuse_fixed(&config)?;
-        let source = Source::connect(&config, &self.config)?;
+        let source = self.source.connect(&config, &self.config)?;
         let mut queries = Query::all(&config)?;
         for query in &queries {
             check_span(source.as_ref().unwrap_or(&self.source), query)?;

@@ -57,12 +57,13 @@ impl Engine {
         observer: Box<dyn Observer>,
     ) -> Result<Self, Error> {
         config.validate()?;
-        if config.source != (SourceConfig::Given {}) {
+        let SourceConfig::Given { timeout } = &config.source else {
             return Err(Error::config(
                 "source.type must be `given` where the program gives the source",
             ));
-        }
-        Self::with_source(config, Source::Given(source), options, observer)
+        };
+        let timeout = timeout.duration();
+        Self::with_source(config, Source::Given { source, timeout }, options, observer)
     }
 
     pub(crate) fn with_source(

@@ -39,7 +39,8 @@ pub trait SeriesSource: fmt::Debug + Send + Sync {
     /// moment from `range.start` to `range.end`, `range.step_ms` apart, at which there is one. What
     /// lies between two moments counts to the later one. A failure is tried again, later and later.
     ///
-    /// Several questions may be asked at once.
+    /// Several questions may be asked at once. An answer that takes longer than `source.timeout` is
+    /// given up, where the future waits; one that keeps its thread busy cannot be.
     fn query_range<'a>(&'a self, expr: &'a str, range: &'a Range) -> Answering<'a>;
 
     /// The present moment of the data: up to it, all is there. The clock of this machine unless the
