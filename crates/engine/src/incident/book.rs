@@ -21,6 +21,8 @@ pub(crate) struct Saved {
     pub(crate) incidents: Vec<Incident>,
     /// Who was seen to call whom.
     pub(crate) traffic: BTreeSet<(String, String)>,
+    /// The question whose answer that was; empty where a version before did not keep it.
+    pub(crate) asked: String,
 }
 
 /// The file of the incidents in the directory of the state.
@@ -30,7 +32,7 @@ pub(crate) fn incidents_file(directory: &Path) -> PathBuf {
 
 impl Snapshot for Saved {
     const KIND: &'static str = "engine.incidents";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn validate(&self) -> Result<()> {
         let mut seen = BTreeSet::new();
@@ -51,7 +53,12 @@ impl Snapshot for Saved {
 
 impl Aged for Saved {
     const OLDEST: u16 = 1;
-    const ADDED: &'static [Added] = &[];
+    const ADDED: &'static [Added] = &[Added {
+        since: 2,
+        of: "Saved",
+        field: "asked",
+        value: &[0],
+    }];
 }
 
 /// How alerts are grouped.
@@ -66,12 +73,24 @@ struct Rules {
     most: usize,
     keep: i64,
     names: ServiceNames,
+    /// How it is asked who is seen to call whom, and who says to; empty where it is not.
+    traffic: String,
+    declared: String,
 }
 
 impl Rules {
     fn new(config: &Config) -> Self {
         let rca = config.incidents();
+        let (calls, workloads) = (&rca.service_graph_labels, &rca.workload_labels);
         Self {
+            traffic: question(
+                rca.service_graph_query.as_deref(),
+                [&calls.client, &calls.server],
+            ),
+            declared: question(
+                rca.workload_query.as_deref(),
+                [&workloads.name, &workloads.depends_on],
+            ),
             analysed: config.rca.is_some() && rca.enabled,
             settle: rca.settle.millis(),
             step: rca.step.millis(),
@@ -83,6 +102,12 @@ impl Rules {
             names: super::analyst::names(config),
         }
     }
+}
+
+/// A query and the labels by which its answer is read, in a text that is its own.
+fn question(expr: Option<&str>, labels: [&String; 2]) -> String {
+    let [one, other] = labels;
+    expr.map_or_else(String::new, |expr| format!("{one}\n{other}\n{expr}"))
 }
 
 /// The incidents that are known.
@@ -121,15 +146,35 @@ impl Book {
             let named = members.map(|&fingerprint| (fingerprint, incident.id.clone()));
             book.latest.extend(named);
         }
+        book.forget_other_traffic();
         book.renew_topology();
         book
     }
 
     /// Goes on by the rules of another configuration.
     pub(crate) fn exchange(&mut self, config: &Config, configured: Graph) {
-        self.rules = Rules::new(config);
+        let before = std::mem::replace(&mut self.rules, Rules::new(config));
+        if before.declared != self.rules.declared {
+            self.declared.clear();
+        }
+        self.forget_other_traffic();
         self.configured = configured;
         self.renew_topology();
+    }
+
+    /// Forgets who calls whom where another question was answered than is asked now. The next analysis
+    /// tells it anew.
+    fn forget_other_traffic(&mut self) {
+        let stays = match self.saved.asked.as_str() {
+            // A version before did not keep the question: its answer stays while there is one.
+            "" => self.saved.traffic.is_empty() || !self.rules.traffic.is_empty(),
+            asked => asked == self.rules.traffic,
+        };
+        if !stays {
+            self.saved.traffic.clear();
+            self.saved.asked.clear();
+            self.touch();
+        }
     }
 
     fn renew_topology(&mut self) {
@@ -150,8 +195,9 @@ impl Book {
 
     /// Takes over who was seen to call whom.
     pub(crate) fn learn_traffic(&mut self, traffic: BTreeSet<(String, String)>) {
-        if self.saved.traffic != traffic {
+        if self.saved.traffic != traffic || self.saved.asked != self.rules.traffic {
             self.saved.traffic = traffic;
+            self.saved.asked.clone_from(&self.rules.traffic);
             self.renew_topology();
             self.touch();
         }
@@ -475,3 +521,6 @@ impl IncidentChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

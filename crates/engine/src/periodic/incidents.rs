@@ -169,7 +169,6 @@ fn cause(one: &Incident) -> String {
     reason = "a failure in a test is a panic"
 )]
 mod tests {
-    use std::collections::BTreeSet;
 
     use bongsu_core::snapshot;
 
@@ -217,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let saved = Saved {
             incidents,
-            traffic: BTreeSet::new(),
+            ..Saved::default()
         };
         snapshot::save(&saved, incidents_file(folder.path())).unwrap();
         let verdicts = folder.path().join("verdicts.csv");
