@@ -16,7 +16,7 @@ use crate::judge::{Budget, SeriesState};
 use crate::older::{Added, Aged};
 use crate::training::TrainingState;
 
-pub(crate) use file::StateFile;
+pub(crate) use file::{StateFile, free_name};
 
 /// Everything that must survive a restart.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use jiff::{ToSpan as _, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::state::free_name;
 
 const MILLIS: i64 = 86_400_000;
 /// The days of 0000-01-01 and 9999-12-31.
@@ -89,14 +90,30 @@ impl Days {
 
     /// The files of days, in the order of the directory.
     fn all(&self, extension: &str) -> Vec<(Day, PathBuf)> {
+        self.those(|name| self.day(name, extension))
+    }
+
+    /// The files that were set aside, of which a day may have several.
+    fn all_aside(&self) -> Vec<(Day, PathBuf)> {
+        self.those(|name| {
+            let (name, number) = name.split_once(UNACCOUNTED)?;
+            let is_number = |rest: &str| rest.parse::<u64>().is_ok();
+            (number.is_empty() || number.strip_prefix('.').is_some_and(is_number))
+                .then(|| self.day(name, &self.extension))?
+        })
+    }
+
+    fn those(&self, day: impl Fn(&str) -> Option<Day>) -> Vec<(Day, PathBuf)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let day = |name: &str| {
-            let rest = name.strip_prefix(&self.stem)?.strip_prefix('-')?;
-            Day::read(rest.strip_suffix(extension)?.strip_suffix('.')?)
-        };
         entries
             .filter_map(|entry| Some((day(entry.file_name().to_str()?)?, entry.path())))
             .collect()
+    }
+
+    /// The day of the file with this name.
+    fn day(&self, name: &str, extension: &str) -> Option<Day> {
+        let rest = name.strip_prefix(&self.stem)?.strip_prefix('-')?;
+        Day::read(rest.strip_suffix(extension)?.strip_suffix('.')?)
     }
 
     /// Puts files of later days out of the way: the state does not know of them, and what is in
@@ -105,10 +122,12 @@ impl Days {
         for (_, path) in self.all(&self.extension).iter().filter(|(d, _)| *d > day) {
             let mut aside = path.clone().into_os_string();
             aside.push(UNACCOUNTED);
+            let aside = free_name(Path::new(&aside));
             fs::rename(path, &aside)
                 .map_err(|e| Error::state(format!("{}: {e}", path.display())))?;
             tracing::warn!(
                 file = %path.display(),
+                aside = %aside.display(),
                 "these verdicts were written after the state was saved; they were set aside and are \
                  judged again"
             );
@@ -121,26 +140,25 @@ impl Days {
         if self.tidied.replace(today) == Some(today) {
             return;
         }
-        let aside = format!("{}{UNACCOUNTED}", self.extension);
-        let mut extensions = vec![self.extension.as_str(), &aside];
         if self.archived {
             self.archive(today);
-            extensions.push(ARCHIVED);
         }
         let Some(keep) = self.keep else {
             return;
         };
-        for extension in extensions {
-            for (day, path) in self.all(extension) {
-                if day.0 < today.0.saturating_sub(keep) {
-                    match fs::remove_file(&path) {
-                        Ok(()) => {
-                            tracing::info!(file = %path.display(), "old verdicts were removed");
-                        }
-                        Err(error) => {
-                            tracing::warn!(file = %path.display(), %error, "old verdicts cannot be removed");
-                        }
-                    }
+        let mut all = self.all(&self.extension);
+        all.append(&mut self.all_aside());
+        if self.archived {
+            all.append(&mut self.all(ARCHIVED));
+        }
+        let old = all
+            .into_iter()
+            .filter(|(day, _)| day.0 < today.0.saturating_sub(keep));
+        for (_, path) in old {
+            match fs::remove_file(&path) {
+                Ok(()) => tracing::info!(file = %path.display(), "old verdicts were removed"),
+                Err(error) => {
+                    tracing::warn!(file = %path.display(), %error, "old verdicts cannot be removed");
                 }
             }
         }

@@ -219,12 +219,15 @@ mod tests {
             "verdicts-1969-01-01.txt",
             "other-1960-01-01.csv",
             "other-1960-01-01.csv.unaccounted",
+            "verdicts-1960-01-01.csv.unaccounted.txt",
         ] {
             std::fs::write(dir.path().join(other), "").unwrap();
         }
         let others = files(dir.path());
-        let aside = dir.path().join("verdicts-1970-01-01.csv.unaccounted");
-        std::fs::write(aside, "").unwrap();
+        for ending in ["", ".1", ".2"] {
+            let aside = format!("verdicts-1970-01-01.csv.unaccounted{ending}");
+            std::fs::write(dir.path().join(aside), "").unwrap();
+        }
         let mut journal = Journal::open(&path, &daily(2), None).unwrap();
         assert!(journal.mark().is_none());
         let mut all = rows(&[(0, "a\n"), (DAY - 1, "b\n"), (DAY, "c\n"), (5, "late\n")]);
@@ -277,6 +280,29 @@ mod tests {
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
             format!("{VERDICT_HEADER}z\ny\n")
+        );
+    }
+
+    #[test]
+    fn what_was_set_aside_of_a_day_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("verdicts.csv");
+        let mut journal = Journal::open(&path, &daily(0), None).unwrap();
+        journal.write(&mut rows(&[(0, "a\n")])).unwrap();
+        let mark = journal.mark().unwrap();
+        for text in ["b\n", "c\n", "d\n"] {
+            let mut journal = Journal::open(&path, &daily(0), Some(&mark)).unwrap();
+            journal.write(&mut rows(&[(DAY, text)])).unwrap();
+        }
+        let _journal = Journal::open(&path, &daily(0), Some(&mark)).unwrap();
+        assert_eq!(
+            files(dir.path()),
+            named(&[
+                ("verdicts-1970-01-01.csv", "a\n"),
+                ("verdicts-1970-01-02.csv.unaccounted", "b\n"),
+                ("verdicts-1970-01-02.csv.unaccounted.1", "c\n"),
+                ("verdicts-1970-01-02.csv.unaccounted.2", "d\n"),
+            ])
         );
     }
 

@@ -1,5 +1,6 @@
 //! A file that holds a state, and beside it the one before.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,12 +13,15 @@ use bongsu_core::snapshot;
 use crate::Error;
 use crate::older::{self, Aged};
 
-/// So many files that could not be read are kept.
-const MOST_ASIDE: usize = 3;
+/// So many damaged files are kept.
+const MOST_DAMAGED: usize = 3;
+
+/// What damaged files end in when they are set aside.
+const DAMAGED: &str = "damaged";
 
 /// A file of states of the type `T`. What it holds is never lost: a damaged one, or one of a version
-/// that cannot be read, is set aside, and the one before is taken up. Of those set aside the newest
-/// are kept.
+/// that cannot be read, is set aside, and the one before is taken up. Of the damaged ones the newest
+/// are kept, and of each version that cannot be read the newest one.
 #[derive(Debug, Clone)]
 pub(crate) struct StateFile<T> {
     path: PathBuf,
@@ -47,7 +51,7 @@ impl<T: Aged> StateFile<T> {
     pub(crate) fn load(&self) -> Result<Option<T>, Error> {
         let (damage, ending) = match read(&self.path, self.what)? {
             Read::State(state) => return Ok(Some(state)),
-            Read::Damaged(damage) => (damage, "damaged".to_owned()),
+            Read::Damaged(damage) => (damage, DAMAGED.to_owned()),
             Read::OtherVersion(version, why) => (why, format!("version-{version}")),
             Read::Nothing => {
                 // A start after damage may have ended before it could save.
@@ -59,7 +63,7 @@ impl<T: Aged> StateFile<T> {
                 return Ok(before);
             }
         };
-        let aside = self.free_name(&ending);
+        let aside = free_name(&self.path.with_extension(format!("bngs.{ending}")));
         fs::rename(&self.path, &aside)
             .map_err(|e| Error::state(format!("{}: {e}", aside.display())))?;
         self.remove_oldest_aside(&aside);
@@ -130,41 +134,49 @@ impl<T: Aged> StateFile<T> {
         self.path.with_extension("bngs.before")
     }
 
-    /// Removes what was set aside longest ago, beyond what is kept; `newest` has just been.
+    /// Removes what was set aside longest ago of its kind, beyond what is kept; `newest` has just been.
     fn remove_oldest_aside(&self, newest: &Path) {
         let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else {
             return;
         };
         let name = name.to_string_lossy();
-        let is_aside = |path: &PathBuf| {
-            let other = path.file_name().map(|other| other.to_string_lossy());
-            let rest = other.as_deref().and_then(|o| o.strip_prefix(&*name));
-            path != newest
-                && rest.is_some_and(|r| r.starts_with(".damaged") || r.starts_with(".version-"))
+        let kind = |path: &Path| {
+            let other = path.file_name()?.to_string_lossy();
+            let rest = other.strip_prefix(&*name)?.strip_prefix('.')?;
+            let kind = rest.split('.').next()?;
+            (kind == DAMAGED || kind.starts_with("version-")).then(|| kind.to_owned())
         };
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut aside: Vec<(SystemTime, PathBuf)> = entries
-            .map(|entry| entry.path())
-            .filter(is_aside)
-            .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
-            .collect();
-        aside.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, path) in aside.iter().skip(MOST_ASIDE - 1) {
-            // It only takes space when this fails.
-            let _ = fs::remove_file(path);
+        let mut aside: BTreeMap<String, Vec<(bool, SystemTime, PathBuf)>> = BTreeMap::new();
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let modified = entry.metadata().and_then(|data| data.modified());
+            if let (Some(kind), Ok(modified)) = (kind(&path), modified) {
+                let files = aside.entry(kind).or_default();
+                files.push((path == newest, modified, path));
+            }
+        }
+        for (kind, mut files) in aside {
+            let kept = if kind == DAMAGED { MOST_DAMAGED } else { 1 };
+            files.sort_unstable_by(|a, b| b.cmp(a));
+            for (_, _, path) in files.iter().skip(kept) {
+                // It only takes space when this fails.
+                let _ = fs::remove_file(path);
+            }
         }
     }
+}
 
-    fn free_name(&self, ending: &str) -> PathBuf {
-        let name = |n: u32| match n {
-            0 => self.path.with_extension(format!("bngs.{ending}")),
-            n => self.path.with_extension(format!("bngs.{ending}.{n}")),
-        };
-        (0..)
-            .map(name)
-            .find(|path| !path.exists())
-            .unwrap_or_else(|| name(0))
+/// `path`, or where there is a file already, `path` with the first number that is free.
+pub(crate) fn free_name(path: &Path) -> PathBuf {
+    let mut number = 0_u64;
+    let mut free = path.to_owned();
+    while free.symlink_metadata().is_ok() {
+        number += 1;
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        free = name.into();
     }
+    free
 }
 
 /// What a file holds.

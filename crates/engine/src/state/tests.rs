@@ -94,6 +94,36 @@ fn of_damaged_states_the_newest_are_kept() {
 }
 
 #[test]
+fn damaged_states_crowd_out_none_of_another_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = state_file(folder.path());
+    let file = StateFile::<EngineState>::new(path.clone(), "state", "none");
+    let newer = EngineState::VERSION + 1;
+    let set_aside = |bytes: &[u8], at: u64| {
+        fs::write(&path, bytes).unwrap();
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(at);
+        fs::File::open(&path).unwrap().set_modified(at).unwrap();
+        assert!(file.load().unwrap().is_none());
+    };
+    set_aside(&of_version(1), 1_000);
+    set_aside(&of_version(newer), 1_001);
+    for i in 0..5 {
+        set_aside(format!("damage {i}").as_bytes(), 2_000 + i);
+    }
+    let named = |ending: &str| folder.path().join(format!("state.bngs.{ending}"));
+    assert_eq!(fs::read(named("version-1")).unwrap(), of_version(1));
+    let own = format!("version-{newer}");
+    assert_eq!(fs::read(named(&own)).unwrap(), of_version(newer));
+    // Of a version the newest one is kept.
+    let again = [of_version(1), b"more".to_vec()].concat();
+    set_aside(&again, 3_000);
+    assert_eq!(fs::read(named("version-1.1")).unwrap(), again);
+    assert!(!named("version-1").exists());
+    let all = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(all, 5, "three damaged ones, and one of each version");
+}
+
+#[test]
 fn what_keeps_the_one_before_from_being_kept_does_not_keep_from_saving() {
     let folder = tempfile::tempdir().unwrap();
     let file = StateFile::<EngineState>::new(state_file(folder.path()), "state", "none");
