@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bongsu::core::snapshot::{self, Header};
 use bongsu::core::{Error as CoreError, ErrorKind, Snapshot as _, Timestamp};
-use bongsu::engine::{Error, SavedVersion, TimeFormat, TrainedModel};
+use bongsu::engine::{Error, SavedVersions, TimeFormat, TrainedModel};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -55,15 +55,17 @@ pub(crate) fn models(command: &ModelsCommand) -> Result<(), Failure> {
 }
 
 fn versions(state: &Path, query: Option<&str>, format: ModelsFormat) -> Result<(), Failure> {
-    let mut all = SavedVersion::read_all(state)?;
-    all.retain(|version| query.is_none_or(|query| query == version.query));
+    let mut all = SavedVersions::read(state)?;
+    let asked = |of: &str| query.is_none_or(|query| query == of);
+    all.versions.retain(|version| asked(&version.query));
+    all.unreadable.retain(|version| asked(&version.query));
     let mut out = std::io::stdout().lock();
     match format {
         ModelsFormat::Text => {
-            for one in &all {
+            for one in &all.versions {
                 writeln!(
                     out,
-                    "{} {}: {}, {}, {} to {}, {} series, {} points, {:.2} % anomalous where it was tried",
+                    "{} {}: {}, {}, {} to {}, {} series, {} points, {:.2} % anomalous where it was tried{}",
                     one.query,
                     one.version,
                     one.detector,
@@ -72,17 +74,47 @@ fn versions(state: &Path, query: Option<&str>, format: ModelsFormat) -> Result<(
                     written(one.to),
                     one.series,
                     one.points,
-                    100.0 * one.alarm_rate
+                    100.0 * one.alarm_rate,
+                    work(one.at_work)
+                )?;
+            }
+            for one in &all.unreadable {
+                let (query, version) = (&one.query, one.version);
+                let work = work(one.at_work);
+                writeln!(
+                    out,
+                    "{query} {version}: cannot be read{work}: {}",
+                    one.problem
                 )?;
             }
         }
-        ModelsFormat::Json => writeln!(out, "{:#}", json!({"schema": 1, "versions": all}))?,
+        ModelsFormat::Json => {
+            let all = json!({
+                "schema": 1,
+                "versions": all.versions,
+                "unreadable": all.unreadable,
+                "state_problem": all.state_problem,
+            });
+            writeln!(out, "{all:#}")?;
+        }
     }
     out.flush()?;
-    if all.is_empty() {
+    if let Some(problem) = &all.state_problem {
+        tracing::warn!(%problem, "it is not known which versions are at work");
+    }
+    if all.versions.is_empty() && all.unreadable.is_empty() {
         tracing::info!(state = %state.display(), "there are no trained detectors");
     }
     Ok(())
+}
+
+/// Whether a version is at work, to stand at the end of what is said of it.
+const fn work(at_work: Option<bool>) -> &'static str {
+    match at_work {
+        Some(true) => ", at work",
+        Some(false) => "",
+        None => ", not known whether at work",
+    }
 }
 
 /// # Errors

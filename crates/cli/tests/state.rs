@@ -159,47 +159,99 @@ fn a_state_of_another_version_is_set_aside_and_the_service_starts_afresh() {
     assert!(inspected.starts_with("version 11, "), "{inspected}");
 }
 
-#[test]
-fn versions_of_trained_detectors_are_listed() {
-    let folder = tempfile::tempdir().unwrap();
+/// Runs a service that trains twice, and gives its state's directory.
+fn trained(folder: &Path) -> String {
     let mut csv = String::from("timestamp,load\n");
-    for i in 0..600 {
-        writeln!(
-            csv,
-            "{},{}",
-            60 * i,
-            10.0 + f64::from(i % 7) + 0.1 * f64::from(i % 11)
-        )
-        .unwrap();
+    for i in 0..1_500 {
+        let value = 10.0 + f64::from(i % 7) + 0.1 * f64::from(i % 11);
+        writeln!(csv, "{},{value}", 60 * i).unwrap();
     }
-    std::fs::write(folder.path().join("load.csv"), csv).unwrap();
+    std::fs::write(folder.join("load.csv"), csv).unwrap();
+    let state = folder.join("state").display().to_string();
+    let config = format!(
+        "source: {{type: csv, path: '{}/load.csv'}}
+queries: [{{name: load, expr: load, step: 1m, detector: hbos,
+           training: {{window: 10h, max_alarm_rate: 0.2, after_points: 300}}}}]
+state: {{directory: '{state}'}}",
+        folder.display()
+    );
+    let path = folder.join("bongsu.yaml");
+    std::fs::write(&path, config).unwrap();
+    let done = bongsu(&["run", "--config", path.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    state
+}
+
+#[test]
+fn versions_of_trained_detectors_are_listed_with_the_one_at_work() {
+    let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state").display().to_string();
     let none = bongsu(&["models", "versions", "--state", &state]);
     assert_eq!(none.status.code(), Some(1), "{}", text(&none.stderr));
     assert!(text(&none.stderr).contains("state/models"));
-    let config = format!(
-        "source: {{type: csv, path: '{}/load.csv'}}
-queries: [{{name: load, expr: load, step: 1m, detector: hbos, training: {{window: 10h, max_alarm_rate: 0.2}}}}]
-state: {{directory: '{state}'}}",
-        folder.path().display()
-    );
-    let path = folder.path().join("bongsu.yaml");
-    std::fs::write(&path, config).unwrap();
-    let done = bongsu(&["run", "--once", "--config", path.to_str().unwrap()]);
-    assert!(done.status.success(), "{}", text(&done.stderr));
+    let state = trained(folder.path());
     let listed = text(&bongsu(&["models", "versions", "--state", &state]).stdout);
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines.len() > 1, "{listed}");
+    assert!(lines[0].starts_with("load 1: hbos, first, "), "{listed}");
+    let (last, before) = lines.split_last().unwrap();
     assert!(
-        listed.starts_with("load 1: hbos, first, ")
-            && listed.contains(" to 1970-01-01T09:59:00Z, 1 series, 540 points, "),
+        last.contains(": hbos, points, ")
+            && last.contains(" to 1970-01-02T00:59:00Z, 1 series, 541 points, ")
+            && last.ends_with(" anomalous where it was tried, at work"),
         "{listed}"
     );
-    assert_eq!(listed.lines().count(), 1);
+    assert!(before.iter().all(|line| !line.contains("work")), "{listed}");
     let json = bongsu(&[
         "models", "versions", "--state", &state, "--format", "json", "load",
     ]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(json["versions"][0]["version"], 1);
-    assert_eq!(json["versions"][0]["reason"], "first");
+    let versions = json["versions"].as_array().unwrap();
+    assert_eq!(versions[0]["version"], 1);
+    assert_eq!(versions[0]["reason"], "first");
+    assert_eq!(versions[0]["at_work"], false);
+    assert_eq!(versions[versions.len() - 1]["at_work"], true);
+    assert!(json["unreadable"].as_array().unwrap().is_empty());
     let other = text(&bongsu(&["models", "versions", "--state", &state, "other"]).stdout);
     assert_eq!(other, "");
+}
+
+#[test]
+fn versions_that_cannot_be_read_hide_none_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = trained(folder.path());
+    let file = |number: u64| Path::new(&state).join(format!("models/load/{number:06}.bngs"));
+    let mut damaged = std::fs::read(file(1)).unwrap();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 0x55;
+    std::fs::write(file(1), damaged).unwrap();
+    std::fs::write(file(9), b"not a state").unwrap();
+    let listed = bongsu(&["models", "versions", "--state", &state]);
+    assert!(listed.status.success(), "{}", text(&listed.stderr));
+    let listed = text(&listed.stdout);
+    assert!(listed.starts_with("load 2: hbos, points, "), "{listed}");
+    assert!(
+        listed.contains("\nload 1: cannot be read: ")
+            && listed.contains("000001.bngs")
+            && listed.contains("\nload 9: cannot be read: "),
+        "{listed}"
+    );
+    // What is at work is known by the state alone.
+    std::fs::remove_file(Path::new(&state).join("state.bngs")).unwrap();
+    let json = bongsu(&["models", "versions", "--state", &state, "--format", "json"]);
+    assert!(text(&json.stderr).contains("it is not known which versions are at work"));
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(json["versions"][0]["at_work"].is_null());
+    assert_eq!(json["unreadable"][0]["query"], "load");
+    assert_eq!(json["unreadable"][1]["version"], 9);
+    assert!(
+        json["state_problem"]
+            .as_str()
+            .unwrap()
+            .contains("state.bngs")
+    );
+    let listed = text(&bongsu(&["models", "versions", "--state", &state]).stdout);
+    assert!(listed.contains(", not known whether at work\n"), "{listed}");
+    let other = bongsu(&["models", "versions", "--state", &state, "other"]);
+    assert_eq!(text(&other.stdout), "");
 }

@@ -1,5 +1,7 @@
 //! Looking into a saved state without the service.
 
+mod versions;
+
 use std::fs;
 use std::path::Path;
 
@@ -11,7 +13,8 @@ use crate::Error;
 use crate::judge::SeriesState;
 use crate::older;
 use crate::state::{EngineState, state_file};
-use crate::training::{ModelVersion, Versions};
+
+pub use versions::{SavedVersion, SavedVersions, UnreadableVersion};
 
 /// What a service has saved in its `state.directory`.
 ///
@@ -40,71 +43,6 @@ pub struct SavedQuery {
     pub trained: Option<Timestamp>,
     /// What its detectors were made from; another configuration starts afresh.
     pub signature: String,
-}
-
-/// A version of the trained detectors of a query, kept to go back to.
-#[derive(Debug, Clone, Serialize)]
-pub struct SavedVersion {
-    /// The query.
-    pub query: String,
-    /// Counted from 1 for each query.
-    pub version: u64,
-    /// The detector's name.
-    pub detector: String,
-    /// Why it was trained: `first`, `schedule`, `drift`, `channels`, `points` or `request`.
-    pub reason: String,
-    /// Where the window that was learned begins, in milliseconds.
-    pub from: Timestamp,
-    /// Where it ends, with the part on which it was tried.
-    pub to: Timestamp,
-    /// Series.
-    pub series: usize,
-    /// Points that were learned, of all series.
-    pub points: u64,
-    /// The share of the points it was tried on that were anomalous.
-    pub alarm_rate: f64,
-}
-
-impl SavedVersion {
-    /// Those in the `state.directory` of a service, by query and number.
-    ///
-    /// # Errors
-    /// When one of them cannot be read.
-    pub fn read_all(directory: &Path) -> Result<Vec<Self>, Error> {
-        let folder = directory.join("models");
-        let failed = |e: std::io::Error| Error::state(format!("{}: {e}", folder.display()));
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            // Nothing was trained yet.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && directory.is_dir() => {
-                return Ok(Vec::new());
-            }
-            Err(e) => return Err(failed(e)),
-        };
-        let mut all = Vec::new();
-        for entry in entries {
-            let versions = Versions::of(entry.map_err(failed)?.path());
-            for number in versions.numbers() {
-                all.push(Self::of(versions.load(number)?));
-            }
-        }
-        all.sort_by(|a, b| (&a.query, a.version).cmp(&(&b.query, b.version)));
-        Ok(all)
-    }
-
-    fn of(model: ModelVersion) -> Self {
-        Self {
-            query: model.query,
-            version: model.version,
-            detector: model.detector,
-            reason: model.reason.to_string(),
-            from: model.from,
-            to: model.to,
-            series: model.series.len(),
-            points: model.points,
-            alarm_rate: model.alarm_rate,
-        }
-    }
 }
 
 /// What is known of one series.

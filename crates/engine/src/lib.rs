@@ -94,7 +94,9 @@ pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluated, evaluate, row_labels, take_labels};
 pub use forecast::{ForecastTask, ModelSummary, TableForecast, forecast, read_holidays};
 pub use incident::{Analysis, Cause, Incident, IncidentChange, Member};
-pub use inspect::{SavedQuery, SavedSeries, SavedState, SavedVersion};
+pub use inspect::{
+    SavedQuery, SavedSeries, SavedState, SavedVersion, SavedVersions, UnreadableVersion,
+};
 pub use journal::{VERDICT_HEADER, verdict_row};
 pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};

@@ -12,6 +12,7 @@ use bongsu_core::{Error, Result, Snapshot, snapshot};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use fill::Filling;
+use serde::de::DeserializeOwned;
 
 /// A field that older versions do not have.
 #[derive(Debug)]
@@ -73,14 +74,7 @@ pub(crate) fn read<T: Aged>(bytes: &[u8]) -> Result<T> {
     if header.kind != T::KIND || header.version == T::VERSION {
         return snapshot::from_bytes_capped(bytes, u64::MAX);
     }
-    if !T::reads(header.version) {
-        return Err(Error::snapshot(format!(
-            "it is of version {}, but this build reads {}",
-            header.version,
-            T::readable()
-        )));
-    }
-    let payload = checked(bytes, &header)?;
+    let payload = readable::<T>(bytes, &header)?;
     let missing: Vec<&Added> = T::ADDED
         .iter()
         .filter(|added| added.since > header.version)
@@ -101,6 +95,39 @@ pub(crate) fn read<T: Aged>(bytes: &[u8]) -> Result<T> {
     }
     state.validate()?;
     Ok(state)
+}
+
+/// Decodes no more than the first fields of a state of this version or an older one: an `H` has those
+/// of a `T` in their order, and none of them has changed since the oldest version. All the bytes are
+/// checked for damage.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_head<T: Aged, H: DeserializeOwned>(bytes: &[u8]) -> Result<H> {
+    let header = snapshot::inspect(bytes)?;
+    if header.kind != T::KIND {
+        return Err(Error::snapshot(format!(
+            "it is a `{}`, not a `{}`",
+            header.kind,
+            T::KIND
+        )));
+    }
+    let payload = readable::<T>(bytes, &header)?;
+    let (head, _) = postcard::take_from_bytes(payload)
+        .map_err(|e| Error::snapshot(format!("`{}` cannot be decoded: {e}", T::KIND)))?;
+    Ok(head)
+}
+
+/// The payload, when it is of a version that can be read, whole and undamaged.
+fn readable<'a, T: Aged>(bytes: &'a [u8], header: &snapshot::Header) -> Result<&'a [u8]> {
+    if !T::reads(header.version) {
+        return Err(Error::snapshot(format!(
+            "it is of version {}, but this build reads {}",
+            header.version,
+            T::readable()
+        )));
+    }
+    checked(bytes, header)
 }
 
 /// The payload, when it is whole and undamaged.

@@ -170,7 +170,7 @@ state: {{directory: '{}'}}",
     let config = config::parse(&yaml, None).unwrap();
     let engine = Engine::start(config, Options::default(), Box::new(memory.clone()));
     engine.await.unwrap().once().await.unwrap();
-    let versions = bongsu_engine::SavedVersion::read_all(&state).unwrap();
+    let versions = bongsu_engine::SavedVersions::read(&state).unwrap().versions;
     let problems = memory.0.lock().unwrap().problems.clone();
     assert_eq!(versions.len(), 1, "{problems:?}");
     let version = &versions[0];

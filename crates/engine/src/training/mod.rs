@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use candidate::{Candidate, Task};
 pub(crate) use meanwhile::{Arrived, Meanwhile};
-pub(crate) use versions::{ModelVersion, Versions, remove_gone};
+pub(crate) use versions::{Head as VersionHead, ModelVersion, Versions, remove_gone};
 
 use crate::Error;
 use crate::config::{DriftTrigger, QueryConfig, Span, TrainingConfig};

@@ -36,6 +36,23 @@ pub(crate) struct ModelVersion {
     pub(crate) series: Vec<(Labels, Learned)>,
 }
 
+/// What a [`ModelVersion`] begins with: all but the states of its detectors, which are large.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) version: u64,
+    pub(crate) query: String,
+    pub(crate) detector: String,
+    pub(crate) reason: Reason,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) points: u64,
+    pub(crate) alarm_rate: f64,
+    #[expect(dead_code, reason = "it stands before the next field")]
+    signature: String,
+    /// How many series follow.
+    pub(crate) series: u64,
+}
+
 impl Snapshot for ModelVersion {
     const KIND: &'static str = "engine.model_version";
     const VERSION: u16 = 5;
@@ -154,6 +171,30 @@ impl Versions {
         older::read(&bytes).map_err(|e| Error::state(format!("{}: {e}", path.display())))
     }
 
+    /// Reads what a version says of itself; `None` where it has just been removed.
+    pub(crate) fn head(&self, number: u64) -> Result<Option<Head>, Error> {
+        let path = self.path(number);
+        let failed = |e: &dyn std::fmt::Display| Error::state(format!("{}: {e}", path.display()));
+        match fs::read(&path) {
+            Ok(bytes) => older::read_head::<ModelVersion, Head>(&bytes)
+                .map(Some)
+                .map_err(|e| failed(&e)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(failed(&e)),
+        }
+    }
+
+    /// The name of their folder.
+    pub(crate) fn folder_name(&self) -> String {
+        let name = self.folder.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Whether they are those of `query`.
+    pub(crate) fn are_of(&self, query: &str) -> bool {
+        self.folder_name() == folder_name(query)
+    }
+
     fn path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{number:06}.bngs"))
     }
@@ -257,6 +298,43 @@ mod tests {
         assert_eq!(versions.numbers(), [3, 4]);
         fs::write(folder.path().join("models/cpu.2f.all/000004.bngs"), b"BNGS").unwrap();
         assert!(versions.load(4).is_err());
+    }
+
+    #[test]
+    fn what_a_version_says_of_itself_is_read_without_its_detectors() {
+        let folder = tempfile::tempdir().unwrap();
+        let versions = Versions::new(folder.path(), "trained", 2);
+        fs::create_dir_all(&versions.folder).unwrap();
+        for number in ModelVersion::OLDEST..=ModelVersion::VERSION {
+            let fixture = format!("tests/fixtures/model_version-v{number}.bngs");
+            let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture);
+            fs::copy(fixture, versions.path(1)).unwrap();
+            let (head, whole) = (
+                versions.head(1).unwrap().unwrap(),
+                versions.load(1).unwrap(),
+            );
+            assert_eq!(
+                (head.version, &head.query, &head.detector),
+                (whole.version, &whole.query, &whole.detector)
+            );
+            assert_eq!(
+                (head.reason.to_string(), head.from, head.to, head.points),
+                (whole.reason.to_string(), whole.from, whole.to, whole.points)
+            );
+            assert_eq!(head.alarm_rate.to_bits(), whole.alarm_rate.to_bits());
+            assert_eq!(head.series, whole.series.len() as u64);
+        }
+        let mut bytes = fs::read(versions.path(1)).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        fs::write(versions.path(1), &bytes).unwrap();
+        let error = versions.head(1).unwrap_err().to_string();
+        assert!(
+            error.contains("000001.bngs") && error.contains("damaged"),
+            "{error}"
+        );
+        assert!(versions.head(7).unwrap().is_none());
+        assert!(versions.are_of("trained") && !versions.are_of("other"));
     }
 
     #[test]
