@@ -19,6 +19,8 @@ use crate::incident::Analyst;
 use crate::periodic::ReportJob;
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
+use crate::source::wall_clock;
+use crate::training::remove_gone;
 use crate::write_back::WriteBack;
 use crate::{scrape, sinks};
 
@@ -134,6 +136,10 @@ impl Engine {
             .iter()
             .map(|q| q.config.name.as_str())
             .collect();
+        // The directory of the state stays the same.
+        if let (Some(directory), true) = (&self.config.state.directory, self.store.is_some()) {
+            remove_gone(directory, names.iter().copied(), wall_clock());
+        }
         for old in &self.config.queries {
             if !names.contains(&old.name.as_str()) {
                 self.metrics.forget(&old.name);

@@ -24,7 +24,7 @@ use crate::periodic::{ReportJob, ReportWriter};
 use crate::query::{Query, adopt};
 use crate::recent::Recent;
 use crate::server::{Access, Served, Server, Shared};
-use crate::source::{SeriesSource, Source};
+use crate::source::{SeriesSource, Source, wall_clock};
 use crate::state::Store;
 use crate::training::remove_gone;
 use crate::write_back::WriteBack;
@@ -113,7 +113,8 @@ impl Engine {
         )?;
         queries.iter_mut().for_each(|query| trainer.look(query));
         if let Some(directory) = directory {
-            remove_gone(directory, queries.iter().map(|q| q.config.name.as_str()));
+            let names = queries.iter().map(|q| q.config.name.as_str());
+            remove_gone(directory, names, wall_clock());
         }
         let (control, commands) = Control::new();
         for query in &queries {

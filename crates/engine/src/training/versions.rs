@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bongsu_core::{Labels, Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
@@ -195,47 +194,73 @@ impl Versions {
         self.folder_name() == folder_name(query)
     }
 
+    /// Removes all of them, and what marks them as gone.
+    fn remove_all(&self, mark: &Path) {
+        for number in self.numbers() {
+            // What stays keeps the folder from being removed.
+            let _ = fs::remove_file(self.path(number));
+        }
+        let _ = fs::remove_file(mark);
+        let folder = self.folder.display();
+        match fs::remove_dir(&self.folder) {
+            Ok(()) => tracing::info!(
+                %folder,
+                "the trained detectors of a query that is not there any more were removed"
+            ),
+            // It only takes space.
+            Err(error) => tracing::warn!(%folder, %error, "not removed"),
+        }
+    }
+
     fn path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{number:06}.bngs"))
     }
 }
 
-/// For so long the versions of a query that is not configured any more are kept: it may come back.
-const GONE_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// For so long, in milliseconds, the versions of a query that is not configured any more are kept: it
+/// may come back.
+const GONE_FOR: i64 = 30 * 24 * 3_600 * 1_000;
 
-/// Removes the versions of queries that are not among `queries`, where the newest is old.
-pub(crate) fn remove_gone<'a>(state: &Path, queries: impl Iterator<Item = &'a str>) {
+/// The file beside the versions of a query that is not configured any more, with the time at which
+/// that was seen first.
+const GONE: &str = "gone";
+
+/// Removes the versions of queries that are not among `queries` and have not been for long at `now`.
+/// From when on they are not is written down beside them, until they come back.
+pub(crate) fn remove_gone<'a>(
+    state: &Path,
+    queries: impl Iterator<Item = &'a str>,
+    now: Timestamp,
+) {
     let named: Vec<String> = queries.map(folder_name).collect();
     let folders = fs::read_dir(state.join("models")).into_iter().flatten();
-    let is_gone = |folder: &fs::DirEntry| {
-        let name = folder.file_name();
-        !named.iter().any(|named| name == named.as_str()) && is_old(&folder.path())
-    };
-    for folder in folders.flatten().filter(is_gone) {
+    for folder in folders.flatten() {
         let versions = Versions::of(folder.path());
-        for number in versions.numbers() {
-            // What stays keeps the folder from being removed.
-            let _ = fs::remove_file(versions.path(number));
-        }
-        match fs::remove_dir(folder.path()) {
-            Ok(()) => tracing::info!(
-                folder = %folder.path().display(),
-                "the trained detectors of a query that is not there any more were removed"
-            ),
-            // It only takes space.
-            Err(error) => tracing::warn!(folder = %folder.path().display(), %error, "not removed"),
+        let mark = versions.folder.join(GONE);
+        if named.contains(&versions.folder_name()) {
+            // Hardly ever is there one.
+            let _ = fs::remove_file(mark);
+        } else if !versions.numbers().is_empty() {
+            match gone_since(&mark, now) {
+                Some(since) if now.millis_since(since) > GONE_FOR => versions.remove_all(&mark),
+                Some(_) => {}
+                None => {
+                    if let Err(error) = fs::write(&mark, format!("{}\n", now.as_millis())) {
+                        let mark = mark.display();
+                        tracing::warn!(%mark, %error, "it cannot be noted since when a query is gone");
+                    }
+                }
+            }
         }
     }
 }
 
-/// Whether a folder holds files, and none that was written lately.
-fn is_old(folder: &Path) -> bool {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let newest = entries
-        .filter_map(|entry| entry.metadata().ok()?.modified().ok())
-        .max();
-    newest.is_some_and(|newest| newest.elapsed().is_ok_and(|age| age > GONE_FOR))
-        && !Versions::of(folder.to_path_buf()).numbers().is_empty()
+/// Since when the query is gone, where that is known: a mark that was cut off, or is of a clock that
+/// was ahead, says nothing.
+fn gone_since(mark: &Path, now: Timestamp) -> Option<Timestamp> {
+    let text = fs::read_to_string(mark).ok()?;
+    let since = Timestamp::from_millis(text.strip_suffix('\n')?.parse().ok()?);
+    (since <= now).then_some(since)
 }
 
 /// The longest name of a folder: file systems take 255 bytes.
@@ -337,30 +362,57 @@ mod tests {
         assert!(versions.are_of("trained") && !versions.are_of("other"));
     }
 
+    /// `days` after the first.
+    fn day(days: i64) -> Timestamp {
+        Timestamp::from_secs(86_400 * (20_000 + days))
+    }
+
     #[test]
     fn versions_of_queries_that_are_long_gone_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        for (query, days) in [("cpu", 40), ("disk/io", 40), ("gone", 40), ("went", 20)] {
-            let versions = Versions::new(folder.path(), query, 2);
+        let versions = ["cpu", "disk/io", "gone"].map(|q| Versions::new(folder.path(), q, 2));
+        for versions in &versions {
             versions.save(&version(1)).unwrap();
-            let at = std::time::SystemTime::now() - days * Duration::from_secs(86_400);
+            // How old the versions are does not count.
             let file = fs::File::open(versions.path(1)).unwrap();
-            file.set_modified(at).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
         }
         let other = folder.path().join("models/networks");
         fs::create_dir_all(&other).unwrap();
         fs::write(other.join("own.safetensors"), b"weights").unwrap();
-        let old = std::time::SystemTime::now() - 40 * Duration::from_secs(86_400);
-        let file = fs::File::open(other.join("own.safetensors")).unwrap();
-        file.set_modified(old).unwrap();
-        remove_gone(folder.path(), ["cpu", "disk/io"].into_iter());
-        assert!(
-            other.join("own.safetensors").exists(),
-            "what is not ours stays"
-        );
-        let left = ["cpu", "disk/io", "gone", "went"]
-            .map(|query| Versions::new(folder.path(), query, 2).numbers().len());
-        assert_eq!(left, [1, 1, 0, 1]);
+        let left = |queries: &[&str], at: i64| {
+            remove_gone(folder.path(), queries.iter().copied(), day(at));
+            versions.each_ref().map(|v| v.numbers().len())
+        };
+        assert_eq!(left(&["cpu", "disk/io"], 0), [1, 1, 1]);
+        assert_eq!(left(&["cpu"], 20), [1, 1, 1]);
+        assert_eq!(left(&["cpu"], 30), [1, 1, 1]);
+        assert_eq!(left(&["cpu"], 31), [1, 1, 0], "each by its own time");
+        // One that comes back is there as if it had never gone.
+        assert_eq!(left(&["cpu", "disk/io"], 49), [1, 1, 0]);
+        assert_eq!(left(&["cpu"], 51), [1, 1, 0]);
+        assert_eq!(left(&["cpu"], 81), [1, 1, 0]);
+        assert_eq!(left(&["cpu"], 82), [1, 0, 0]);
+        let names = fs::read_dir(folder.path().join("models")).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["cpu", "networks"], "what is not ours stays");
+        assert!(other.join("own.safetensors").exists());
+    }
+
+    #[test]
+    fn a_mark_that_says_nothing_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let versions = Versions::new(folder.path(), "gone", 2);
+        versions.save(&version(1)).unwrap();
+        let mark = versions.folder.join(GONE);
+        let ahead = format!("{}\n", day(900).as_millis());
+        for text in ["", "17", "no time\n", ahead.as_str()] {
+            fs::write(&mark, text).unwrap();
+            remove_gone(folder.path(), std::iter::empty(), day(100));
+            assert_eq!(versions.numbers(), [1], "{text:?}");
+            assert_eq!(gone_since(&mark, day(100)), Some(day(100)), "{text:?}");
+        }
     }
 
     #[test]
