@@ -357,3 +357,6 @@ impl StreamSession {
         lanes.map(|lane| lane.detector().seen()).max().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests;
