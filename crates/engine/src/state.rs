@@ -170,6 +170,11 @@ impl Store {
         self.file.load()
     }
 
+    /// The size of the saved state.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.file.bytes()
+    }
+
     /// Saves the state, and keeps the one before; gives its bytes.
     pub(crate) fn save(&self, state: &EngineState) -> Result<u64, Error> {
         self.file.save(state)

@@ -129,6 +129,9 @@ impl Engine {
         let incidents = Incidents::open(&config, directory)?;
         let plans = Plans::open(&config, &source, directory)?;
         let (metrics, registry) = Metrics::new();
+        if let Some(store) = &store {
+            metrics.service.found(store.bytes());
+        }
         let view = Shared::new();
         let serve = |server: &ServerConfig| {
             let served = Served {

@@ -11,6 +11,7 @@ use crate::Unobserved;
 use crate::config::parse;
 use crate::incident::Saved;
 use crate::older::{self, Aged as _};
+use crate::server::SilenceOrder;
 use crate::source::Source;
 use crate::state::{EngineState, StateFile};
 
@@ -106,6 +107,51 @@ async fn every_readable_version_of_the_incidents_is_taken_up() {
             assert_eq!(snapshot::to_bytes(&saved).unwrap(), bytes);
         }
     }
+}
+
+/// What the server of an engine says of the size of the state.
+async fn state_bytes(engine: &Engine) -> u64 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let url = engine.server_url().unwrap();
+    let address = url.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = b"GET /metrics HTTP/1.0\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    let value = page
+        .lines()
+        .find_map(|line| line.strip_prefix("bongsu_state_bytes "));
+    value.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_size_of_the_state_is_told_from_the_start() {
+    let left = left_behind().await;
+    let state = left.path().join("state.bngs");
+    let size = || fs::metadata(&state).unwrap().len();
+    let rest = format!(
+        "state: {{directory: '{}'}}\nserver: {{listen: '127.0.0.1:0'}}\n",
+        left.path().display()
+    );
+    let config = parse(&format!("{CONFIG}{rest}"), None).unwrap();
+    let labels = Labels::from_pairs([(METRIC_NAME, "load")]).unwrap();
+    let mut series = Series::empty(labels);
+    series.push(Timestamp::from_secs(6_000), 1.0).unwrap();
+    let source = Source::Fixed(vec![series]);
+    let options = Options::default();
+    let mut engine = Engine::with_source(config, source, options, Box::new(Unobserved)).unwrap();
+    assert!(size() > 1_000);
+    assert_eq!(state_bytes(&engine).await, size());
+    let order = SilenceOrder {
+        comment: "another".repeat(100),
+        ..order()
+    };
+    let before = size();
+    engine.make_silence(order).await.unwrap();
+    assert!(size() > before + 600);
+    assert_eq!(state_bytes(&engine).await, size());
+    engine.close().await;
 }
 
 #[tokio::test]

@@ -114,6 +114,11 @@ impl ServiceMetrics {
         }
     }
 
+    /// The size of the state that an earlier run has saved.
+    pub(crate) fn found(&self, bytes: u64) {
+        self.state_bytes.set(level(bytes));
+    }
+
     pub(crate) fn save_took(&self, time: Duration) {
         self.save_duration.observe(time.as_secs_f64());
     }

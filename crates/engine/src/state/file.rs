@@ -81,12 +81,17 @@ impl<T: Aged> StateFile<T> {
         Ok(before)
     }
 
+    /// The size of what was saved last.
+    pub(crate) fn bytes(&self) -> u64 {
+        // It is only shown.
+        fs::metadata(&self.path).map_or(0, |data| data.len())
+    }
+
     /// Saves `state`, and keeps the one before; gives its bytes.
     pub(crate) fn save(&self, state: &T) -> Result<u64, Error> {
         self.keep_the_one_before();
         snapshot::save(state, &self.path)?;
-        // Its size is only shown.
-        Ok(fs::metadata(&self.path).map_or(0, |data| data.len()))
+        Ok(self.bytes())
     }
 
     /// Gives the newest a second name. Where the file system has no such names, as on some shares, it
