@@ -105,8 +105,8 @@ async fn verdicts(folder: &Path, query: &str, series: Vec<Series>) -> Vec<Verdic
         Box::new(memory.clone()),
     )
     .unwrap();
-    engine.once().await.unwrap();
-    engine.close().await;
+    Box::pin(engine.once()).await.unwrap();
+    Box::pin(engine.close()).await;
     Arc::into_inner(memory.0).unwrap().into_inner().unwrap()
 }
 

@@ -227,7 +227,7 @@ impl Candidate {
 
     fn too_many_alarms(&self, config: &TrainingConfig, pairs: &[(Tally, Tally)]) -> Option<String> {
         let at_work = pairs.iter().map(|(_, theirs)| theirs);
-        let at_work = at_work.fold(Tally::default(), |sum, tally| sum.join(tally));
+        let at_work = at_work.fold(Tally::default(), Tally::join);
         let (rate, most) = (self.tally.alarm_rate()?, config.max_alarm_rate);
         if rate <= most {
             return None;
