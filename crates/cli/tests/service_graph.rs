@@ -1,4 +1,5 @@
-//! A service that learns from traces, by way of a real Prometheus, who calls whom.
+//! A service that learns from traces and from labels of workloads, by way of a real Prometheus, who
+//! calls whom.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,15 +19,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Server, free_port, get, wait_for};
 
-/// The shop calls the cart, which calls the store; nobody calls the mail.
-const CALLS: [(&str, &str, u64); 3] = [
-    ("shop", "cart", 7),
-    ("cart", "store", 5),
-    ("shop", "mail", 0),
-];
+/// The shop calls the cart; nobody calls the mail.
+const CALLS: [(&str, &str, u64); 2] = [("shop", "cart", 7), ("shop", "mail", 0)];
 
-/// An exporter of call counters, as Tempo or the OpenTelemetry collector make them of traces, and of
-/// latencies. While `slow` is set the store is slow, and so are those who wait for it.
+/// The labels of the deployments, as kube-state-metrics writes them: the cart says that it calls the
+/// store, which no trace has seen.
+const DEPLOYMENTS: &str = "# TYPE kube_deployment_labels gauge
+kube_deployment_labels{deployment=\"cart-v2\",label_app_kubernetes_io_name=\"cart\",label_depends_on_bongsu_dev_store=\"true\",label_depends_on_bongsu_dev_mail=\"false\"} 1
+kube_deployment_labels{deployment=\"store\",label_app_kubernetes_io_name=\"store\"} 1
+";
+
+/// An exporter of call counters, as Tempo or the OpenTelemetry collector make them of traces, of the
+/// labels of deployments, and of latencies. While `slow` is set the store is slow, and so are those who wait for it.
 fn exporter(slow: Arc<AtomicBool>) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -47,6 +51,7 @@ fn exporter(slow: Arc<AtomicBool>) -> u16 {
                     each * scrape
                 );
             }
+            body += DEPLOYMENTS;
             body += "# TYPE latency_seconds gauge\n";
             let slow = slow.load(Ordering::SeqCst);
             for (i, (service, more)) in
@@ -72,7 +77,7 @@ fn json_of(port: u16, path: &str) -> Option<Value> {
 }
 
 #[test]
-fn an_analysis_uses_the_calls_that_traces_count() {
+fn an_analysis_uses_the_calls_that_traces_count_and_those_that_workloads_state() {
     let dir = tempfile::tempdir().unwrap();
     let slow = Arc::new(AtomicBool::new(false));
     let target = format!("127.0.0.1:{}", exporter(Arc::clone(&slow)));
@@ -86,6 +91,7 @@ queries:
      parameters: {{patience: 1000}}}}
 rca:
   service_graph_query: traces_service_graph_request_total
+  workload_query: kube_deployment_labels
   queries: {{latency: latency_seconds}}
   step: 200ms
   before: 10s
@@ -131,10 +137,10 @@ state: {{directory: '{}'}}
     assert_eq!(
         report["dependencies"],
         json!([
-            {"caller": "cart", "callee": "store", "provenance": ["traffic"]},
+            {"caller": "cart", "callee": "store", "provenance": ["labels"]},
             {"caller": "shop", "callee": "cart", "provenance": ["traffic"]},
         ]),
-        "what was never called is no dependency"
+        "what was never called, or is said not to be, is no dependency"
     );
     assert_eq!(report["services"][0]["service"], "store");
     let shop = report["services"].as_array().unwrap().iter();
@@ -142,7 +148,7 @@ state: {{directory: '{}'}}
     assert_eq!(cart["explained_by"], "store", "{cart}");
     let page = get(port, &format!("/incidents/{id}")).unwrap();
     assert!(
-        page.contains("traffic"),
+        page.contains("traffic") && page.contains("labels"),
         "the page says how calls are known"
     );
 }
