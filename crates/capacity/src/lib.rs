@@ -50,6 +50,7 @@ mod report;
 mod resource;
 mod scene;
 mod season;
+mod shifts;
 mod spikes;
 mod validate;
 mod what_if;

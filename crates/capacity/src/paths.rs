@@ -5,6 +5,7 @@ use rand_distr::{ChiSquared, Distribution as _, StandardNormal};
 use rand_pcg::Pcg64;
 
 use crate::error_model::ErrorModel;
+use crate::shifts::Shifts;
 use crate::spikes::{Usual, rest_of};
 
 /// The most knots of a slow path.
@@ -75,6 +76,7 @@ pub(crate) fn simulate(
     mean: &[f64],
     model: &ErrorModel,
     fast: &Fast,
+    shifts: &Shifts,
     count: usize,
     seed: u64,
 ) -> Paths {
@@ -96,12 +98,14 @@ pub(crate) fn simulate(
                 *value = -*value;
             }
         }
+        let mut moved = mean.to_vec();
+        shifts.add(&mut moved, &mut rng);
         let mut path = Vec::with_capacity(mean.len());
         let mut peak = Vec::with_capacity(mean.len());
         let blocks = (fast.rest.len() / fast.block).max(1) as u64;
         // Blocks are counted from the end of the past, whose phase the future continues.
         let skip = fast.rest.len() % fast.block;
-        let parts = mean.chunks(fast.block).zip(slow.chunks(fast.block));
+        let parts = moved.chunks(fast.block).zip(slow.chunks(fast.block));
         for (means, slows) in parts {
             let from = skip + (rng.next_u64() % blocks) as usize * fast.block;
             let rest = fast.rest.get(from..).unwrap_or_default().iter();

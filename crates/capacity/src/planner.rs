@@ -6,7 +6,7 @@ use bongsu_stats::robust::quantile;
 use serde::{Deserialize, Serialize};
 
 use crate::Resource;
-use crate::candidate::{Candidate, Known, Shared};
+use crate::candidate::{Candidate, Known, Shared, without_shifts};
 use crate::crossing::{Outlook, Status};
 use crate::error_model::ErrorModel;
 use crate::features::Calendar;
@@ -15,6 +15,7 @@ use crate::history::{DAY, History};
 use crate::paths::{Fast, Paths, simulate};
 use crate::report::{ResourcePlan, Trend, Validation};
 use crate::scene::Scene;
+use crate::shifts::Shifts;
 use crate::validate::{Origins, Trial, alike, combined, simplest, validate};
 use crate::what_if::{ChangedOutlook, WhatIf};
 
@@ -254,7 +255,14 @@ impl Planner {
         };
         let origins = Origins::plan(history.len(), all.block, ahead);
         let known = Known::until(&all, history.len())?;
-        let (mut trials, mut notes) = validate(&all, &origins, &self.candidates, self.level)?;
+        // Errors of models that know of the shifts: those to come are drawn apart.
+        let mut lifted = history.means.clone();
+        without_shifts(&mut lifted, &known.shifts);
+        let calm = Shared {
+            values: &lifted,
+            ..all
+        };
+        let (mut trials, mut notes) = validate(&calm, &origins, &self.candidates, self.level)?;
         let (chosen, mean, errors) = forecast(&trials, &origins, &known, ahead, &mut notes)?;
         let errors: Vec<&[f64]> = errors.iter().map(Vec::as_slice).collect();
         let model = ErrorModel::fit(&errors, all.block, origins.span(), self.level);
@@ -265,7 +273,8 @@ impl Planner {
             &history.peaks,
             all.block,
         );
-        let paths = simulate(&mean, &model, &fast, self.paths, self.seed);
+        let shifts = Shifts::of(&known.shifts, history.len());
+        let paths = simulate(&mean, &model, &fast, &shifts, self.paths, self.seed);
         let scene = Scene {
             history: &history,
             known: &known,

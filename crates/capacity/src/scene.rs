@@ -196,9 +196,12 @@ impl Scene<'_> {
         }
         match self.known.shifts.len() {
             0 => {}
-            1 => notes.push("the level shifted once, which is not taken for growth".to_owned()),
+            1 => notes.push("the level shifted once, which is not taken for growth: futures have shifts at the rate that was \
+                 seen"
+                    .to_owned()),
             count => notes.push(format!(
-                "the level shifted {count} times, which is not taken for growth"
+                "the level shifted {count} times, which is not taken for growth: futures have shifts at the rate \
+                 and of the sizes that were seen"
             )),
         }
         notes

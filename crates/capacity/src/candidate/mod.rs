@@ -142,9 +142,8 @@ impl<'a> Known<'a> {
         let values = all.values.get(..count).unwrap_or(all.values);
         let times = all.times.get(..count).unwrap_or(all.times);
         let window = window(all.step, all.block, count);
-        let mut calm = values.to_vec();
-        cut_lone(&mut calm, all.block);
-        let season = Season::learn(all.clock, all.step, times, &calm, window)?;
+        let learn = |values: &[f64]| Season::learn(all.clock, all.step, times, values, window);
+        let season = learn(&without_lone(values, &learn(values)?, all))?;
         let rhythm = all.calendar.iter().map(|at| season.at(at));
         let mut uncut: Vec<f64> = values
             .iter()
@@ -200,8 +199,18 @@ impl<'a> Known<'a> {
     }
 }
 
+/// The values without lone spikes. What comes back at its hour is rhythm: spikes stand out of what a
+/// first look at the rhythm leaves.
+fn without_lone(values: &[f64], season: &Season, all: &Shared<'_>) -> Vec<f64> {
+    let rhythm = all.calendar.iter().map(|at| season.at(at));
+    let rows = values.iter().zip(rhythm.clone());
+    let mut left: Vec<f64> = rows.map(|(value, season)| value - season).collect();
+    cut_lone(&mut left, all.block);
+    left.iter().zip(rhythm).map(|(a, b)| a + b).collect()
+}
+
 /// Lifts what lies before each shift of the level to the level after it.
-fn without_shifts(values: &mut [f64], shifts: &[(usize, f64)]) {
+pub(crate) fn without_shifts(values: &mut [f64], shifts: &[(usize, f64)]) {
     for &(at, size) in shifts {
         for value in values.iter_mut().take(at) {
             *value += size;
