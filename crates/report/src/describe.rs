@@ -5,11 +5,12 @@ use jiff::tz::TimeZone;
 
 use crate::TimeSeriesPlot;
 use crate::figure::Figure;
+use crate::text::{TOLD, beginning};
 use crate::time_axis::{zone_name, zoned};
 
 /// What the drawing is called.
 pub(crate) fn name(figure: &Figure<'_>) -> String {
-    match (figure.title, figure.subtitle) {
+    let name = match (figure.title, figure.subtitle) {
         ("", "") => figure
             .panels
             .iter()
@@ -18,7 +19,8 @@ pub(crate) fn name(figure: &Figure<'_>) -> String {
             .join(", "),
         ("", text) | (text, "") => text.to_owned(),
         (title, subtitle) => format!("{title}: {subtitle}"),
-    }
+    };
+    beginning(&name, TOLD).into_owned()
 }
 
 /// What it shows.
@@ -33,7 +35,7 @@ pub(crate) fn figure(figure: &Figure<'_>) -> String {
     for plot in figure.panels {
         text.push(' ');
         if figure.titled_panels {
-            text.push_str(&plot.title);
+            text.push_str(&beginning(&plot.title, TOLD));
             text.push_str(": ");
         }
         text.push_str(&plot_text(plot));

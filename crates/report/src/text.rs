@@ -61,6 +61,19 @@ pub(crate) fn ellipsize(text: &str, room: f64, size: f64) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
+/// The most characters of a text that are told where it is not drawn: to those who point at it or have
+/// it read.
+pub(crate) const TOLD: usize = 2_000;
+
+/// The first `count` characters of `text`, with an ellipsis where it has more.
+pub(crate) fn beginning(text: &str, count: usize) -> Cow<'_, str> {
+    let end = text.char_indices().nth(count).map(|(at, _)| at);
+    match end.and_then(|end| text.get(..end)) {
+        Some(kept) => Cow::Owned(format!("{kept}…")),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Appends `text` to `out`, safe as XML or HTML text and within quoted attributes. Characters
 /// that XML forbids become a replacement character.
 pub(crate) fn escape_into(out: &mut String, text: &str) {

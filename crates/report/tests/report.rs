@@ -252,6 +252,49 @@ fn a_million_points_and_long_labels_are_a_small_page() {
     assert!(!html.contains("<script>alert"));
 }
 
+/// What is shown of a long label is its beginning, wherever it is shown.
+#[test]
+fn a_long_label_does_not_fill_the_page() {
+    let long = "label ".repeat(1_700);
+    let mut report = RunReport::new(&long, at(0), at(600));
+    report.panels.push(plot(600));
+    report.panels.push(
+        TimeSeriesPlot::new(&long, vec![at(1), at(2)], vec![1.0, 2.0])
+            .unwrap()
+            .subtitle(&long),
+    );
+    report.alerts.push(AlertRow {
+        series: long.clone(),
+        explanation: long.clone(),
+        panel: Some(1),
+        ..row(&long, Severity::Major, None)
+    });
+    report.summary.push(Fact::new(&long, &long).note(&long));
+    report.settings.push((long.clone(), long.clone()));
+    let html = report.to_html().unwrap();
+    // Neither as text, nor as a title.
+    for part in html.split(['<', '>']) {
+        assert!(
+            part.matches("label ").count() < 400,
+            "{} characters",
+            part.len()
+        );
+    }
+    let drawn = html.split('<').filter_map(|part| part.split_once('>'));
+    // The name of a drawing is read, not shown.
+    for (_, text) in drawn.filter(|(tag, _)| !tag.starts_with("title")) {
+        assert!(text.matches("label ").count() <= 90, "{text}");
+    }
+    let svg = report.panels[1].to_svg();
+    for part in svg.split(['<', '>']) {
+        assert!(
+            part.matches("label ").count() < 400,
+            "{} characters",
+            part.len()
+        );
+    }
+}
+
 #[test]
 fn a_plot_says_which_time_it_shows_so_that_it_can_be_zoomed() {
     let mut report = RunReport::new("Requests", at(0), at(600));

@@ -1,5 +1,6 @@
 //! The report of a run as one HTML file.
 
+mod brief;
 mod headline;
 mod page;
 mod points;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template;
 use bongsu_core::{Timestamp, format_duration};
 
-use super::{AlertRow, QualityRow, RunReport, Table, headline, points};
+use super::{AlertRow, QualityRow, RunReport, Table, brief, headline, points};
 use crate::describe::moment;
 use crate::figure::Figure;
 use crate::theme::{self, Theme};
