@@ -52,6 +52,9 @@ impl Fitted {
     }
 }
 
+/// Scores nearer to each other than this share of their size are the same.
+const SAME: f64 = 1e-9;
+
 /// How scores are read whose bound is `bound`, or higher where more than `max_alarm_share` of those
 /// of training lie beyond it.
 fn calibrated(
@@ -63,7 +66,9 @@ fn calibrated(
         Some(share) => bound.max(quantile(training_scores, 1.0 - share)),
         None => bound,
     };
-    Calibrator::between(center(training_scores, bound), bound)
+    let center = center(training_scores, bound);
+    // Where all scores are the same, any other is far beyond them, though not infinitely far.
+    Calibrator::between(center, bound.max(center + SAME * center.abs().max(1.0)))
 }
 
 /// The score that is as expected: the median of the training scores, or, where half of them lie

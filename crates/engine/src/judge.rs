@@ -241,6 +241,8 @@ impl Judge {
             {}
             if let Some((_, learned)) = trained.next_if(|(labels, _)| *labels == state.labels) {
                 state.learned = learned;
+                // That was another detector.
+                state.outcomes = None;
                 exchanged += 1;
             }
             state.learned.drifted = None;
@@ -305,11 +307,12 @@ impl Judge {
         }
         // Stable: within a moment the order of the labels stays.
         found.sort_by_key(|(_, finding)| finding.verdict.timestamp);
-        if let (Some(allowance), Some(budget)) = (self.allowance, budget) {
-            judged.held = budget.hold(allowance, &mut found, &mut states);
-        }
+        // Before the budget holds anything back: new detectors are compared without one.
         if let Some(span) = self.remembers {
             note_outcomes(&mut states, &found, span);
+        }
+        if let (Some(allowance), Some(budget)) = (self.allowance, budget) {
+            judged.held = budget.hold(allowance, &mut found, &mut states);
         }
         judged.findings = found.into_iter().map(|(_, finding)| finding).collect();
         let mut kept = Vec::with_capacity(states.len());

@@ -179,11 +179,24 @@ async fn the_time_out_changes_while_the_engine_runs() {
     });
     let shorter = YAML.replace("type: given", "type: given, timeout: 50ms");
     control.reload(config::parse(&shorter, None)).await.unwrap();
-    while memory.0.lock().unwrap().problems.is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let problem = soon(|| memory.0.lock().unwrap().problems.first().cloned()).await;
+    assert!(problem.contains("within 50ms"), "{problem}");
     stop.send(()).unwrap();
     running.await.unwrap();
+}
+
+/// What `look` gives as soon as it gives something, within half a minute.
+async fn soon<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(30), looking);
+    found.await.expect("within half a minute")
 }
 
 /// Waits, on an engine that `run`s, until the minute is judged to which `source` is moved.

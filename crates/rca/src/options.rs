@@ -140,6 +140,7 @@ impl Options {
                 format!("0 to {}", Self::MOST_RELATED),
             ));
         }
+        self.patterns.iter().try_for_each(Pattern::validate)?;
         if i64::try_from(self.onset_uncertainty.as_millis()).is_err() {
             return Err(Error::parameter(
                 "onset_uncertainty",

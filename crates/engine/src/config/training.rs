@@ -29,7 +29,7 @@ pub struct TrainingConfig {
     /// The share of the window, its newest part, that the new detectors are tried on.
     pub holdout: f64,
     /// The largest share of anomalous points on the holdout with which new detectors are taken,
-    /// unless those at work had more.
+    /// unless those at work had at least twice as many.
     pub max_alarm_rate: f64,
     /// So many versions are kept to go back to.
     pub keep: usize,

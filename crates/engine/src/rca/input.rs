@@ -3,7 +3,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use bongsu_core::Timestamp;
-use bongsu_rca::{Dependency, Metric, Observations};
+use bongsu_rca::{Dependency, Metric, Observations, OnsetSource};
 use serde::Deserialize;
 
 use super::EvidenceFrame;
@@ -22,7 +22,7 @@ pub struct RcaInput {
     pub late_rows: usize,
     /// How the timestamps are written.
     pub unit: TimeUnit,
-    /// The onset that the input knows.
+    /// The onset that the input was given; one that an analysis found is looked for again.
     pub onset: Option<Timestamp>,
     /// Who calls whom, as far as the input knows it.
     pub dependencies: Vec<Dependency>,
@@ -34,6 +34,7 @@ pub struct RcaInput {
 struct Document {
     frames: Option<Vec<EvidenceFrame>>,
     onset: Option<f64>,
+    onset_source: Option<OnsetSource>,
     #[serde(default)]
     dependencies: Vec<Dependency>,
 }
@@ -138,7 +139,10 @@ impl RcaInput {
                 Error::input(format!("{what} is {x}, which is no Unix time in seconds"))
             })
         };
-        let onset = document.onset.map(|x| seconds("`onset`", x)).transpose()?;
+        // One that was found in the data is not sure: it is looked for again.
+        let told = document.onset_source != Some(OnsetSource::Detected);
+        let onset = document.onset.filter(|_| told);
+        let onset = onset.map(|x| seconds("`onset`", x)).transpose()?;
         let mut moments = BTreeSet::new();
         let mut parts = Vec::with_capacity(frames.len());
         for frame in frames {
@@ -206,6 +210,7 @@ fn document(text: &str) -> Result<Document, Error> {
         return Ok(Document {
             frames: Some(serde_json::from_str(text).map_err(wrong)?),
             onset: None,
+            onset_source: None,
             dependencies: Vec::new(),
         });
     }
@@ -285,6 +290,8 @@ mod tests {
         ] {
             let input = read(&text).unwrap();
             assert_eq!(input.onset, Some(Timestamp::from_secs(2)));
+            let found = text.replace(r#""onset":2"#, r#""onset":2,"onset_source":"detected""#);
+            assert_eq!(read(&found).unwrap().onset, None, "it is looked for again");
             assert_eq!(input.dependencies[0].callee, "b");
         }
     }

@@ -291,8 +291,11 @@ impl Refitted {
     /// What the latest fit says of the features of `x`.
     pub(super) fn contributions(&self, x: &[f64]) -> CoreResult<Option<Vec<f64>>> {
         self.check(x)?;
-        self.model()
-            .map_or(Ok(None), |model| model.detector.contributions(x))
+        let Some(model) = self.model() else {
+            return Ok(None);
+        };
+        let beyond = self.model_beyond_range(model, x)?;
+        beyond.as_ref().unwrap_or(model).detector.contributions(x)
     }
 
     fn is_fitted_for_good(&self) -> bool {

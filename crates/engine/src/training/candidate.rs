@@ -109,7 +109,11 @@ impl Task {
             return Err(Error::source(format!("no series can be trained on: {why}")));
         }
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
-        self.judge_holdout(&mut series, holdout)?;
+        let endless = self.judge_holdout(&mut series, holdout);
+        series.retain(|state| !endless.contains(&state.identity));
+        left_out.extend(endless.iter().map(|identity| {
+            format!("scores of {identity} in the holdout are not finite: it keeps its detector")
+        }));
         let noisy = self.noisy(&series);
         series.retain(|state| !noisy.contains(&state.labels));
         left_out.extend(noisy.iter().map(|labels| {
@@ -132,28 +136,29 @@ impl Task {
         })
     }
 
-    /// Lets trained detectors judge the holdout.
+    /// Lets trained detectors judge the holdout, and gives the identities of those whose scores are no
+    /// numbers.
     fn judge_holdout(
         &self,
         series: &mut Vec<SeriesState>,
         holdout: Vec<Series>,
-    ) -> Result<(), Error> {
+    ) -> BTreeSet<Labels> {
         let trained: BTreeSet<Labels> = series.iter().map(|state| state.labels.clone()).collect();
         let mut holdout = self.judge.gather(holdout);
         holdout.all.retain(|piece| trained.contains(&piece.labels));
         let judged = self
             .judge
             .judge(series, holdout, self.holdout, true, false, None);
-        let mut verdicts = judged.findings.iter().map(|finding| &finding.verdict);
-        match verdicts.find(|verdict| verdict.score.is_some_and(|score| !score.is_finite())) {
-            Some(wrong) => {
-                let labels = &wrong.labels;
-                Err(Error::source(format!(
-                    "the score of {labels} is not finite"
-                )))
-            }
-            None => Ok(()),
-        }
+        let findings = judged.findings.into_iter();
+        findings
+            .filter(|finding| {
+                finding
+                    .verdict
+                    .score
+                    .is_some_and(|score| !score.is_finite())
+            })
+            .map(|finding| finding.identity)
+            .collect()
     }
 
     fn tally(&self, state: &SeriesState) -> Tally {
@@ -217,8 +222,10 @@ impl Candidate {
             .iter()
             .filter_map(|own| {
                 let place = serving.binary_search_by(|one| one.labels.cmp(&own.labels));
-                let theirs = serving.get(place.ok()?)?;
-                Some((own.tally_within(from, to), theirs.tally_within(from, to)))
+                let theirs = serving.get(place.ok()?)?.tally_within(from, to);
+                let own = own.tally_within(from, to);
+                // After an exchange or a pause of the service they made too little of the holdout.
+                (theirs.judged > 0 && 2 * theirs.judged >= own.judged).then_some((own, theirs))
             })
             .collect();
         self.too_many_alarms(config, &pairs)
@@ -226,14 +233,19 @@ impl Candidate {
     }
 
     fn too_many_alarms(&self, config: &TrainingConfig, pairs: &[(Tally, Tally)]) -> Option<String> {
-        let at_work = pairs.iter().map(|(_, theirs)| theirs);
-        let at_work = at_work.fold(Tally::default(), Tally::join);
+        let sum = |of: &dyn Fn(&(Tally, Tally)) -> Tally| {
+            pairs
+                .iter()
+                .map(of)
+                .fold(Tally::default(), |sum, tally| sum.join(&tally))
+        };
+        let (own, at_work) = (sum(&|pair| pair.0), sum(&|pair| pair.1));
         let (rate, most) = (self.tally.alarm_rate()?, config.max_alarm_rate);
         if rate <= most {
             return None;
         }
         let beside = match at_work.alarm_rate() {
-            Some(theirs) if rate <= FEWER * theirs => return None,
+            Some(theirs) if own.alarm_rate()? <= FEWER * theirs => return None,
             Some(theirs) => format!(
                 ", and more than half of the {:.1} % of those at work",
                 100.0 * theirs

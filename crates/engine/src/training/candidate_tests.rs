@@ -136,3 +136,57 @@ fn more_alarms_than_allowed_are_taken_only_where_there_were_twice_as_many() {
         "{why}"
     );
 }
+
+#[test]
+fn detectors_that_halve_the_alarms_are_taken_though_they_give_too_many() {
+    // The newest point is beyond all, and others before it only for who has not seen the like.
+    let spikes = |i: i64| match i {
+        POINTS => 1e4,
+        i if i > 900 && i % 8 == 0 => 60.0,
+        _ => 10.0,
+    };
+    let wide = |i: i64| if i % 2 == 0 { 60.0 } else { -40.0 };
+    let trial = trial(0.001, vec![series("a", wide)], vec![series("a", spikes)]);
+    assert!(trial.candidate.tally.alarm_rate().unwrap() > 0.001);
+    assert_eq!(trial.objection(), None);
+    // Of a service that has judged little of the holdout nothing is known.
+    let mut late = trial.serving.clone();
+    late[0].outcomes = None;
+    let why = Trial {
+        serving: late,
+        ..trial
+    }
+    .objection()
+    .unwrap();
+    assert!(
+        why.ends_with("the 0.1 % of training.max_alarm_rate"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_series_whose_scores_are_no_numbers_keeps_no_other_from_its_detector() {
+    let mut query = query(1.0);
+    query.detector = "isolation-forest".to_owned();
+    let config = query.training.clone().unwrap();
+    let judge = Judge::new(&query, 100).unwrap();
+    let task = Task::new(judge, config, None, Timestamp::from_secs(POINTS * STEP));
+    let flat = {
+        let with = series("flat", |_| 0.0);
+        let value = |i: usize| if i < 950 { 7.0 } else { 8.0 };
+        let values = (0..with.len()).map(value).collect();
+        Series::new(with.labels().clone(), with.timestamps().to_vec(), values).unwrap()
+    };
+    let data = vec![flat, series("a", |_| 10.0), series("b", |_| 20.0)];
+    let candidate = task.run(data.clone(), data).unwrap();
+    let hosts: Vec<&str> = candidate
+        .series
+        .iter()
+        .filter_map(|one| one.labels.get("host"))
+        .collect();
+    assert!(
+        hosts.starts_with(&["a", "b"]),
+        "{hosts:?}: {:?}",
+        candidate.left_out
+    );
+}

@@ -15,10 +15,15 @@ const BLIND_BEYOND_RANGE: [&str; 2] = ["isolation-forest", "extended-isolation-f
 
 /// Nearer than this, as a power of two of the width of the range, a point counts as at its edge.
 const NEAREST: i32 = -4;
-const FARTHEST: i32 = 1_000;
-/// So many forests are kept for points beyond the range: a level above and one below it, each on the
-/// border of two distances.
-const MOST_FORESTS: usize = 4;
+/// Nor are distances told apart that are farther than this, or by fewer powers of two than that: a
+/// split between the range and the point is then nearly certain, or about as likely.
+const FARTHEST: i32 = 8;
+const APART: i32 = 2;
+/// What counts as rounding of a constant, as a share of its size.
+const ROUNDING: f64 = 1e-9;
+/// So many forests are kept for points beyond the range: of a level on the border of two distances, or
+/// of one above and one below.
+const MOST_FORESTS: usize = 2;
 
 /// In which feature a point is farthest out, to which side, and the power of two of the width of the
 /// range that it is out at least.
@@ -156,8 +161,18 @@ fn direction(ranges: &[(f64, f64)], x: &[f64]) -> Option<Direction> {
         (distance > 0.0).then(|| (distance / width(least, most), feature, value > most))
     });
     let (distance, feature, above) = beyond.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
-    let power = (distance.log2().floor() as i32).min(FARTHEST);
-    (power >= NEAREST).then_some((feature, above, power))
+    let is_constant = ranges
+        .get(feature)
+        .is_some_and(|(least, most)| least == most);
+    let power = if is_constant {
+        // However far it is: the others are all in one place.
+        (distance.log2().floor() as i32).min(0)
+    } else {
+        let power = (distance.log2().floor() as i32).min(FARTHEST);
+        power - power.rem_euclid(APART)
+    };
+    let nearest = if is_constant { 0 } else { NEAREST };
+    (power >= nearest).then_some((feature, above, power))
 }
 
 /// The point in the middle of all ranges but in one feature, where it is beyond.
@@ -177,11 +192,11 @@ fn point_in((feature, above, power): Direction, ranges: &[(f64, f64)]) -> Vec<f6
     point
 }
 
-/// The width of a range; that of a constant is as large as it is.
+/// The width of a range; that of a constant is what rounding may make of it.
 fn width(least: f64, most: f64) -> f64 {
     match (most - least, most.abs()) {
         (width, _) if width > 0.0 => width.min(f64::MAX),
-        (_, size) if size > 0.0 => size,
-        _ => 1.0,
+        (_, size) if size > f64::MIN_POSITIVE / ROUNDING => ROUNDING * size,
+        _ => ROUNDING,
     }
 }
