@@ -25,7 +25,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::config::{NewChannels, QueryConfig, Span, TrainingConfig};
+use crate::config::{NewChannels, QueryConfig};
 use crate::maintenance::Closed;
 use crate::registry::{self, StreamState};
 use crate::shard::Shard;
@@ -83,8 +83,6 @@ struct Newcomers {
     are_trained: bool,
 }
 
-/// Outcomes are remembered for so many steps more than a holdout has.
-const STEPS_OF_TRAINING: i64 = 20;
 /// So many siblings are asked for their scale.
 const SIBLINGS: usize = 256;
 
@@ -172,7 +170,10 @@ impl Judge {
             allowance: None,
             grouping: query.group.as_ref().map(Grouping::new),
             newcomers: newcomers(query),
-            remembers: query.training.as_ref().map(|t| remembered(t, query.step)),
+            remembers: query
+                .training
+                .as_ref()
+                .map(|t| outcomes::remembered(t, query.step)),
             shard: Shard::ALL,
             closed: Closed::default(),
         })
@@ -426,12 +427,6 @@ impl SeriesState {
         let outcomes = self.outcomes.as_ref();
         outcomes.map_or_else(Tally::default, |outcomes| outcomes.within(from, to))
     }
-}
-
-/// For how long outcomes are remembered: as long as a holdout is, and until a training has ended.
-fn remembered(training: &TrainingConfig, step: Span) -> i64 {
-    let holdout = training.window.millis() as f64 * training.holdout;
-    (holdout as i64).saturating_add(step.millis().saturating_mul(STEPS_OF_TRAINING))
 }
 
 /// Lets each of `states` take note of those of `found` that are of its detector.

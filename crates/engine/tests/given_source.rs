@@ -196,7 +196,7 @@ async fn soon<T>(mut look: impl FnMut() -> Option<T>) -> T {
         }
     };
     let found = tokio::time::timeout(Duration::from_secs(30), looking);
-    found.await.expect("within half a minute")
+    found.await.unwrap()
 }
 
 /// Waits, on an engine that `run`s, until the minute is judged to which `source` is moved.

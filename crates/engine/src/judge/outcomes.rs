@@ -5,10 +5,15 @@ use std::collections::VecDeque;
 use bongsu_core::{Error, Result, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Span, TrainingConfig};
+
 /// Stretches of the same length that are kept apart before the two oldest of them become one.
 ///
 /// The oldest stretch is then at most about a third of all that is remembered.
 const APART: usize = 3;
+
+/// Outcomes are remembered for so many steps more than a holdout has.
+const STEPS_OF_TRAINING: i64 = 20;
 
 /// Verdicts in numbers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -139,6 +144,12 @@ impl Outcomes {
             ))
         }
     }
+}
+
+/// For how long outcomes are remembered: as long as a holdout is, and until a training has ended.
+pub(super) fn remembered(training: &TrainingConfig, step: Span) -> i64 {
+    let holdout = training.window.millis() as f64 * training.holdout;
+    (holdout as i64).saturating_add(step.millis().saturating_mul(STEPS_OF_TRAINING))
 }
 
 #[cfg(test)]
