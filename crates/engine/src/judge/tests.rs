@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Span;
 
 /// Judges `series` as the engine does.
 pub(super) fn run(
