@@ -236,6 +236,17 @@ fn slow_stages_are_told_of_whatever_the_interval() {
                 &format!("  - {{eval_time: {at}m, alertname: BongsuSlow, exp_alerts: {alerts}}}\n");
         }
     }
+    // One of a minute that becomes slow at the 200th, and fast again at the 300th.
+    test += "- interval: 1m
+  input_series:
+  - {series: 'bongsu_query_interval_seconds{query=\"q\"}', values: '60x400'}
+  - {series: 'bongsu_stage_duration_seconds_sum{query=\"q\",stage=\"judge\"}', values: '0+1x200 260+60x99 6201+1x100'}
+  - {series: 'bongsu_stage_duration_seconds_count{query=\"q\",stage=\"judge\"}', values: '0+1x400'}
+  promql_expr_test:
+  - {expr: 'count(ALERTS{alertname=\"BongsuSlow\",alertstate=\"firing\"})', eval_time: 195m, exp_samples: []}
+  - {expr: 'count(ALERTS{alertname=\"BongsuSlow\",alertstate=\"firing\"})', eval_time: 230m, exp_samples: [{labels: '{}', value: 1}]}
+  - {expr: 'count(ALERTS{alertname=\"BongsuSlow\",alertstate=\"firing\"})', eval_time: 320m, exp_samples: []}
+";
     let path = dir.path().join("test.yaml");
     fs::write(&path, &test).unwrap();
     let output = Command::new("promtool")

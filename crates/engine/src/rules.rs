@@ -53,7 +53,9 @@ const SERVICE: [(&str, &str, &str, &str); 10] = [
     (
         "BongsuSlow",
         "increase(bongsu_stage_duration_seconds_sum[2h]) / increase(bongsu_stage_duration_seconds_count[2h]) \
-         / ignoring (stage) group_left () bongsu_query_interval_seconds > 0.5",
+         / ignoring (stage) group_left () (bongsu_query_interval_seconds > 300) > 0.5 \
+         or rate(bongsu_stage_duration_seconds_sum[15m]) > 0.5 \
+         and ignoring (stage) bongsu_query_interval_seconds <= 300",
         "15m",
         "The stage {{ $labels.stage }} of {{ $labels.query }} takes {{ $value | humanizePercentage }} of the interval",
     ),
