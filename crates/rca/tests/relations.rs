@@ -236,3 +236,47 @@ fn it_is_asked_for_and_bounded() {
     let finite = |r: &bongsu_rca::Relation| r.r.is_finite() && r.lag_r.is_finite();
     assert!(huge.unwrap().correlations.iter().all(finite));
 }
+
+#[test]
+fn missing_values_change_neither_correlations_nor_lags() {
+    let whole = data();
+    let holes = |(s, column): (usize, &Vec<f64>)| -> Vec<f64> {
+        let with = |(i, x): (usize, &f64)| {
+            if noise(i, 40 + s) < -0.2 {
+                f64::NAN
+            } else {
+                *x
+            }
+        };
+        column.iter().enumerate().map(with).collect()
+    };
+    let columns: Vec<Vec<f64>> = whole.columns().iter().enumerate().map(holes).collect();
+    let times = whole.times().to_vec();
+    let data = Observations::new(times, whole.metrics().to_vec(), columns).unwrap();
+    let relations = analyse(&data, &graph(), &Options::default())
+        .relations
+        .unwrap();
+    let column = |metric: &Metric| {
+        let place = data.metrics().iter().position(|m| m == metric).unwrap();
+        &data.columns()[place]
+    };
+    assert!(!relations.correlations.is_empty());
+    for one in &relations.correlations {
+        let expected = pearson(column(&one.first), column(&one.second)).unwrap();
+        assert!((one.r - expected.r).abs() < 1e-12, "{one:?}");
+        assert!((one.p_value - expected.p_value).abs() < 1e-12, "{one:?}");
+    }
+    let of = |a: &str, b: &str| {
+        let is_it = |one: &&_| -> bool {
+            let one: &bongsu_rca::Relation = one;
+            one.first.service == a && one.second.service == b
+        };
+        relations
+            .correlations
+            .iter()
+            .find(is_it)
+            .unwrap()
+            .lag_minutes
+    };
+    assert_eq!((of("store", "cart"), of("cart", "shop")), (1.5, 2.5));
+}

@@ -2,6 +2,7 @@
 //! causes and effects, and what the independences allow.
 
 mod chains;
+mod gaps;
 
 use serde::{Deserialize, Serialize};
 
@@ -124,16 +125,18 @@ pub(crate) fn relations(
     if columns.len() < 2 {
         return None;
     }
-    let matrix = lag_matrix(&columns, MAX_LAG.min(rows / 10)).ok()?;
-    let p_values: Vec<f64> = matrix
-        .pairs()
-        .iter()
-        .map(|p| p.correlation.p_value)
-        .collect();
+    let max_lag = MAX_LAG.min(rows / 10);
+    let matrix = lag_matrix(&columns, max_lag).ok()?;
+    let exact = |pair: &Pair| {
+        let (a, b) = (columns.get(pair.first)?, columns.get(pair.second)?);
+        gaps::without_gaps(pair, a, b, max_lag)
+    };
+    let pairs: Vec<Pair> = matrix.pairs().iter().filter_map(exact).collect();
+    let p_values: Vec<f64> = pairs.iter().map(|p| p.correlation.p_value).collect();
     let adjusted = benjamini_hochberg(&p_values).ok()?;
     let minutes = |points: i64| points as f64 * window.step as f64 / 60_000.0;
     let mut found: Vec<(Relation, [usize; 2])> = Vec::new();
-    for (pair, adjusted_p_value) in matrix.pairs().iter().zip(adjusted) {
+    for (pair, adjusted_p_value) in pairs.iter().zip(adjusted) {
         let [first, second] = order(pair);
         let (Some(cause), Some(effect)) = (metrics.get(first), metrics.get(second)) else {
             continue;
