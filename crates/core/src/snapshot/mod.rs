@@ -8,9 +8,10 @@
 
 mod chain;
 mod lock;
+mod streamed;
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -22,6 +23,9 @@ pub use chain::{Chain, Damage};
 pub use lock::Lock;
 
 const MAGIC: [u8; 4] = *b"BNGS";
+
+/// The bytes of a checksum.
+const CHECKSUM: usize = 4;
 
 /// The largest payload that is read unless the caller says otherwise: 256 MiB.
 pub const DEFAULT_MAX_PAYLOAD: u64 = 256 << 20;
@@ -58,19 +62,29 @@ pub struct Header {
 /// # Errors
 /// When the kind is longer than 255 bytes or the state cannot be serialised.
 pub fn to_bytes<T: Snapshot>(state: &T) -> Result<Vec<u8>> {
-    let payload = postcard::to_stdvec(state)
+    let mut bytes = header::<T>(0)?;
+    let before = bytes.len();
+    bytes.extend_from_slice(&[0; CHECKSUM]);
+    let mut bytes = postcard::to_extend(state, bytes)
         .map_err(|e| Error::snapshot(format!("{} cannot be encoded: {e}", T::KIND)))?;
+    let (head, rest) = bytes.split_at_mut(before);
+    let (checksum, payload) = rest.split_at_mut(CHECKSUM);
+    head.copy_from_slice(&header::<T>(payload.len() as u64)?);
+    let sum = crc32c::crc32c_append(crc32c::crc32c(head), payload);
+    checksum.copy_from_slice(&sum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// The header of a snapshot without its checksum.
+fn header<T: Snapshot>(payload_len: u64) -> Result<Vec<u8>> {
     let kind_len = u8::try_from(T::KIND.len())
         .map_err(|_| Error::parameter("kind", T::KIND, "at most 255 bytes long"))?;
-    let mut bytes = Vec::with_capacity(payload.len() + T::KIND.len() + 19);
+    let mut bytes = Vec::with_capacity(T::KIND.len() + 19);
     bytes.extend_from_slice(&MAGIC);
     bytes.push(kind_len);
     bytes.extend_from_slice(T::KIND.as_bytes());
     bytes.extend_from_slice(&T::VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes), &payload);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
-    bytes.extend_from_slice(&payload);
+    bytes.extend_from_slice(&payload_len.to_le_bytes());
     Ok(bytes)
 }
 
@@ -144,15 +158,14 @@ pub fn inspect(bytes: &[u8]) -> Result<Header> {
 }
 
 /// Saves `state` to `path`: written to a temporary name beside it, synced, then renamed, so that
-/// the path holds either the old or the new state, whole, whatever happens.
+/// the path holds either the old or the new state, whole, whatever happens. It is encoded into the
+/// file piece by piece, so that a large state takes no memory for its bytes.
 ///
 /// # Errors
 /// When the state cannot be encoded or a file operation fails; the old file then stays.
 pub fn save<T: Snapshot>(state: &T, path: impl AsRef<Path>) -> Result<()> {
-    let (path, bytes) = (path.as_ref(), to_bytes(state)?);
-    write_atomically(path, |file| {
-        file.write_all(&bytes).map_err(|e| Error::io(path, e))
-    })
+    let path = path.as_ref();
+    write_atomically(path, |file| streamed::write(state, file, path))
 }
 
 /// Loads a state of at most [`DEFAULT_MAX_PAYLOAD`] bytes from `path`.
