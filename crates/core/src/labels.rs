@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -23,14 +24,19 @@ pub const METRIC_NAME: &str = "__name__";
 /// assert_eq!(labels.get("job"), Some("node"));
 /// # Ok::<(), bongsu_core::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Labels(Arc<[(Box<str>, Box<str>)]>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Labels(
+    /// All pairs in one block, as a service holds the labels of many thousand series and reads them
+    /// anew at every tick: their number, and for each the length of its name, that of its value,
+    /// name and value. See [`put_number`] for the numbers.
+    Arc<str>,
+);
 
 impl Labels {
     /// No labels at all.
     #[must_use]
     pub fn empty() -> Self {
-        Self(Arc::new([]))
+        Self::packed(std::iter::empty())
     }
 
     /// From pairs in any order.
@@ -39,31 +45,48 @@ impl Labels {
     /// When a name is empty or occurs twice.
     pub fn from_pairs<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self>
     where
-        N: Into<Box<str>>,
-        V: Into<Box<str>>,
+        N: AsRef<str>,
+        V: AsRef<str>,
     {
-        let mut pairs: Vec<(Box<str>, Box<str>)> = pairs
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        pairs.sort();
-        if pairs.iter().any(|(name, _)| name.is_empty()) {
+        let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+        if pairs.iter().any(|(name, _)| name.as_ref().is_empty()) {
             return Err(Error::input("a label has an empty name"));
         }
         for (a, b) in pairs.iter().zip(pairs.iter().skip(1)) {
-            if a.0 == b.0 {
-                return Err(Error::input(format!("label `{}` occurs twice", a.0)));
+            let name = a.0.as_ref();
+            if name == b.0.as_ref() {
+                return Err(Error::input(format!("label `{name}` occurs twice")));
             }
         }
-        pairs.retain(|(_, value)| !value.is_empty());
-        Ok(Self(pairs.into()))
+        let texts = pairs.iter().map(|(n, v)| (n.as_ref(), v.as_ref()));
+        Ok(Self::packed(texts.filter(|(_, value)| !value.is_empty())))
+    }
+
+    /// From pairs in order of their names.
+    fn packed<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
+        let (mut count, mut length) = (0, 0);
+        for (name, value) in pairs.clone() {
+            count += 1;
+            length += name.len() + value.len();
+        }
+        // Most lengths take one digit.
+        let mut text = String::with_capacity(length + 4 * count + 2);
+        put_number(&mut text, count);
+        for (name, value) in pairs {
+            put_number(&mut text, name.len());
+            put_number(&mut text, value.len());
+            text.push_str(name);
+            text.push_str(value);
+        }
+        Self(text.into())
     }
 
     /// The value of label `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
-        self.0.get(at).map(|(_, value)| &**value)
+        let mut pairs = self.iter();
+        pairs.find_map(|(n, value)| (n == name).then_some(value))
     }
 
     /// The metric name, when there is one.
@@ -74,19 +97,20 @@ impl Labels {
 
     /// The pairs in order of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + '_ {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        let (left, rest) = take_number(&self.0);
+        Pairs { left, rest }
     }
 
     /// The number of pairs.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        take_number(&self.0).0
     }
 
     /// Whether there are no pairs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// These labels with `name` set to `value` (removed when `value` is empty).
@@ -101,13 +125,9 @@ impl Labels {
     /// These labels without those named in `names`.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|(name, _)| !names.contains(&&**name))
-                .cloned()
-                .collect(),
-        )
+        let (left, rest) = take_number(&self.0);
+        let pairs = Pairs { left, rest };
+        Self::packed(pairs.filter(|(name, _)| !names.contains(name)))
     }
 
     /// A 64-bit identity that is the same on every machine and in every release: xxHash64
@@ -158,6 +178,74 @@ impl Labels {
             text.push('"');
         }
         text
+    }
+}
+
+/// The pairs that are left of a block of labels.
+#[derive(Clone)]
+struct Pairs<'a> {
+    left: usize,
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let (name, rest) = take_number(self.rest);
+        let (value, rest) = take_number(rest);
+        let (name, rest) = rest.split_at_checked(name)?;
+        let (value, rest) = rest.split_at_checked(value)?;
+        self.rest = rest;
+        Some((name, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Pairs<'_> {}
+
+/// Appends a number in digits of base 64, the smallest first, 64 added to all but the last: so every
+/// digit is a character of one byte, and a block of numbers and texts is text.
+fn put_number(text: &mut String, number: usize) {
+    let mut rest = number;
+    loop {
+        let digit = (rest % 64) as u8;
+        rest /= 64;
+        if rest == 0 {
+            text.push(char::from(digit));
+            return;
+        }
+        text.push(char::from(digit + 64));
+    }
+}
+
+/// The number at the front, and what follows it.
+fn take_number(text: &str) -> (usize, &str) {
+    let (mut number, mut shift) = (0, 0);
+    for (at, digit) in text.bytes().enumerate() {
+        number += usize::from(digit % 64) << shift;
+        if digit < 64 {
+            return (number, text.get(at + 1..).unwrap_or_default());
+        }
+        shift += 6;
+    }
+    (number, "")
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By the pairs, one after the other.
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.iter().cmp(other.iter())
     }
 }
 
@@ -238,6 +326,41 @@ mod tests {
         let b = Labels::from_pairs([("a", "2"), ("x", "1")]).unwrap();
         assert_eq!(a, b);
         assert_eq!(a.fingerprint(), b.fingerprint());
+    }
+
+    #[test]
+    fn pairs_of_every_length_come_back_in_order() {
+        for length in [1, 63, 64, 65, 4_095, 4_096, 300_000] {
+            let long = "é".repeat(length);
+            let pairs = [("a", "x"), (&*long, "\u{0}@"), ("z", &*long)];
+            let labels = Labels::from_pairs(pairs).unwrap();
+            let mut sorted = pairs;
+            sorted.sort_unstable();
+            assert!(labels.iter().eq(sorted), "{length}");
+            assert_eq!(labels.iter().len(), 3);
+            assert_eq!(labels.get("z"), Some(&*long));
+            assert_eq!(labels.get("zz"), None);
+            assert_eq!(labels.without(&["z"]).len(), 2);
+        }
+        let many = (0..100).map(|i| (format!("n{i:03}"), i.to_string()));
+        let labels = Labels::from_pairs(many).unwrap();
+        assert_eq!(labels.len(), 100);
+        assert_eq!(labels.get("n099"), Some("99"));
+    }
+
+    #[test]
+    fn order_is_that_of_the_pairs_whatever_their_lengths() {
+        let of = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied()).unwrap();
+        let sorted = [
+            of(&[]),
+            of(&[("a", "10")]),
+            of(&[("a", "10"), ("b", "1")]),
+            of(&[("a", "9")]),
+            of(&[("aa", "1")]),
+            of(&[("b", "")]),
+        ];
+        assert_eq!(sorted[0], sorted[5]);
+        assert!(sorted[..5].is_sorted());
     }
 
     #[test]

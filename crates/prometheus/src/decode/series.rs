@@ -48,12 +48,12 @@ fn any_point(cursor: &mut Cursor<'_>) -> Result<(Timestamp, f64), DecodeError> {
 /// `{"name": "value", ...}`
 fn labels(cursor: &mut Cursor<'_>) -> Result<Labels, DecodeError> {
     cursor.expect(b'{', "labels")?;
-    let mut pairs = Vec::<(Box<str>, Box<str>)>::with_capacity(8);
+    let mut pairs = Vec::with_capacity(8);
     while cursor.next_element(pairs.is_empty(), b'}')? {
         let name = cursor.text()?;
         cursor.expect(b':', "`:`")?;
         let value = cursor.text()?;
-        pairs.push((name.into(), value.into()));
+        pairs.push((name, value));
     }
     Labels::from_pairs(pairs)
         .map_err(|e| cursor.expected(&format!("valid labels before this ({e})")))
