@@ -116,13 +116,6 @@ pub(super) struct Chunk {
     pub(super) data: bytes::Bytes,
 }
 
-/// `prometheus.WriteRequest`
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct WriteRequest {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) timeseries: Vec<TimeSeries>,
-}
-
 /// `io.prometheus.write.v2.Request`
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct WriteRequest2 {
