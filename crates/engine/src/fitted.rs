@@ -6,30 +6,30 @@ use bongsu_stats::robust::quantile;
 /// The share of training rows beyond the bound of a method that has no bound of its own.
 const CONTAMINATION: f64 = 0.1;
 
-/// A fitted detector, its calibration, and the scores of the rows that it was fitted on.
+/// A fitted detector and its calibration.
 #[derive(Debug)]
 pub(crate) struct Fitted {
     pub(crate) detector: Box<dyn Detector>,
     pub(crate) calibrator: Calibrator,
-    pub(crate) training_scores: Vec<f64>,
 }
 
 impl Fitted {
-    /// Fits on `rows`. With a `max_alarm_share` at most this share of them lies beyond the bound of a
+    /// Fits on `rows`, and tells their scores. With a `max_alarm_share` at most this share of them lies beyond the bound of a
     /// method that expects no band.
     pub(crate) fn new(
         config: &dyn FitDetectorDyn,
         rows: &Rows<'_>,
         max_alarm_share: Option<f64>,
-    ) -> Result<Self> {
-        let (detector, training_scores) = config.fit_score_boxed(rows)?;
-        Self::of(detector, training_scores, rows, max_alarm_share)
+    ) -> Result<(Self, Vec<f64>)> {
+        let (detector, scores) = config.fit_score_boxed(rows)?;
+        let fitted = Self::of(detector, &scores, rows, max_alarm_share)?;
+        Ok((fitted, scores))
     }
 
     /// As [`Fitted::new`], of a detector that is fitted on `rows` already.
     pub(crate) fn of(
         detector: Box<dyn Detector>,
-        training_scores: Vec<f64>,
+        training_scores: &[f64],
         rows: &Rows<'_>,
         max_alarm_share: Option<f64>,
     ) -> Result<Self> {
@@ -37,13 +37,12 @@ impl Fitted {
         let calibrator = match detector.threshold() {
             // The distance from what is expected: 0 is as expected.
             Some(bound) if banded && bound > 0.0 => Calibrator::threshold(bound)?,
-            Some(bound) => calibrated(bound, &training_scores, max_alarm_share)?,
-            None => Calibration::Contamination(CONTAMINATION).fit(&training_scores)?,
+            Some(bound) => calibrated(bound, training_scores, max_alarm_share)?,
+            None => Calibration::Contamination(CONTAMINATION).fit(training_scores)?,
         };
         Ok(Self {
             detector,
             calibrator,
-            training_scores,
         })
     }
 

@@ -120,7 +120,6 @@ impl TrainedModel {
         let fitted = Fitted {
             detector: Box::new(self.network.clone()),
             calibrator: self.calibrator.clone(),
-            training_scores: Vec::new(),
         };
         let mut judged = vec![DetectedRow::default(); table.timestamps.len()];
         for (row, found) in channels.judge_by(&fitted)? {
@@ -228,7 +227,7 @@ pub fn train(
     let times = times.take(request.train_rows.unwrap_or(rows)).copied();
     let (first, last) = times.clone().min().zip(times.max()).unwrap_or_default();
     let learned = Rows::untimed(values.view());
-    let fitted = Fitted::of(Box::new(network.clone()), scores, &learned, None)?;
+    let fitted = Fitted::of(Box::new(network.clone()), &scores, &learned, None)?;
     Ok(TrainedModel {
         detector: request.model.clone(),
         parameters: request.parameters.clone(),

@@ -60,8 +60,7 @@ impl<'a> Channels<'a> {
         let found = match runner {
             Runner::Stream(detector) => self.stream(*detector),
             Runner::Batch(config) => self.on_grid(|rows, train, places| {
-                let fitted = Fitted::new(config.as_ref(), &rows.first(train), None)?;
-                let mut scores = fitted.training_scores.clone();
+                let (fitted, mut scores) = Fitted::new(config.as_ref(), &rows.first(train), None)?;
                 if train < rows.len() {
                     let all = fitted.detector.score_rows(rows)?;
                     scores.extend(all.into_iter().skip(train));

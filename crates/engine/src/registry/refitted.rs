@@ -208,7 +208,10 @@ impl Refitted {
         let to = self.times.len() - self.since_fit.unwrap_or(0);
         let (times, values) = self.gather(to.saturating_sub(self.history), to, &[])?;
         self.with_rows(&times, &values.view(), |rows, _| {
-            self.with_config(|config| Fitted::new(config, rows, self.max_alarm_share))
+            let fit = |config: &dyn bongsu_core::FitDetectorDyn| {
+                Fitted::new(config, rows, self.max_alarm_share)
+            };
+            self.with_config(fit).map(|(fitted, _)| fitted)
         })
     }
 
@@ -443,6 +446,11 @@ impl StreamDetector for Refitted {
 
     fn seen(&self) -> u64 {
         self.seen
+    }
+
+    /// Without the fitted model, which does not tell its size.
+    fn heap_bytes(&self) -> usize {
+        self.points.capacity() * size_of::<f64>() + self.times.capacity() * size_of::<Timestamp>()
     }
 
     fn reset(&mut self) {

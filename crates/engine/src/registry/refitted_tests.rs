@@ -171,6 +171,14 @@ fn a_constant_past_and_one_feature_of_many_are_left_too() {
 }
 
 #[test]
+fn the_points_that_it_keeps_are_counted() {
+    for name in fitted_detectors() {
+        let detector = trained(name, 300);
+        assert!(detector.heap_bytes() >= 300 * 16, "{name}");
+    }
+}
+
+#[test]
 fn a_reset_makes_it_learn_anew() {
     for name in fitted_detectors() {
         let mut detector = trained(name, 300);

@@ -141,7 +141,7 @@ impl Trained {
         let (network, scores) = self.config()?.train(&values, &mut observe)?;
         let learned = Rows::untimed(values);
         let fitted = Box::new(network.clone());
-        let fitted = Fitted::of(fitted, scores, &learned, self.max_alarm_share)?;
+        let fitted = Fitted::of(fitted, &scores, &learned, self.max_alarm_share)?;
         let mut network = network.live();
         for row in values.rows() {
             network.learn(&row.to_vec())?;

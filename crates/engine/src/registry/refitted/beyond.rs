@@ -142,13 +142,12 @@ impl Refitted {
         if spec.parameters.iter().any(|one| one.name == "bootstrap") {
             parameters.insert("bootstrap".to_owned(), "false".to_owned());
         }
-        let (detector, training_scores) = self.with_config_of(&parameters, |config| {
+        let (detector, _) = self.with_config_of(&parameters, |config| {
             config.fit_score_boxed(&Rows::untimed(rows.view()))
         })?;
         Ok(Fitted {
             detector,
             calibrator: fitted.calibrator.clone(),
-            training_scores,
         })
     }
 }
