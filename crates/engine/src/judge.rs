@@ -55,6 +55,8 @@ pub(crate) struct Judge {
     /// After so long without a number a series that is there counts as normal.
     quiet_after: i64,
     max_series: usize,
+    /// Whether no new series is taken in, since the state is too large.
+    pub(crate) is_full: bool,
     start_from_siblings: bool,
     watch: Option<Watch>,
     /// What holes are filled with.
@@ -120,7 +122,7 @@ pub(crate) struct SeriesState {
 pub(crate) struct Judged {
     /// In order of time, then of labels.
     pub(crate) findings: Vec<Finding>,
-    /// Series that were refused because the query brought too many.
+    /// Series that were refused because the query brought too many or the state is too large.
     pub(crate) refused_series: usize,
     /// Samples that were NaN or infinite, and so not judged.
     pub(crate) missing_values: usize,
@@ -163,6 +165,7 @@ impl Judge {
             absent_after: query.absent_after.millis(),
             forget_after: query.forget_after.millis(),
             max_series,
+            is_full: false,
             start_from_siblings: query.start_from_siblings,
             watch: Watch::new(query)?,
             fill: query.gaps.fill(),
@@ -355,7 +358,8 @@ impl Judge {
         };
         fresh.retain(|piece| !piece.is_empty() && (!first || !had_ended(piece)));
         let taken: usize = work.iter().map(|(state, _)| state.width()).sum();
-        let mut room = self.max_series.saturating_sub(taken);
+        let most = if self.is_full { 0 } else { self.max_series };
+        let mut room = most.saturating_sub(taken);
         fresh.retain(|piece| {
             let width = piece.channels.len();
             let fits = width <= room;

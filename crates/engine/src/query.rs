@@ -139,8 +139,13 @@ impl Query {
         }
         if judged.refused_series > 0 {
             problems.push(format!(
-                "{} series beyond engine.max_series were refused",
-                judged.refused_series
+                "{} series beyond {} were refused",
+                judged.refused_series,
+                if self.judge.is_full {
+                    "state.max_bytes"
+                } else {
+                    "engine.max_series"
+                }
             ));
         }
         if judged.misplaced > 0 {

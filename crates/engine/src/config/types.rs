@@ -193,13 +193,26 @@ impl Default for AlertPolicy {
 }
 
 /// Where the state lives between runs.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StateConfig {
     /// A directory that is created when missing. Without one, nothing is kept between runs.
     pub directory: Option<PathBuf>,
     /// The least time between two saves; `0s` saves after every tick.
     pub save_every: Span,
+    /// While the state that was saved last has more bytes than this, new series are refused and
+    /// counted; those that are known stay.
+    pub max_bytes: u64,
+}
+
+impl Default for StateConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            save_every: Span::default(),
+            max_bytes: 1 << 30,
+        }
+    }
 }
 
 /// How the loop runs.

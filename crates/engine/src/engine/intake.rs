@@ -101,6 +101,7 @@ impl Engine {
             tracing::warn!(query = %query.config.name, "{message}");
             self.observer.problem(&query.config.name, &message);
         }
+        query.judge.is_full = self.state_bytes > self.settings.max_state_bytes;
         let mut judge = query.judge.clone();
         let begun = Instant::now();
         let mut known = std::mem::take(&mut state.series);

@@ -123,7 +123,7 @@ impl Engine {
 
     fn note_save(&mut self, saved: Result<u64, Error>) -> Result<(), Error> {
         self.metrics.service.saved(saved.as_ref().ok().copied());
-        saved?;
+        self.state_bytes = saved?;
         self.incidents.book.was_saved();
         self.unsaved_messages = false;
         self.last_save = Some(Instant::now());

@@ -134,6 +134,8 @@ pub struct Engine {
     /// Whether the source's clock is known to differ from this machine's.
     clocks_differ: bool,
     last_save: Option<Instant>,
+    /// The size of the state that was saved last.
+    state_bytes: u64,
     metrics: Metrics,
     view: Shared,
     server: Option<Server>,
@@ -154,6 +156,7 @@ struct Settings {
     /// When more bytes of verdicts wait for the disk, nothing is fetched until they are written.
     max_unwritten: usize,
     save_every: Duration,
+    max_state_bytes: u64,
 }
 
 impl Settings {
@@ -165,6 +168,7 @@ impl Settings {
             max_catch_up: config.engine.max_catch_up.millis(),
             max_unwritten: config.engine.max_unwritten,
             save_every: config.state.save_every.duration(),
+            max_state_bytes: config.state.max_bytes,
         }
     }
 }

@@ -129,9 +129,8 @@ impl Engine {
         let incidents = Incidents::open(&config, directory)?;
         let plans = Plans::open(&config, &source, directory)?;
         let (metrics, registry) = Metrics::new();
-        if let Some(store) = &store {
-            metrics.service.found(store.bytes());
-        }
+        let state_bytes = store.as_ref().map_or(0, |store| store.bytes());
+        metrics.service.found(state_bytes);
         let view = Shared::new();
         let serve = |server: &ServerConfig| {
             let served = Served {
@@ -204,6 +203,7 @@ impl Engine {
             totals: Totals::default(),
             clocks_differ: false,
             last_save: None,
+            state_bytes,
             metrics,
             view,
             server,
