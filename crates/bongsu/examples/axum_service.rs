@@ -22,6 +22,7 @@ use bongsu::stats::{Ewma, EwmaStream};
 /// The most series that callers can make it remember.
 const MAX_SERIES: usize = 10_000;
 
+// quote: watch
 /// What the service knows: a detector a series, and the alerts.
 struct Watch {
     series: HashMap<String, EwmaStream>,
@@ -33,6 +34,7 @@ struct Watch {
 }
 
 type Shared = Arc<Mutex<Watch>>;
+// end of quote
 
 impl Watch {
     fn new() -> Result<Self, Box<dyn std::error::Error>> {
@@ -49,6 +51,7 @@ impl Watch {
         })
     }
 
+    // quote: judge
     fn judge(&mut self, name: &str, value: f64) -> Result<Verdict, Box<dyn std::error::Error>> {
         if !self.series.contains_key(name) {
             if self.series.len() >= MAX_SERIES {
@@ -72,6 +75,7 @@ impl Watch {
         self.alerts.observe(&labels, &self.policy, &verdict)?;
         Ok(verdict)
     }
+    // end of quote
 }
 
 fn now() -> Result<Timestamp, Box<dyn std::error::Error>> {
@@ -79,6 +83,7 @@ fn now() -> Result<Timestamp, Box<dyn std::error::Error>> {
     Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?))
 }
 
+// quote: handler
 /// `POST /series/{name}` with a number as the body.
 async fn judge(
     State(watch): State<Shared>,
@@ -91,6 +96,7 @@ async fn judge(
     let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
     watch.judge(&name, value).map(Json).map_err(|e| refused(&e))
 }
+// end of quote
 
 /// `GET /alerts`: those that fire now.
 async fn alerts(State(watch): State<Shared>) -> Json<Vec<Alert>> {

@@ -46,6 +46,7 @@ usage: cargo xtask <task> [arguments]
   otel      lints and tests of the feature `otel`, which is not in the default build
   arrow     lints and tests of crates/arrow, which is outside the workspace
   kubernetes  the same of crates/kubernetes
+  actix     lints and a run of examples/actix, which is outside the workspace
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
   deploy    the files of examples/deploy against helm, Kubernetes' schemas, Grafana's types and other programs (fetches them)
   pictures  make the pictures of docs/images again (needs chromium and node)
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         "otel" => optional::otel(),
         "arrow" => outside::run("arrow"),
         "kubernetes" => outside::run("kubernetes"),
+        "actix" => outside::example("actix"),
         "airflow" => airflow::run(),
         "deny" => deny::run(),
         "fuzz" => fuzz::run(&rest),

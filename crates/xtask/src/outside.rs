@@ -1,35 +1,54 @@
 //! `cargo xtask arrow` and `cargo xtask kubernetes`: lints and tests of a crate that is outside the
-//! workspace, since it waits for heavy dependencies, and of the command with it.
+//! workspace, since it waits for heavy dependencies, and of the command with it. `cargo xtask actix`:
+//! an example that is outside for the same reason.
+
+use std::path::PathBuf;
 
 use crate::cargo::{self, Result};
 
+const CLIPPY: [&str; 7] = [
+    "clippy",
+    "--locked",
+    "--quiet",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+
 /// Of `crates/NAME`, which is the feature `NAME` of the command.
 pub(crate) fn run(name: &'static str) -> Result {
-    let clippy = [
-        "clippy",
-        "--locked",
-        "--quiet",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let folder = || cargo::root().join("crates").join(name);
     cargo::steps(
         name,
         &[
-            ("format", &|| in_crate(name, &["fmt", "--check"])),
-            ("clippy", &|| in_crate(name, &clippy)),
+            ("format", &|| outside(name, folder(), &["fmt", "--check"])),
+            ("clippy", &|| outside(name, folder(), &CLIPPY)),
             ("tests", &|| {
-                in_crate(name, &["test", "--locked", "--quiet"])
+                outside(name, folder(), &["test", "--locked", "--quiet"])
             }),
             ("command", &|| command(name)),
         ],
     )
 }
 
-fn in_crate(name: &str, args: &[&str]) -> Result {
-    let folder = cargo::root().join("crates").join(name);
-    // One folder of builds: the crates below are built once.
+/// Of `examples/NAME`, which shows what it does when it is run without arguments.
+pub(crate) fn example(name: &'static str) -> Result {
+    let folder = || cargo::root().join("examples").join(name);
+    cargo::steps(
+        name,
+        &[
+            ("format", &|| outside(name, folder(), &["fmt", "--check"])),
+            ("clippy", &|| outside(name, folder(), &CLIPPY)),
+            ("run", &|| {
+                outside(name, folder(), &["run", "--locked", "--quiet"])
+            }),
+        ],
+    )
+}
+
+/// Runs cargo in `folder`, with a folder of builds of its own: the crates below are built once.
+fn outside(name: &str, folder: PathBuf, args: &[&str]) -> Result {
     let target = cargo::root().join("target").join(name);
     let mut command = cargo::cargo();
     command

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::cargo::{self, Result};
 
 /// The pages that quote.
-const PAGES: &[&str] = &["CONTRIBUTING.md"];
+const PAGES: &[&str] = &["CONTRIBUTING.md", "docs/embedding.md"];
 
 const COMMENT: &str = "<!-- quote: ";
 const END: &str = "// end of quote";
