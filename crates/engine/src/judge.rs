@@ -419,6 +419,16 @@ impl SeriesState {
             + outcomes.map_or(0, |all| size_of::<Outcomes>() + all.heap_bytes())
     }
 
+    /// Whether one of `rows` would be anomalous; `None` where it says nothing of them.
+    pub(crate) fn alarms_on_one_of(&self, rows: &[Vec<f64>]) -> Option<bool> {
+        let detector = &self.learned.detector;
+        let bound = detector.threshold().unwrap_or(1.0);
+        let scores = rows
+            .iter()
+            .filter_map(|row| detector.score(row).ok()?.ready());
+        scores.map(|score| score > bound).reduce(|a, b| a || b)
+    }
+
     pub(crate) fn validate(&self) -> bongsu_core::Result<()> {
         self.learned.validate()?;
         self.late.as_ref().map_or(Ok(()), |late| late.validate())?;

@@ -8,6 +8,9 @@ use super::learned::Learned;
 use super::pieces::{Cell, Cells, Grouping, Piece};
 use super::{Grid, Judge};
 
+/// How far beyond its past, in ranges of it, a value is for which no method has an excuse.
+const FAR: f64 = 10.0;
+
 /// Rows to be learned, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Past<'a> {
@@ -18,6 +21,32 @@ pub(crate) struct Past<'a> {
     pub(crate) points: usize,
     /// The numbers of each row together.
     values: Vec<f64>,
+}
+
+impl Past<'_> {
+    /// A row far below and one far above all of them in every channel: by [`FAR`] times the range, or
+    /// the size of a constant.
+    pub(crate) fn far_rows(&self) -> [Vec<f64>; 2] {
+        let width = self.names.len().max(1);
+        let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); width];
+        for row in self.values.chunks_exact(width) {
+            for ((least, most), value) in ranges.iter_mut().zip(row) {
+                (*least, *most) = (least.min(*value), most.max(*value));
+            }
+        }
+        let distance = |(least, most): (f64, f64)| {
+            let range = most - least;
+            FAR * if range > 0.0 {
+                range
+            } else {
+                most.abs().max(1.0)
+            }
+        };
+        let held = |x: f64| x.clamp(-f64::MAX, f64::MAX);
+        let below = ranges.iter().map(|&range| held(range.0 - distance(range)));
+        let above = ranges.iter().map(|&range| held(range.1 + distance(range)));
+        [below.collect(), above.collect()]
+    }
 }
 
 impl Judge {

@@ -18,6 +18,9 @@ const WORSE: f64 = 1.2;
 /// this share of what those at work had there: better than them, though not good.
 const FEWER: f64 = 0.5;
 
+/// Errors below this share of how far the values of a series may lie apart are rounding.
+const ROUNDING: f64 = 1e-12;
+
 /// A series is not given a detector that calls a larger share of its holdout anomalous than this, of
 /// so many points at least.
 const MOST_OF_IT: f64 = 0.5;
@@ -45,6 +48,36 @@ pub(crate) struct Candidate {
     pub(crate) left_out: Vec<String>,
     /// What all of them together made of the holdout.
     pub(crate) tally: Tally,
+    /// Rows far beyond the past of each series.
+    far: BTreeMap<Labels, FarRows>,
+}
+
+type FarRows = [Vec<f64>; 2];
+
+/// What new detectors and those at work made of the holdout of a series, and how far its far rows are
+/// apart.
+struct Pair {
+    own: Tally,
+    theirs: Tally,
+    spread: f64,
+}
+
+/// What is known in `serving` of the series of `state`.
+fn counterpart<'a>(serving: &'a [SeriesState], state: &SeriesState) -> Option<&'a SeriesState> {
+    let place = serving.binary_search_by(|one| one.labels.cmp(&state.labels));
+    serving.get(place.ok()?)
+}
+
+fn spread([below, above]: &FarRows) -> f64 {
+    let apart = below.iter().zip(above).map(|(below, above)| above - below);
+    apart.fold(0.0, f64::max).min(f64::MAX)
+}
+
+/// A trained detector.
+struct Trained {
+    state: SeriesState,
+    points: usize,
+    far: FarRows,
 }
 
 impl Task {
@@ -87,17 +120,19 @@ impl Task {
     /// When no series has enough points, or none could be fitted, or they give no scores.
     pub(crate) fn run(&self, past: Vec<Series>, holdout: Vec<Series>) -> Result<Candidate, Error> {
         let past = self.judge.gather(past).all;
-        let outcomes: Vec<Result<(SeriesState, usize), String>> = past
+        let outcomes: Vec<Result<Trained, String>> = past
             .into_par_iter()
             .map(|piece| self.train(&piece))
             .collect();
         let (mut left_out, mut series) = (Vec::new(), Vec::with_capacity(outcomes.len()));
-        let mut learned = BTreeMap::new();
+        let (mut learned, mut far) = (BTreeMap::new(), BTreeMap::new());
         for outcome in outcomes {
             match outcome {
-                Ok((state, points)) => {
-                    learned.insert(state.labels.clone(), points as u64);
-                    series.push(state);
+                Ok(trained) => {
+                    let labels = &trained.state.labels;
+                    learned.insert(labels.clone(), trained.points as u64);
+                    far.insert(labels.clone(), trained.far);
+                    series.push(trained.state);
                 }
                 Err(why) => left_out.push(why),
             }
@@ -133,6 +168,7 @@ impl Task {
             holdout: self.holdout,
             left_out,
             tally,
+            far,
         })
     }
 
@@ -182,7 +218,7 @@ impl Task {
         }
     }
 
-    fn train(&self, piece: &Piece) -> Result<(SeriesState, usize), String> {
+    fn train(&self, piece: &Piece) -> Result<Trained, String> {
         let past = self
             .judge
             .past(piece, self.learn, self.step(), self.config.min_points);
@@ -204,7 +240,11 @@ impl Task {
         let last = past.times.last().copied().unwrap_or(Timestamp::MIN);
         (state.last_seen, state.last_value) = (last, last);
         state.judged = self.learn.to;
-        Ok((state, past.points))
+        Ok(Trained {
+            state,
+            points: past.points,
+            far: past.far_rows(),
+        })
     }
 }
 
@@ -217,29 +257,58 @@ impl Candidate {
         serving: &[SeriesState],
     ) -> Option<String> {
         let (from, to) = (self.holdout.from, self.holdout.to);
-        let pairs: Vec<(Tally, Tally)> = self
+        let pairs: Vec<Pair> = self
             .series
             .iter()
-            .filter_map(|own| {
-                let place = serving.binary_search_by(|one| one.labels.cmp(&own.labels));
-                let theirs = serving.get(place.ok()?)?.tally_within(from, to);
-                let own = own.tally_within(from, to);
+            .filter_map(|state| {
+                let theirs = counterpart(serving, state)?.tally_within(from, to);
+                let own = state.tally_within(from, to);
+                let spread = self.far.get(&state.labels).map_or(0.0, spread);
                 // After an exchange or a pause of the service they made too little of the holdout.
-                (theirs.judged > 0 && 2 * theirs.judged >= own.judged).then_some((own, theirs))
+                let comparable = theirs.judged > 0 && 2 * theirs.judged >= own.judged;
+                comparable.then_some(Pair {
+                    own,
+                    theirs,
+                    spread,
+                })
             })
             .collect();
         self.too_many_alarms(config, &pairs)
             .or_else(|| too_far_off(&pairs))
+            .or_else(|| self.blind(serving))
     }
 
-    fn too_many_alarms(&self, config: &TrainingConfig, pairs: &[(Tally, Tally)]) -> Option<String> {
-        let sum = |of: &dyn Fn(&(Tally, Tally)) -> Tally| {
+    /// Why they cannot tell what those of `serving` can, when that is so: for most series that those
+    /// would alarm on far beyond its past they would not.
+    fn blind(&self, serving: &[SeriesState]) -> Option<String> {
+        let (mut seen, mut unseen) = (0_usize, 0);
+        for own in &self.series {
+            let theirs = counterpart(serving, own);
+            let (Some(theirs), Some(rows)) = (theirs, self.far.get(&own.labels)) else {
+                continue;
+            };
+            let same_channels = own.learned.channel_names() == theirs.learned.channel_names();
+            if same_channels && theirs.alarms_on_one_of(rows) == Some(true) {
+                seen += 1;
+                unseen += usize::from(own.alarms_on_one_of(rows) == Some(false));
+            }
+        }
+        (2 * unseen > seen).then(|| {
+            format!(
+                "values far beyond all that they learned would not be anomalous in {unseen} of \
+                 {seen} series, where they are for those at work"
+            )
+        })
+    }
+
+    fn too_many_alarms(&self, config: &TrainingConfig, pairs: &[Pair]) -> Option<String> {
+        let sum = |of: &dyn Fn(&Pair) -> Tally| {
             pairs
                 .iter()
                 .map(of)
                 .fold(Tally::default(), |sum, tally| sum.join(&tally))
         };
-        let (own, at_work) = (sum(&|pair| pair.0), sum(&|pair| pair.1));
+        let (own, at_work) = (sum(&|pair| pair.own), sum(&|pair| pair.theirs));
         let (rate, most) = (self.tally.alarm_rate()?, config.max_alarm_rate);
         if rate <= most {
             return None;
@@ -263,10 +332,11 @@ impl Candidate {
 
 /// Why new detectors expect worse than those at work, when they do: by how much larger their mean
 /// error is for the series in the middle, since the errors of different series have no common scale.
-fn too_far_off(pairs: &[(Tally, Tally)]) -> Option<String> {
-    let ratio = |(own, theirs): &(Tally, Tally)| match (own.mean_error()?, theirs.mean_error()?) {
-        (own, theirs) if own == theirs => Some(1.0),
-        (own, theirs) => Some(own / theirs),
+fn too_far_off(pairs: &[Pair]) -> Option<String> {
+    let ratio = |pair: &Pair| {
+        let (own, theirs) = (pair.own.mean_error()?, pair.theirs.mean_error()?);
+        let rounding = (ROUNDING * pair.spread).max(f64::MIN_POSITIVE);
+        Some((own + rounding) / (theirs + rounding))
     };
     let mut ratios: Vec<f64> = pairs.iter().filter_map(ratio).collect();
     ratios.sort_by(f64::total_cmp);

@@ -1,7 +1,7 @@
 use bongsu_core::METRIC_NAME;
 
 use super::*;
-use crate::config::QueryConfig;
+use crate::config::{ParameterValue, QueryConfig};
 
 const STEP: i64 = 60;
 const POINTS: i64 = 1_000;
@@ -39,9 +39,12 @@ struct Trial {
 
 /// New detectors that learned `past`, and others that learned all of `served`.
 fn trial(max_alarm_rate: f64, past: Vec<Series>, served: Vec<Series>) -> Trial {
-    let query = query(max_alarm_rate);
+    trial_of(&query(max_alarm_rate), past, served)
+}
+
+fn trial_of(query: &QueryConfig, past: Vec<Series>, served: Vec<Series>) -> Trial {
     let config = query.training.clone().unwrap();
-    let judge = Judge::new(&query, 100).unwrap();
+    let judge = Judge::new(query, 100).unwrap();
     let to = Timestamp::from_secs(POINTS * STEP);
     let task = Task::new(judge.clone(), config.clone(), None, to);
     let candidate = task.run(past, served.clone()).unwrap();
@@ -162,6 +165,46 @@ fn detectors_that_halve_the_alarms_are_taken_though_they_give_too_many() {
         why.ends_with("the 0.1 % of training.max_alarm_rate"),
         "{why}"
     );
+}
+
+#[test]
+fn detectors_that_see_nothing_do_not_replace_those_that_do() {
+    let hosts = || ["a", "b", "c"].map(|host| series(host, |_| 10.0)).to_vec();
+    let sound = trial(1.0, hosts(), hosts());
+    assert_eq!(sound.objection(), None);
+    // Bounds that nothing reaches, and no expectation that could be compared.
+    let mut numb = query(1.0);
+    numb.parameters
+        .insert("threshold".to_owned(), ParameterValue::Number(1e300));
+    let numb = trial_of(&numb, hosts(), hosts());
+    let why = Trial {
+        serving: sound.serving,
+        ..numb
+    }
+    .objection()
+    .unwrap();
+    assert!(
+        why.ends_with("would not be anomalous in 3 of 3 series, where they are for those at work"),
+        "{why}"
+    );
+    // Where those at work see no more, nothing is lost.
+    let numb = trial_of(&query(1.0), hosts(), hosts());
+    let serving = Vec::new();
+    assert_eq!(Trial { serving, ..numb }.objection(), None);
+}
+
+#[test]
+fn rounding_is_no_error_beside_none() {
+    let steady = |level: f64| {
+        let labels = Labels::from_pairs([(METRIC_NAME, "load"), ("host", "a")]).unwrap();
+        let times = (1..=POINTS).map(|i| Timestamp::from_secs(i * STEP));
+        vec![Series::new(labels, times.collect(), vec![level; POINTS as usize]).unwrap()]
+    };
+    // The mean of what was learned is off by rounding.
+    let level = 0.1 + 0.2;
+    assert_eq!(trial(1.0, steady(0.3), steady(level)).objection(), None);
+    let why = trial(1.0, steady(0.31), steady(level)).objection();
+    assert!(why.unwrap().contains("times as much"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bongsu_core::{Labels, Result as CoreResult, Snapshot, Timestamp, snapshot};
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,13 @@ impl Versions {
         numbers
     }
 
+    /// When the newest was written, where the file system tells.
+    fn written(&self) -> Option<SystemTime> {
+        let paths = self.numbers().into_iter().map(|number| self.path(number));
+        let times = paths.filter_map(|path| fs::metadata(path).ok()?.modified().ok());
+        times.max()
+    }
+
     /// Writes a version and removes the oldest beyond those that are kept.
     pub(crate) fn save(&self, version: &ModelVersion) -> Result<(), Error> {
         let path = self.path(version.version);
@@ -241,7 +249,7 @@ pub(crate) fn remove_gone<'a>(
             // Hardly ever is there one.
             let _ = fs::remove_file(mark);
         } else if !versions.numbers().is_empty() {
-            match gone_since(&mark, now) {
+            match gone_since(&mark, versions.written(), now) {
                 Some(since) if now.millis_since(since) > GONE_FOR => versions.remove_all(&mark),
                 Some(_) => {}
                 None => {
@@ -255,12 +263,14 @@ pub(crate) fn remove_gone<'a>(
     }
 }
 
-/// Since when the query is gone, where that is known: a mark that was cut off, or is of a clock that
-/// was ahead, says nothing.
-fn gone_since(mark: &Path, now: Timestamp) -> Option<Timestamp> {
+/// Since when the query is gone, where that is known: a mark that was cut off says nothing, nor does
+/// one of a clock that was ahead, or that was behind: from before the newest version was `written`.
+fn gone_since(mark: &Path, written: Option<SystemTime>, now: Timestamp) -> Option<Timestamp> {
     let text = fs::read_to_string(mark).ok()?;
     let since = Timestamp::from_millis(text.strip_suffix('\n')?.parse().ok()?);
-    (since <= now).then_some(since)
+    let written = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let written = written.map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+    (Timestamp::from_millis(written) <= since && since <= now).then_some(since)
 }
 
 /// The longest name of a folder: file systems take 255 bytes.
@@ -287,6 +297,8 @@ fn folder_name(query: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn version(number: u64) -> ModelVersion {
@@ -375,7 +387,7 @@ mod tests {
             versions.save(&version(1)).unwrap();
             // How old the versions are does not count.
             let file = fs::File::open(versions.path(1)).unwrap();
-            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            file.set_modified(UNIX_EPOCH).unwrap();
         }
         let other = folder.path().join("models/networks");
         fs::create_dir_all(&other).unwrap();
@@ -405,13 +417,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let versions = Versions::new(folder.path(), "gone", 2);
         versions.save(&version(1)).unwrap();
+        let file = fs::File::open(versions.path(1)).unwrap();
+        let at = Duration::from_millis(day(50).as_millis().unsigned_abs());
+        file.set_modified(UNIX_EPOCH + at).unwrap();
         let mark = versions.folder.join(GONE);
-        let ahead = format!("{}\n", day(900).as_millis());
-        for text in ["", "17", "no time\n", ahead.as_str()] {
+        let of = |days: i64| format!("{}\n", day(days).as_millis());
+        for text in ["", "17", "no time\n", &of(900), &of(-20_000), &of(49)] {
             fs::write(&mark, text).unwrap();
             remove_gone(folder.path(), std::iter::empty(), day(100));
             assert_eq!(versions.numbers(), [1], "{text:?}");
-            assert_eq!(gone_since(&mark, day(100)), Some(day(100)), "{text:?}");
+            let since = gone_since(&mark, versions.written(), day(100));
+            assert_eq!(since, Some(day(100)), "{text:?}");
         }
     }
 
