@@ -31,6 +31,7 @@ pub use granger::{GrangerTest, granger};
 pub use lag_matrix::{LagMatrix, Pair, lag_matrix};
 pub use mutual_information::mutual_information;
 pub use partial::partial_correlation;
+pub(crate) use pearson::p_value;
 pub use pearson::{Correlation, pearson};
 pub use spearman::spearman;
 

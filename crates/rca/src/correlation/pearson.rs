@@ -36,7 +36,7 @@ impl Correlation {
 }
 
 /// The two-sided p-value of a correlation with so many degrees of freedom.
-pub(super) fn p_value(r: f64, freedom: f64) -> f64 {
+pub(crate) fn p_value(r: f64, freedom: f64) -> f64 {
     let rest = (1.0 - r) * (1.0 + r);
     if freedom <= 0.0 {
         1.0

@@ -6,7 +6,7 @@ mod gaps;
 
 use serde::{Deserialize, Serialize};
 
-use crate::correlation::{Mark, Pair, benjamini_hochberg, granger, lag_matrix, pc};
+use crate::correlation::{Mark, Pair, benjamini_hochberg, granger, lag_matrix, p_value, pc};
 use crate::rank::{Layout, Split, Topology};
 use crate::{Metric, MetricCause};
 
@@ -61,7 +61,8 @@ pub struct Relation {
     pub second: Metric,
     /// Pearson's correlation at the same time.
     pub r: f64,
-    /// How probable one as strong is by chance.
+    /// How probable one as strong as `lag_r` is by chance at any of the lags that were looked at: its
+    /// p-value times their number (Bonferroni).
     pub p_value: f64,
     /// That, adjusted by Benjamini and Hochberg for the number of pairs.
     pub adjusted_p_value: f64,
@@ -132,11 +133,11 @@ pub(crate) fn relations(
         gaps::without_gaps(pair, a, b, max_lag)
     };
     let pairs: Vec<Pair> = matrix.pairs().iter().filter_map(exact).collect();
-    let p_values: Vec<f64> = pairs.iter().map(|p| p.correlation.p_value).collect();
+    let p_values: Vec<f64> = pairs.iter().map(|p| at_any_lag(p, max_lag)).collect();
     let adjusted = benjamini_hochberg(&p_values).ok()?;
     let minutes = |points: i64| points as f64 * window.step as f64 / 60_000.0;
     let mut found: Vec<(Relation, [usize; 2])> = Vec::new();
-    for (pair, adjusted_p_value) in pairs.iter().zip(adjusted) {
+    for ((pair, p_value), adjusted_p_value) in pairs.iter().zip(p_values).zip(adjusted) {
         let [first, second] = order(pair);
         let (Some(cause), Some(effect)) = (metrics.get(first), metrics.get(second)) else {
             continue;
@@ -145,7 +146,7 @@ pub(crate) fn relations(
             first: cause.clone(),
             second: effect.clone(),
             r: pair.correlation.r,
-            p_value: pair.correlation.p_value,
+            p_value,
             adjusted_p_value,
             lag_minutes: minutes(pair.lag.points.abs()),
             lag_r: pair.lag.r,
@@ -157,10 +158,10 @@ pub(crate) fn relations(
             .get(first)
             .zip(columns.get(second))
             .filter(|_| tested);
-        let p_value = test.and_then(|(a, b)| foretells(a, b, past.min(MOST_PAST)));
+        let granger_p_value = test.and_then(|(a, b)| foretells(a, b, past.min(MOST_PAST)));
         found.push((
             Relation {
-                granger_p_value: p_value,
+                granger_p_value,
                 ..relation
             },
             [first, second],
@@ -177,6 +178,14 @@ pub(crate) fn relations(
         correlations,
         chains,
     })
+}
+
+/// How probable a correlation as strong as the strongest of all lags is by chance at any of them. That at a
+/// lag is a sum of fewer moments over the scale of them all, so that the p-value is rather too large.
+fn at_any_lag(pair: &Pair, max_lag: usize) -> f64 {
+    let lags = (2 * max_lag + 1) as f64;
+    let freedom = pair.correlation.points as f64 - 2.0;
+    (lags * p_value(pair.lag.r, freedom)).min(1.0)
 }
 
 /// The places of the two, that which moves first before the other.

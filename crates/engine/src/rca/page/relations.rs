@@ -40,21 +40,22 @@ fn correlations(found: &Relations) -> Table {
             one.first.to_string(),
             one.second.to_string(),
             format!("{:.2}", one.r),
-            chance(one.adjusted_p_value),
             lag(one.lag_minutes),
             format!("{:.2}", one.lag_r),
+            chance(one.adjusted_p_value),
             one.granger_p_value.map_or_else(String::new, chance),
         ]
     };
     let note = format!(
         "{count} of {} pairs of the {} most suspicious metrics that are stronger than chance explains at \
-         {} moments; p-values are adjusted for their number (Benjamini and Hochberg), and take moments \
-         for independent of each other, which they are not.",
+         {} moments; p-values are those at the lag, adjusted for the number of lags (Bonferroni) and \
+         of pairs (Benjamini and Hochberg), and take moments for independent of each other, which they \
+         are not.",
         found.correlations.len(),
         found.metrics.len(),
         found.points
     );
-    let columns = ["First", "Second", "r", "p", "Lag", "r at lag", "Granger p"];
+    let columns = ["First", "Second", "r", "Lag", "r at lag", "p", "Granger p"];
     let rows = significant.take(ROWS).map(cells).collect();
     table("Who moves first", &note, &columns, rows)
 }
