@@ -219,6 +219,51 @@ fn a_roll_out_minutes_before_the_onset_is_seen() {
     assert!(found(Some(60), Some(36_000.0), version).is_some());
 }
 
+/// What comes before says nothing of the roll-out at the onset.
+#[test]
+fn a_roll_out_is_seen_whatever_was_rolled_out_before() {
+    // Values from rows on, of 600 rows of which the 400th is the onset; the window holds 60.
+    let found = |levels: &[(usize, f64)]| {
+        let value = |i: usize| {
+            let level = levels.iter().rev().find(|(row, _)| i >= *row);
+            level.map_or(351.0, |(_, value)| *value)
+        };
+        let latency = |i: usize| 10.0 + noise(i, 3) + if i < 400 { 0.0 } else { 9.0 };
+        let columns = vec![
+            (0..600).map(value).collect(),
+            (0..600).map(latency).collect(),
+        ];
+        let metrics = ["generation", "latency"].map(|name| Metric::new("app", name));
+        let data = Observations::new(times(600), metrics.to_vec(), columns).unwrap();
+        let onset = Some(Timestamp::from_secs(15 * 400));
+        let report =
+            analyse_observations(&data, None, onset, &Graph::new(), &Options::default()).unwrap();
+        let mut found = report.patterns.into_iter();
+        found
+            .find(|p| p.pattern == "deployment_change")
+            .map(|p| p.evidence)
+    };
+    let ago = |seconds: u32| Some(format!("generation changed {seconds} s before the onset"));
+    let nan = f64::NAN;
+    // Earlier by hours, by a while within the window, back, and after the onset.
+    assert_eq!(found(&[(100, 352.0), (380, 353.0)]), ago(300));
+    assert_eq!(found(&[(100, 352.0), (200, 353.0), (380, 354.0)]), ago(300));
+    assert_eq!(found(&[(350, 352.0), (392, 353.0)]), ago(120));
+    assert_eq!(found(&[(100, 352.0), (392, 351.0)]), ago(120));
+    assert_eq!(found(&[(392, 352.0), (450, 353.0)]), ago(120));
+    // A series of one version begins, with moments that are missing since.
+    assert_eq!(
+        found(&[(0, nan), (392, 1.0), (420, nan), (422, 1.0)]),
+        ago(120)
+    );
+    // A spike is no version, one long before is normal, and what changes all the time says nothing.
+    assert_eq!(found(&[(392, 352.0), (394, 351.0)]), None);
+    assert_eq!(found(&[(100, 352.0)]), None);
+    assert_eq!(found(&[(100, 352.0), (450, 353.0)]), None);
+    let often: Vec<(usize, f64)> = (0..60).map(|k| (10 * k, k as f64)).collect();
+    assert_eq!(found(&often), None);
+}
+
 /// A metric that rises by `slope` a row from the onset on, with noise that remembers `memory` of itself.
 fn rising(slope: f64, jump: f64, memory: f64, seed: usize) -> RcaReport {
     use bongsu_rca::pattern::{Pattern, Shape};

@@ -1,6 +1,7 @@
 //! Kinds of incident, by the shapes that their metrics take.
 
 mod cascade;
+mod marker;
 mod shape;
 
 use bongsu_core::{Error, Result};

@@ -5,6 +5,7 @@ use bongsu_stats::period::PeriodSearch;
 use bongsu_stats::robust::{median, theil_sen};
 use bongsu_stats::special::{normal_isf, normal_sf};
 
+use super::marker::{changes, nearest};
 use super::{Input, Pattern, PatternMatch, Shape, TimeToLimit, names_match};
 use crate::correlation::change;
 use crate::rank::{CLEARLY_MOVED, Deviation, MIN_NORMAL, Movement, Split, deviation};
@@ -75,7 +76,7 @@ pub(super) fn find(input: &Input<'_>, pattern: &Pattern) -> Vec<PatternMatch> {
 impl Track<'_> {
     fn shows(&self, shape: &Shape) -> Option<Shown> {
         let up = self.deviation.movement == Movement::Up;
-        let clear = self.deviation.size >= CLEARLY_MOVED;
+        let clear = self.clear();
         let seen = match *shape {
             Shape::GradualIncrease {
                 within_seconds,
@@ -287,28 +288,19 @@ impl Track<'_> {
 
     /// Looked for in the last `within` seconds of normal times, too, against what lies before these.
     fn precedes(&self, within: f64) -> Option<(f64, String)> {
-        let split = self.split;
-        let from = split.onset.add_millis(-(1e3 * within) as i64);
-        let row = split.before.partition_point(|at| *at < from);
-        // Normal times keep so many moments that they can be told.
-        let row = row.max(MIN_NORMAL).min(self.normal.len());
-        let (times, deviation) = if split.follows() {
-            let (normal, recent) = self.normal.split_at(row);
-            let recent = [recent, self.after].concat();
-            let times = split.before.iter().skip(row).chain(split.times);
-            let (normal, recent) = marked(normal, recent);
-            (
-                times.copied().collect(),
-                deviation(&normal, &recent, self.share, &mut Vec::new()),
-            )
+        let step = self.split.step() as f64 / 1e3;
+        let lag = if self.split.follows() {
+            let times = [self.split.before, self.split.times].concat();
+            let seconds = |at: &Timestamp| at.millis_since(self.split.onset) as f64 / 1e3;
+            let times: Vec<f64> = times.iter().map(seconds).collect();
+            match changes(&[self.normal, self.after].concat()) {
+                Some(rows) => nearest(&rows, &times, within, step)?,
+                None => self.moved(&times, within)?,
+            }
         } else {
-            (split.times.to_vec(), *self.deviation)
+            self.seconds(self.deviation.moved_at.filter(|_| self.clear())?)?
         };
-        let times: Vec<Timestamp> = times;
-        let moved = times.get(deviation.moved_at?)?;
-        let lag = moved.millis_since(split.onset) as f64 / 1e3;
-        let step = split.step() as f64 / 1e3;
-        let early = lag <= step && -lag <= within && deviation.size >= CLEARLY_MOVED;
+        let early = lag <= step && -lag <= within;
         early.then(|| {
             let ago = (-lag).max(0.0);
             (
@@ -317,26 +309,23 @@ impl Track<'_> {
             )
         })
     }
-}
 
-/// Of a metric that is constant in normal times, such as the number of a version, whether it has another
-/// value: however small the difference is, it is one. Others as they are.
-fn marked(normal: &[f64], recent: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
-    let known = || normal.iter().filter(|x| !x.is_nan());
-    let Some(first) = known().next().filter(|first| known().all(|x| x == *first)) else {
-        return (normal.to_vec(), recent);
-    };
-    let differs = |x: &f64| {
-        if x.is_nan() {
-            f64::NAN
-        } else {
-            f64::from(u8::from(x != first))
-        }
-    };
-    (
-        normal.iter().map(differs).collect(),
-        recent.iter().map(differs).collect(),
-    )
+    fn clear(&self) -> bool {
+        self.deviation.size >= CLEARLY_MOVED
+    }
+
+    /// When what has no values that it keeps moved clearly, against what lies before the last `within`
+    /// seconds of normal times.
+    fn moved(&self, times: &[f64], within: f64) -> Option<f64> {
+        let row = times.partition_point(|at| *at < -within);
+        // Normal times keep so many moments that they can be told.
+        let row = row.max(MIN_NORMAL).min(self.normal.len());
+        let (normal, recent) = self.normal.split_at(row);
+        let recent = [recent, self.after].concat();
+        let found = deviation(normal, &recent, self.share, &mut Vec::new());
+        let moved = found.moved_at.filter(|_| found.size >= CLEARLY_MOVED)?;
+        times.get(row + moved).copied()
+    }
 }
 
 /// The confidence with which an interval of the slope of moments that depend on each other has to be
