@@ -141,6 +141,47 @@ fn a_cascade_goes_on_where_two_services_fail_at_the_same_moment() {
     assert_eq!(cascade([0, 0, 0]), None);
 }
 
+/// Of two chains, one is longer, but its services hardly go along; the other is sure.
+#[test]
+fn a_sure_cascade_is_told_before_a_longer_one_that_is_not() {
+    // The services of a long chain and of a short one, each with its delay in rows and its own noise.
+    let find = |own: f64| {
+        let long = ["a", "b", "c", "d", "e"].map(|name| (name, own));
+        let short = ["x", "y", "z"].map(|name| (name, 1.0));
+        let mut graph = Graph::new();
+        for chain in [&long[..], &short[..]] {
+            for pair in chain.windows(2) {
+                graph.add(pair[1].0, pair[0].0, bongsu_rca::Provenance::Configured);
+            }
+        }
+        let mut metrics = Vec::new();
+        let mut columns = Vec::new();
+        for chain in [&long[..], &short[..]] {
+            for (place, (service, own)) in chain.iter().enumerate() {
+                let seed = metrics.len();
+                let value = |i: usize| {
+                    let jump = if i >= ONSET + 2 * place { 30.0 } else { 0.0 };
+                    own * noise(i, seed) + jump
+                };
+                columns.push((0..ROWS).map(value).collect());
+                metrics.push(Metric::new(*service, "errors"));
+            }
+        }
+        let data = Observations::new(times(ROWS), metrics, columns).unwrap();
+        let report = analyse(&data, &graph, Ranker::Default);
+        let found = report.patterns.into_iter();
+        found
+            .into_iter()
+            .find(|p| p.pattern == "cascading_failure")
+            .unwrap()
+    };
+    let sure = find(22.0);
+    assert_eq!(sure.services, ["x", "y", "z"], "{sure:?}");
+    // As sure, the longer one says more.
+    let longer = find(1.0);
+    assert_eq!(longer.services, ["a", "b", "c", "d", "e"], "{longer:?}");
+}
+
 /// Of a rhythm of 40 minutes, normal times show three; the incident is the half in which it rises.
 #[test]
 fn a_rhythm_is_no_leak_and_hides_none() {

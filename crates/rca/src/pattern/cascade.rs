@@ -9,6 +9,13 @@ use crate::rank::CLEARLY_MOVED;
 /// A cascade has at least so many services.
 const LEAST: usize = 3;
 
+/// No more services of a cascade are told, which bounds the search.
+const LONGEST: usize = 16;
+
+/// Confidences that differ by less are alike: so far a correlation of 0.7 of a hundred moments is from the
+/// true one in one case of three.
+const ALIKE: f64 = 0.05;
+
 /// What a step counts in which two services deviate from the same moment on, against one in which the
 /// caller follows: of their order only the dependency is known.
 const AT_ONCE: f64 = 0.5;
@@ -19,104 +26,70 @@ struct Symptom {
     values: Vec<f64>,
 }
 
-/// Services that deviated one after the other.
-#[derive(Debug, Clone)]
-struct Cascade<'a> {
-    services: Vec<&'a str>,
-    /// The least correlation of two neighbours.
-    least: f64,
-    /// In how many steps the caller follows, and in how many both deviate at once.
-    later: usize,
-    at_once: usize,
+/// A service that calls another, deviates after it or at the same moment, and goes along with it.
+struct Step {
+    callee: usize,
+    caller: usize,
+    later: bool,
+    correlation: f64,
 }
 
-impl<'a> Cascade<'a> {
-    fn of(service: &'a str) -> Self {
-        Self {
-            services: vec![service],
-            least: 1.0,
-            later: 0,
-            at_once: 0,
-        }
+/// Services that deviated one after the other, by their places among those that deviate.
+#[derive(Debug, Clone)]
+struct Cascade {
+    services: Vec<usize>,
+    /// The least correlation of two neighbours.
+    least: f64,
+    /// In how many steps the caller follows; in the others both deviate at once.
+    later: usize,
+}
+
+impl Cascade {
+    fn and(&self, step: &Step) -> Self {
+        let mut longer = self.clone();
+        longer.services.push(step.caller);
+        longer.least = longer.least.min(step.correlation);
+        longer.later += usize::from(step.later);
+        longer
     }
 
-    fn and(&self, service: &'a str, gap: f64, correlation: f64) -> Self {
-        let mut longer = self.clone();
-        longer.services.push(service);
-        longer.least = longer.least.min(correlation);
-        if gap > 0.0 {
-            longer.later += 1;
-        } else {
-            longer.at_once += 1;
-        }
-        longer
+    const fn at_once(&self) -> usize {
+        self.services.len().saturating_sub(self.later + 1)
     }
 
     /// The least correlation, times the steps as far as their order is known: `later + at once / 2` of
     /// all.
     fn confidence(&self) -> f64 {
-        let steps = self.later + self.at_once;
-        let known = self.later as f64 + AT_ONCE * self.at_once as f64;
-        self.least * known / steps.max(1) as f64
-    }
-
-    fn is_better(&self, other: &Self) -> bool {
-        let longer = self.services.len().cmp(&other.services.len());
-        let surer = self.confidence().total_cmp(&other.confidence());
-        longer.then(surer).is_gt()
+        let steps = self.services.len().saturating_sub(1).max(1);
+        let known = self.later as f64 + AT_ONCE * self.at_once() as f64;
+        self.least * known / steps as f64
     }
 }
 
-/// The longest chain in which each service calls the one before it and deviates after it, or at the same
-/// moment; at least once it has to be after it, since load moves all services at once.
+/// The surest chain in which each service calls the one before it and deviates after it, or at the same
+/// moment; at least once it has to be after it, since load moves all services at once. Of chains that are
+/// next to as sure, the longest.
 pub(super) fn find(
     input: &Input<'_>,
     name: &str,
     within: f64,
     correlation: f64,
 ) -> Vec<PatternMatch> {
-    let symptoms = symptoms(input);
-    let mut order: Vec<(&str, &Symptom)> = symptoms.iter().map(|(k, v)| (*k, v)).collect();
-    order.sort_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds));
-    // For each service the best chain that ends there. A chain of services that deviate at once may end
-    // at one that comes later in the order, so that chains grow until none does any more.
-    let mut chains: BTreeMap<&str, Cascade<'_>> = order
-        .iter()
-        .map(|(service, _)| (*service, Cascade::of(service)))
-        .collect();
-    for _ in 0..order.len() {
-        let mut grown = false;
-        for (service, symptom) in &order {
-            for callee in input.graph.callees(service) {
-                let Some((earlier, chain)) = symptoms.get(callee).zip(chains.get(callee)) else {
-                    continue;
-                };
-                let gap = symptom.seconds - earlier.seconds;
-                if !(0.0..=within).contains(&gap) || chain.services.contains(service) {
-                    continue;
-                }
-                let r = pearson(&earlier.values, &symptom.values).map_or(0.0, |c| c.r.abs());
-                let longer = chain.and(service, gap, r);
-                let known = chains.get(service);
-                if r >= correlation && known.is_none_or(|known| longer.is_better(known)) {
-                    chains.insert(service, longer);
-                    grown = true;
-                }
-            }
-        }
-        if !grown {
-            break;
-        }
-    }
-    let mut best: Option<Cascade<'_>> = None;
-    for chain in chains.into_values() {
-        let counts = chain.services.len() >= LEAST && chain.later > 0;
-        if counts && best.as_ref().is_none_or(|best| chain.is_better(best)) {
-            best = Some(chain);
-        }
-    }
-    let describe = |chain: Cascade<'_>| {
-        let at_once = match chain.at_once {
+    let symptoms: Vec<(&str, Symptom)> = symptoms(input).into_iter().collect();
+    let steps = steps(input, &symptoms, within, correlation);
+    let chains = chains(&steps, symptoms.len());
+    let surest = chains.iter().map(Cascade::confidence).fold(0.0, f64::max);
+    let near = chains
+        .into_iter()
+        .filter(|chain| chain.confidence() >= surest - ALIKE);
+    let best = near.max_by(|a, b| {
+        let longer = a.services.len().cmp(&b.services.len());
+        longer.then(a.confidence().total_cmp(&b.confidence()))
+    });
+    let describe = |chain: Cascade| {
+        let named = chain.services.iter().filter_map(|&i| symptoms.get(i));
+        let services: Vec<&str> = named.map(|(service, _)| *service).collect();
+        let at_once = match chain.at_once() {
             0 => "",
             _ => "; not all of them at different moments",
         };
@@ -125,14 +98,83 @@ pub(super) fn find(
             metric: None,
             time_to_limit: None,
             confidence: 100.0 * chain.confidence(),
-            evidence: format!(
-                "one after the other: {}{at_once}",
-                chain.services.join(", then ")
-            ),
-            services: chain.services.into_iter().map(str::to_owned).collect(),
+            evidence: format!("one after the other: {}{at_once}", services.join(", then ")),
+            services: services.into_iter().map(str::to_owned).collect(),
         }
     };
     best.map(describe).into_iter().collect()
+}
+
+/// The steps that there are. Cost: one correlation of all moments for each dependency at most.
+fn steps(
+    input: &Input<'_>,
+    symptoms: &[(&str, Symptom)],
+    within: f64,
+    correlation: f64,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (caller, (service, later)) in symptoms.iter().enumerate() {
+        for callee in input.graph.callees(service) {
+            let Ok(callee) = symptoms.binary_search_by_key(&callee, |(name, _)| *name) else {
+                continue;
+            };
+            let Some((_, earlier)) = symptoms.get(callee) else {
+                continue;
+            };
+            let gap = later.seconds - earlier.seconds;
+            if caller == callee || !(0.0..=within).contains(&gap) {
+                continue;
+            }
+            let r = pearson(&earlier.values, &later.values).map_or(0.0, |c| c.r.abs());
+            if r >= correlation {
+                steps.push(Step {
+                    callee,
+                    caller,
+                    later: gap > 0.0,
+                    correlation: r,
+                });
+            }
+        }
+    }
+    steps
+}
+
+/// The chains of at least [`LEAST`] services, of which one step is seen, that are the surest for where they
+/// end, their length and the number of steps that are seen.
+///
+/// Cost: O(s l^2) for `s` steps and chains of at most `l` services, [`LONGEST`].
+fn chains(steps: &[Step], services: usize) -> Vec<Cascade> {
+    let alone = |service: usize| Cascade {
+        services: vec![service],
+        least: 1.0,
+        later: 0,
+    };
+    let mut ends: BTreeMap<(usize, usize), Cascade> =
+        (0..services).map(|i| ((i, 0), alone(i))).collect();
+    let mut found = Vec::new();
+    for length in 2..=LONGEST {
+        let mut longer: BTreeMap<(usize, usize), Cascade> = BTreeMap::new();
+        for step in steps {
+            let from = ends.range((step.callee, 0)..=(step.callee, length));
+            for (_, chain) in from {
+                if chain.services.contains(&step.caller) {
+                    continue;
+                }
+                let one = chain.and(step);
+                let key = (step.caller, one.later);
+                if longer.get(&key).is_none_or(|known| one.least > known.least) {
+                    longer.insert(key, one);
+                }
+            }
+        }
+        if longer.is_empty() {
+            break;
+        }
+        let counts = |chain: &&Cascade| length >= LEAST && chain.later > 0;
+        found.extend(longer.values().filter(counts).cloned());
+        ends = longer;
+    }
+    found
 }
 
 /// For each service its metric that deviates most, if that is clear.

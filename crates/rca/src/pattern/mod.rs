@@ -79,7 +79,8 @@ pub enum Shape {
     },
     /// Services that depend on each other deviate one after the other, each caller after its callee or,
     /// where moments are too far apart to tell, at the same one; the confidence is the least correlation
-    /// along the chain, times the share of its steps in which the order is seen, others counting half.
+    /// along the chain, times the share of its steps in which the order is seen, others counting half. The
+    /// surest chain is told, and of those within 5 % of it the longest.
     Cascade {
         /// From one service to the next in at most so many seconds.
         within_seconds: f64,
