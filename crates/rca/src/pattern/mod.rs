@@ -3,6 +3,7 @@
 mod cascade;
 mod marker;
 mod shape;
+mod slope;
 
 use bongsu_core::{Error, Result};
 use serde::{Deserialize, Serialize};

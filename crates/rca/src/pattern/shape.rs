@@ -2,19 +2,13 @@
 
 use bongsu_core::Timestamp;
 use bongsu_stats::period::PeriodSearch;
-use bongsu_stats::robust::{median, theil_sen};
-use bongsu_stats::special::{normal_isf, normal_sf};
+use bongsu_stats::robust::median;
 
 use super::marker::{changes, nearest};
+use super::slope::line;
 use super::{Input, Pattern, PatternMatch, Shape, TimeToLimit, names_match};
 use crate::correlation::change;
 use crate::rank::{CLEARLY_MOVED, Deviation, MIN_NORMAL, Movement, Split, deviation};
-
-/// The confidence of intervals.
-const USUAL: f64 = 0.95;
-
-/// The most autocorrelation that is allowed for: with more, no interval has an end.
-const MOST_MEMORY: f64 = 0.85;
 
 /// The most points that slopes of all pairs are taken of; of more, evenly spaced ones.
 const SLOPE_POINTS: usize = 200;
@@ -142,7 +136,7 @@ impl Track<'_> {
         }
         let every = points.len().div_ceil(SLOPE_POINTS);
         let (t, x): (Vec<f64>, Vec<f64>) = points.iter().step_by(every).copied().unzip();
-        let line = theil_sen(&t, &x, confidence(&t, &x)?).ok()?;
+        let line = line(&t, &x)?;
         // A rise that chance explains is none: 0 is within the interval of its slope.
         if line.lower <= 0.0 {
             return None;
@@ -326,34 +320,6 @@ impl Track<'_> {
         let moved = found.moved_at.filter(|_| found.size >= CLEARLY_MOVED)?;
         times.get(row + moved).copied()
     }
-}
-
-/// The confidence with which an interval of the slope of moments that depend on each other has to be
-/// asked for, so that it covers as much as one of 95 % of independent ones.
-///
-/// With the autocorrelation `a` of what the line leaves at lag 1, `n` values tell as much as
-/// `n (1 - a) / (1 + a)` independent ones, so that the interval is wider by the root of that. `None` where
-/// the line cannot be told.
-fn confidence(t: &[f64], x: &[f64]) -> Option<f64> {
-    let line = theil_sen(t, x, USUAL).ok()?;
-    let rest: Vec<f64> = t
-        .iter()
-        .zip(x)
-        .map(|(t, x)| x - line.intercept - line.slope * t)
-        .collect();
-    let scale = rest.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-    if scale <= 0.0 {
-        return Some(USUAL);
-    }
-    let power: f64 = rest.iter().map(|x| (x / scale).powi(2)).sum();
-    let lagged: f64 = rest
-        .iter()
-        .zip(rest.iter().skip(1))
-        .map(|(a, b)| a / scale * (b / scale))
-        .sum();
-    let memory = (lagged / power).clamp(0.0, MOST_MEMORY);
-    let reach = normal_isf(0.5 * (1.0 - USUAL)) * ((1.0 + memory) / (1.0 - memory)).sqrt();
-    Some(1.0 - 2.0 * normal_sf(reach))
 }
 
 /// Kendall's rank correlation of the values with their order; ties count as nothing.
