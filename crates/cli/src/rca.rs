@@ -60,6 +60,7 @@ fn request(args: &RcaArgs) -> Result<RcaRequest, Failure> {
     request.options.ranker = args.ranker;
     request.options.onset_uncertainty = Duration::from_secs(args.uncertainty);
     request.options.relations = args.relations;
+    request.options.relations_around = Duration::from_secs(args.relations_around);
     if let Some(path) = &args.actions {
         request.options.actions = parse_actions(&read_text(path)?)?;
     }

@@ -156,6 +156,25 @@ kube_deployment_labels{deployment="shop",label_app_kubernetes_io_name="shop",lab
 }
 
 #[test]
+fn what_goes_together_is_told_of_the_time_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = write(folder.path(), "case.csv", &case(":"));
+    let path = folder.path().join("matrix.svg");
+    let args = ["--input", &input, "--onset", ONSET, "--json"];
+    let with = |more: &[&str]| rca(&[&args[..], more].concat());
+    let plot = ["--plot", path.to_str().unwrap()];
+    let report = found(&with(
+        &[&["--relations-around", "300"][..], &plot[..]].concat(),
+    ));
+    // Ten moments before the onset, it, and ten after it, each half a minute from the next.
+    assert_eq!(report["relations"]["points"], 21);
+    let picture = std::fs::read_to_string(&path).unwrap();
+    assert!(picture.contains("from 5m before the onset"), "{picture}");
+    let refused = with(&["--relations-around", "0"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
 fn what_goes_together_is_told_in_all_forms() {
     let folder = tempfile::tempdir().unwrap();
     let input = write(folder.path(), "case.csv", &case(":"));

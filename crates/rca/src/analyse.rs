@@ -118,13 +118,7 @@ pub fn analyse_observations(
     } else {
         RcaVerdict::NotProven
     };
-    let relations = relations(
-        &split,
-        &layout,
-        &ranking.topology,
-        &metrics,
-        options.relations,
-    );
+    let relations = relations(&split, &layout, &ranking.topology, &metrics, options);
     let patterns = pattern::find(&case.pattern_input(graph), &options.patterns)?;
     let advice: Vec<Advice> = if proven {
         actions::advise(&options.actions, &services, &metrics, &patterns)

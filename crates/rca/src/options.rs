@@ -86,6 +86,8 @@ pub struct Options {
     /// How many of the most suspicious metrics are compared with each other, at most
     /// [`Options::MOST_RELATED`]; 0 for none (default: 8).
     pub relations: usize,
+    /// They are compared from so long before the onset to so long after it, above 0 (default: an hour).
+    pub relations_around: Duration,
     /// The label that names the service of a channel of a frame (default: `service`).
     pub service_label: String,
     /// The kinds of incident that are looked for (default: [`pattern::defaults`](crate::pattern::defaults)).
@@ -103,6 +105,7 @@ impl Default for Options {
             block_share: 0.1,
             not_proven_from: 50.0,
             relations: 8,
+            relations_around: Duration::from_secs(3_600),
             service_label: "service".to_owned(),
             patterns: crate::pattern::defaults(),
             actions: Catalogue::default(),
@@ -139,6 +142,9 @@ impl Options {
                 self.relations,
                 format!("0 to {}", Self::MOST_RELATED),
             ));
+        }
+        if self.relations_around.is_zero() {
+            return Err(Error::parameter("relations_around", "0 s", "above 0"));
         }
         self.patterns.iter().try_for_each(Pattern::validate)?;
         if i64::try_from(self.onset_uncertainty.as_millis()).is_err() {

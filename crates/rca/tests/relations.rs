@@ -5,6 +5,8 @@
     reason = "a failure in a test is a panic"
 )]
 
+use std::time::Duration;
+
 use bongsu_core::{ErrorKind, Timestamp};
 use bongsu_rca::correlation::{benjamini_hochberg, pearson};
 use bongsu_rca::{
@@ -231,6 +233,23 @@ fn what_moves_at_once_is_told_by_dependencies_alone() {
         .relations
         .unwrap();
     assert!(unknown.chains.is_empty());
+}
+
+#[test]
+fn the_time_around_the_onset_is_a_setting() {
+    let data = data();
+    let mut options = Options::default();
+    for (seconds, points) in [(300, 21), (600, 41), (1_800, 121), (86_400, ROWS)] {
+        options.relations_around = Duration::from_secs(seconds);
+        let relations = analyse(&data, &graph(), &options).relations.unwrap();
+        assert_eq!(relations.points, points, "{seconds}");
+    }
+    options.relations_around = Duration::MAX;
+    let relations = analyse(&data, &graph(), &options).relations.unwrap();
+    assert_eq!(relations.points, ROWS);
+    options.relations_around = Duration::ZERO;
+    let refused = options.validate().unwrap_err().to_string();
+    assert!(refused.contains("relations_around"), "{refused}");
 }
 
 #[test]

@@ -42,6 +42,10 @@ pub(crate) struct RcaArgs {
     /// first, chains of causes and effects; 0 for none.
     #[arg(long, value_name = "COUNT", default_value_t = Options::default().relations)]
     pub(crate) relations: usize,
+    /// They are compared from so many seconds before the onset to so many after it.
+    #[arg(long, value_name = "SECONDS", default_value_t = Options::default().relations_around.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) relations_around: u64,
     /// A catalogue of actions in YAML, in place of the bundled one.
     #[arg(long, value_name = "FILE")]
     pub(crate) actions: Option<PathBuf>,

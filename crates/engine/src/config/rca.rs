@@ -105,6 +105,8 @@ pub struct RcaConfig {
     /// Of so many of the most suspicious metrics the report tells how they go together: correlations, who
     /// moves first, chains of causes and effects. 0 for none, at most 32.
     pub relations: usize,
+    /// They are compared from so long before the onset to so long after it.
+    pub relations_around: Span,
     /// A catalogue of actions in YAML, in place of the bundled one.
     pub actions: Option<PathBuf>,
     /// Patterns of incidents in YAML, in place of the bundled ones.
@@ -195,6 +197,7 @@ impl Default for RcaConfig {
             ranker: Ranker::Default.name().to_owned(),
             min_likelihood: 50.0,
             relations: Options::default().relations,
+            relations_around: Span::from(Options::default().relations_around),
             actions: None,
             patterns: None,
         }
@@ -221,6 +224,7 @@ impl RcaConfig {
             ("group_window", self.group_window),
             ("timeout", self.timeout),
             ("keep", self.keep),
+            ("relations_around", self.relations_around),
         ];
         if let Some((key, _)) = spans.iter().find(|(_, span)| span.millis() < 1) {
             return wrong(format!("{key} is 0s, but must be above 0"));
@@ -358,6 +362,7 @@ mod tests {
             ("max_incidents: 0", "rca.max_incidents is 0"),
             ("min_likelihood: 101", "rca.min_likelihood is 101"),
             ("relations: 33", "rca.relations is 33, but must be 0 to 32"),
+            ("relations_around: 0s", "rca.relations_around is 0s"),
             ("workload_query: ' '", "rca.workload_query: is empty"),
             ("workload_labels: {name: ''}", "rca.workload_labels.name"),
             (

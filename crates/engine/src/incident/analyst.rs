@@ -105,6 +105,7 @@ impl Analyst {
         options.onset_uncertainty = rca.onset_uncertainty.duration();
         options.onset_is_latest = true;
         options.relations = rca.relations;
+        options.relations_around = rca.relations_around.duration();
         options.actions = match &rca.actions {
             None => rca::bundled_actions()?,
             Some(path) => rca::read_text(path)
@@ -328,6 +329,7 @@ impl Analyst {
             observations,
             graph,
             passed_over: Vec::new(),
+            relations_around: self.options.relations_around,
         };
         let document = RcaDocument::new(&found);
         let json = serde_json::to_string(&document).map_err(|e| e.to_string())?;

@@ -6,6 +6,7 @@ mod matrix;
 mod page;
 
 use std::path::Path;
+use std::time::Duration;
 
 use bongsu_core::Timestamp;
 use bongsu_prometheus::scrape::{Format, parse as parse_exposition};
@@ -72,6 +73,8 @@ pub struct RcaOutcome {
     pub graph: Graph,
     /// Channels whose names have no service.
     pub passed_over: Vec<String>,
+    /// Metrics were compared with each other so long before and after the onset.
+    pub relations_around: Duration,
 }
 
 /// Finds what an incident in `table` began with. With `normal`, normal times come from that table.
@@ -148,6 +151,7 @@ pub fn root_cause_of(
         observations,
         graph,
         passed_over,
+        relations_around: request.options.relations_around,
     })
 }
 

@@ -8,12 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::correlation::{Mark, Pair, benjamini_hochberg, granger, lag_matrix, p_value, pc};
 use crate::rank::{Layout, Split, Topology};
-use crate::{Metric, MetricCause};
+use crate::{Metric, MetricCause, Options};
 
 pub use chains::{Chain, Link};
-
-/// So much before and after the onset is looked at, in milliseconds.
-const AROUND: i64 = 3_600_000;
 
 /// At most so many moments are looked at; of more, evenly spaced ones.
 const MOST_ROWS: usize = 1_000;
@@ -95,18 +92,20 @@ impl Relation {
     }
 }
 
-/// The relations of the first `count` of `causes` from an hour before to an hour after the onset. `None`
-/// where there are fewer than two that move, or too few moments.
+/// The relations of the first [`Options::relations`] of `causes`, [`Options::relations_around`] the onset.
+/// `None` where there are fewer than two that move, or too few moments.
 ///
-/// Cost: O(count^2) correlations of at most 1,000 moments, and O(count^4) tests of independence.
+/// Cost: O(m^2) correlations of at most 1,000 moments for `m` metrics, and O(m^4) tests of independence.
 pub(crate) fn relations(
     split: &Split<'_>,
     layout: &Layout,
     topology: &Topology,
     causes: &[MetricCause],
-    count: usize,
+    options: &Options,
 ) -> Option<Relations> {
-    let window = Window::new(split);
+    let count = options.relations;
+    let around = i64::try_from(options.relations_around.as_millis()).unwrap_or(i64::MAX);
+    let window = Window::new(split, around);
     let mut metrics = Vec::new();
     let mut columns = Vec::new();
     for cause in causes.iter().filter(|cause| cause.score > 0.0).take(count) {
@@ -261,10 +260,11 @@ struct Window {
 }
 
 impl Window {
-    fn new(split: &Split<'_>) -> Self {
+    /// Of at most `around` milliseconds before and after the onset.
+    fn new(split: &Split<'_>, around: i64) -> Self {
         let places = split.places();
         let before = split.before.len();
-        let near = |at: &bongsu_core::Timestamp| at.millis_since(split.onset).abs() <= AROUND;
+        let near = |at: &bongsu_core::Timestamp| at.millis_since(split.onset).abs() <= around;
         let mut near = split
             .before
             .iter()
