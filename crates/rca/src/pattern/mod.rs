@@ -46,13 +46,14 @@ pub enum Shape {
         #[serde(default)]
         limit: Option<f64>,
     },
-    /// It rises at once; the confidence is the share of the variance that one jump explains.
+    /// It rises at once, whether it falls again or not; the confidence is the share of the variance that one
+    /// jump explains of the time that it is high and as long before.
     SuddenIncrease {
         /// From normal to half of its height in at most so many seconds from the onset.
         within_seconds: f64,
     },
-    /// It goes to another level, up or down, and stays; the confidence is as that of a sudden
-    /// increase.
+    /// It goes to another level, up or down, and stays; the confidence is the share of the
+    /// variance that one jump explains of the incident and as long before.
     LevelShift,
     /// It reaches a ceiling and rests there; the confidence is the share of the incident at the
     /// ceiling.
@@ -65,7 +66,8 @@ pub enum Shape {
         /// What counts as nothing: at most this share of the normal median.
         remaining: f64,
     },
-    /// It goes high again and again, at regular distances; the confidence is how regular they are.
+    /// It goes high again and again, at regular distances, where its highest moments deviate; the confidence
+    /// is how regular they are.
     Periodic {
         /// At least so many times.
         least_times: usize,

@@ -7,11 +7,14 @@ use bongsu_stats::robust::median;
 use super::marker::{changes, nearest};
 use super::slope::line;
 use super::{Input, Pattern, PatternMatch, Shape, TimeToLimit, names_match};
-use crate::correlation::change;
+use crate::correlation::{MIN_POINTS, change};
 use crate::rank::{CLEARLY_MOVED, Deviation, MIN_NORMAL, Movement, Split, deviation};
 
 /// The most points that slopes of all pairs are taken of; of more, evenly spaced ones.
 const SLOPE_POINTS: usize = 200;
+
+/// An hour, a day and a week in milliseconds.
+const CLOCK: [i64; 3] = [3_600_000, 86_400_000, 604_800_000];
 
 /// One metric in an incident.
 struct Track<'a> {
@@ -75,10 +78,11 @@ impl Track<'_> {
             Shape::GradualIncrease {
                 within_seconds,
                 limit,
-            } if up && clear => return self.gradual(within_seconds, limit),
+            } => return self.gradual(within_seconds, limit),
             Shape::SuddenIncrease { within_seconds } if up && clear => {
-                let rise = self.seconds(self.deviation.moved_at?)?;
-                let jump = self.jump()?;
+                let from = self.deviation.moved_at?;
+                let rise = self.seconds(from)?;
+                let jump = self.jump_from(from)?;
                 (rise <= within_seconds)
                     .then(|| (jump, format!("jumped {rise:.0} s after the onset")))
             }
@@ -120,15 +124,37 @@ impl Track<'_> {
         Some(change(&[normal, self.after].concat()).ok()??.explained)
     }
 
+    /// That of the stretch from row `from` on which it is high, as what falls again has jumped too, and of as
+    /// many moments before it.
+    fn jump_from(&self, from: usize) -> Option<f64> {
+        let middle = 0.5 * self.deviation.center + 0.5 * self.deviation.level;
+        let (mut lead, mut most, mut end) = (0_i64, 0, from);
+        for (row, x) in self.after.iter().enumerate().skip(from) {
+            lead += if *x >= middle { 1 } else { -1 };
+            if lead >= most {
+                (most, end) = (lead, row);
+            }
+        }
+        let high = self.after.get(from..=end)?;
+        let before = [self.normal, self.after.get(..from)?].concat();
+        let moments = high.len().max(MIN_POINTS);
+        let before = before.get(before.len().saturating_sub(moments)..)?;
+        Some(change(&[before, high].concat()).ok()??.explained)
+    }
+
     fn gradual(&self, within: f64, limit: Option<f64>) -> Option<Shown> {
         let seconds = |time: &Timestamp| time.millis_since(self.split.onset) as f64 / 1e3;
-        let season = self.season();
+        let (normal, after) = self.without_season();
+        let moved = deviation(&normal, &after, self.share, &mut Vec::new());
+        if moved.movement != Movement::Up || moved.size < CLEARLY_MOVED {
+            return None;
+        }
         let points: Vec<(f64, f64)> = self
             .split
             .times
             .iter()
             .map(seconds)
-            .zip(self.after.iter().zip(season).map(|(x, season)| x - season))
+            .zip(after)
             .filter(|(t, x)| (0.0..=within).contains(t) && !x.is_nan())
             .collect();
         if points.len() < 8 {
@@ -145,7 +171,7 @@ impl Track<'_> {
         // A jump rises too, but all of it at once: a third of the points then hold next to all of it.
         let third = x.len() / 3;
         let (early, late) = (median(x.get(..third)?), median(x.get(x.len() - third..)?));
-        let still = (late - early) / (late - self.deviation.center);
+        let still = (late - early) / (late - moved.center);
         if still < 0.3 {
             return None;
         }
@@ -175,10 +201,10 @@ impl Track<'_> {
         })
     }
 
-    /// What of each value of the incident is the hour's: the median of normal times at the same place of
-    /// a cycle, less that of all of them. 0 where normal times show no cycle twice, or were recorded
-    /// apart, so that the place in it is not known.
-    fn season(&self) -> impl Iterator<Item = f64> + '_ {
+    /// Normal times and the incident without what of each value is the hour's: the median of normal times
+    /// at the same place of a cycle, less that of all of them. As they are where normal times show no cycle
+    /// twice, or were recorded apart, so that the place in it is not known.
+    fn without_season(&self) -> (Vec<f64>, Vec<f64>) {
         let place = |row: usize| match self.places {
             Some(places) => places.get(row).copied().unwrap_or_default(),
             None => row,
@@ -189,7 +215,8 @@ impl Track<'_> {
         let search = PeriodSearch::new().max_periods(1);
         let found = search.and_then(|search| search.find(&normal)).ok();
         let period = found.and_then(|found| Some(found.first()?.points));
-        let period = period.filter(|_| self.split.follows()).unwrap_or(1);
+        let period = period.filter(|_| self.split.follows());
+        let period = period.map_or(1, |found| self.of_the_clock(found, normal.len()));
         let level = |values: &mut dyn Iterator<Item = &f64>| {
             let known: Vec<f64> = values.copied().filter(|x| !x.is_nan()).collect();
             if known.is_empty() {
@@ -202,9 +229,22 @@ impl Track<'_> {
         let cycle: Vec<f64> = (0..period)
             .map(|place| level(&mut normal.iter().skip(place).step_by(period)) - all)
             .collect();
-        let seasons =
-            (0..self.after.len()).map(move |row| cycle.get(place(onset + row) % period).copied());
-        seasons.map(Option::unwrap_or_default)
+        let season = |row: usize| cycle.get(place(row) % period).copied().unwrap_or_default();
+        let rest = |part: &[f64], from: usize| -> Vec<f64> {
+            let rows = part.iter().zip(from..);
+            rows.map(|(x, row)| x - season(row)).collect()
+        };
+        (rest(self.normal, 0), rest(self.after, onset))
+    }
+
+    /// A period of `points`, which `rows` tell to half a cycle over all of them, or that of the clock which it
+    /// may be as well: services live by hours, days and weeks.
+    fn of_the_clock(&self, points: usize, rows: usize) -> usize {
+        let step = self.split.step();
+        let whole = CLOCK.iter().filter(|millis| *millis % step == 0);
+        let mut clock = whole.filter_map(|millis| usize::try_from(millis / step).ok());
+        let near = |one: &usize| 2 * one.abs_diff(points) * rows <= points * points;
+        clock.find(near).unwrap_or(points)
     }
 
     fn saturation(&self, tolerance: f64) -> Option<(f64, String)> {
@@ -245,12 +285,18 @@ impl Track<'_> {
         })
     }
 
-    /// Excursions to more than half of the way to the highest level, over all the time.
+    /// Excursions to more than half of the way to the highest level, over all the time. That is the level of
+    /// the highest moments of the incident, as many as a block has, wherever they are: what is high for a
+    /// part of each cycle only may be so for no block.
     fn periodic(&self, least: usize) -> Option<(f64, String)> {
-        if self.deviation.movement != Movement::Up || self.deviation.size < CLEARLY_MOVED {
+        let known = self.after.iter().copied().filter(|x| !x.is_nan());
+        let mut highest: Vec<f64> = known.collect();
+        highest.sort_by(|a, b| b.total_cmp(a));
+        let top = deviation(self.normal, &highest, self.share, &mut Vec::new());
+        if top.movement != Movement::Up || top.size < CLEARLY_MOVED {
             return None;
         }
-        let middle = 0.5 * (self.deviation.center + self.deviation.level);
+        let middle = 0.5 * top.center + 0.5 * top.level;
         let all = self.split.spread(self.metric, self.places);
         let mut starts: Vec<f64> = Vec::new();
         let mut high = false;
