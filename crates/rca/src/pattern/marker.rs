@@ -56,7 +56,5 @@ pub(super) fn nearest(rows: &[usize], times: &[f64], within: f64, latest: f64) -
     if earlier > 0 && earlier as f64 * within > USUAL_CHANGES * time {
         return None;
     }
-    at.into_iter()
-        .filter(|at| (-within..=latest).contains(at))
-        .next_back()
+    at.into_iter().rfind(|at| (-within..=latest).contains(at))
 }
