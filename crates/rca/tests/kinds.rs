@@ -23,13 +23,16 @@ fn normal(i: usize, seed: usize) -> f64 {
     (0..12).map(|k| noise(12 * i + k, seed)).sum()
 }
 
+/// A value by the seconds since the onset and the noise of the moment.
+type Value = Box<dyn Fn(f64, f64) -> f64>;
+
 /// Metrics around an onset, each by the seconds since it and the noise of that moment.
 struct Case {
     step: usize,
     seed: usize,
     /// Hours before and after the onset.
     hours: [usize; 2],
-    metrics: Vec<(&'static str, Box<dyn Fn(f64, f64) -> f64>)>,
+    metrics: Vec<(&'static str, Value)>,
 }
 
 impl Case {
