@@ -202,14 +202,24 @@ async fn soon<T>(mut look: impl FnMut() -> Option<T>) -> T {
 /// Waits, on an engine that `run`s, until the minute is judged to which `source` is moved.
 async fn judged(source: &Clockwork, minute: i64, memory: &Memory, control: &Control) {
     source.minute.store(minute, Ordering::Relaxed);
-    loop {
-        // An engine that is asked something looks at the clock again.
-        control.silences().await.unwrap();
+    let judged = || {
         let seen = memory.0.lock().unwrap().verdicts.last().cloned();
-        if seen.is_some_and(|(_, verdict)| verdict.timestamp.as_millis() >= 60_000 * minute) {
-            return;
+        seen.filter(|(_, verdict)| verdict.timestamp.as_millis() >= 60_000 * minute)
+    };
+    asking(control, judged).await;
+}
+
+/// As [`soon`], of an engine that is asked something meanwhile: it looks at the clock again then.
+async fn asking<T>(control: &Control, look: impl FnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            control.silences().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    tokio::select! {
+        found = soon(look) => found,
+        () = asking => unreachable!("it is asked for ever"),
     }
 }
 
@@ -258,13 +268,7 @@ async fn alerts_are_told_and_silenced_by_the_clock_of_the_source() {
     assert!(told.lock().unwrap().is_empty(), "{told:?}");
     judged(&source, 110, &memory, &control).await;
     assert!(control.silences().await.unwrap().is_empty(), "it has ended");
-    let first = loop {
-        control.silences().await.unwrap();
-        if let Some(first) = told.lock().unwrap().first().cloned() {
-            break first;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let first = asking(&control, || told.lock().unwrap().first().cloned()).await;
     // An alert that fires ends a while from now unless it is told again.
     let ends = first[0]["endsAt"].as_str().unwrap();
     assert!(ends.starts_with("1970-01-01T0"), "{first}");

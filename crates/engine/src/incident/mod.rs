@@ -5,6 +5,7 @@ mod book;
 mod files;
 mod gather;
 mod names;
+mod saved;
 mod topology;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +15,9 @@ use bongsu_rca::{RcaReport, RcaVerdict};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use analyst::{Analyst, Finding, Subject};
-pub(crate) use book::{Book, Saved, incidents_file};
+pub(crate) use book::Book;
 pub(crate) use files::{Report, Reports};
+pub(crate) use saved::{Saved, incidents_file};
 
 /// Alerts that belong together in time and topology.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
