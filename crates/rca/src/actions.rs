@@ -84,6 +84,11 @@ pub(crate) fn advise(
     advice
 }
 
+/// Whether a metric did what an entry asks for; what appears, as the first errors do, rises.
+fn is_such(did: Movement, asked: Movement) -> bool {
+    did == asked || (did, asked) == (Movement::Appeared, Movement::Up)
+}
+
 /// Why an entry applies to a cause, if it does.
 fn because(
     entry: &Entry,
@@ -106,7 +111,9 @@ fn because(
             m.service == cause.service
                 && m.deviation >= CLEARLY_MOVED
                 && names_match(&entry.metrics, &m.metric)
-                && entry.movement.is_none_or(|movement| movement == m.movement)
+                && entry
+                    .movement
+                    .is_none_or(|movement| is_such(m.movement, movement))
         })?;
         reasons.push(format!("{}: {}", found.metric, found.evidence));
     }

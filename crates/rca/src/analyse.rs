@@ -1,4 +1,5 @@
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use bongsu_core::{Error, Frame, Result, Timestamp};
 
@@ -107,12 +108,10 @@ pub fn analyse_observations(
     let metrics = case.metrics();
     let (services, none) = case.services(&metrics);
     let comparable = rank::is_comparable(&split);
-    // The first of another ranker's order need not be that of the greatest likelihood.
-    let stands = |first: &ServiceCause| {
-        first.score > 0.0 && (options.ranker == Ranker::Default || first.likelihood > none)
-    };
-    let proven =
-        comparable && none < options.not_proven_from && services.first().is_some_and(stands);
+    let alike = alike(&services, options.ranker);
+    let stands = |first: &ServiceCause| first.score > 0.0 && first.likelihood > none;
+    let wrong = comparable && none < options.not_proven_from;
+    let proven = wrong && alike.len() == 1 && services.first().is_some_and(stands);
     let verdict = if proven {
         RcaVerdict::Ranked
     } else {
@@ -131,7 +130,14 @@ pub fn analyse_observations(
         onset_source: onset.source,
         onset_confidence: onset.confidence,
         verdict,
-        summary: summary(verdict, &services, none, &onset, options.ranker),
+        summary: summary(
+            verdict,
+            &services,
+            &alike,
+            (wrong, none),
+            &onset,
+            options.ranker,
+        ),
         none_likelihood: none,
         ranker: options.ranker,
         timeline: timeline(&metrics),
@@ -229,6 +235,10 @@ impl Case<'_> {
             *share *= sure;
         }
         let none = 100.0 - sure * (100.0 - none);
+        let mut moved: BTreeMap<&str, Vec<&MetricCause>> = BTreeMap::new();
+        for metric in metrics.iter().filter(|m| m.deviation >= CLEARLY_MOVED) {
+            moved.entry(&metric.service).or_default().push(metric);
+        }
         let named = self.layout.services.iter().zip(scores).zip(&shares);
         let mut services: Vec<ServiceCause> = named
             .enumerate()
@@ -238,7 +248,7 @@ impl Case<'_> {
                     service: name.clone(),
                     score: if score.is_finite() { score } else { 0.0 },
                     likelihood,
-                    evidence: why(name, metrics, explained_by.as_deref()),
+                    evidence: why(moved.get(name.as_str()), explained_by.as_deref()),
                     explained_by,
                 }
             })
@@ -263,13 +273,9 @@ impl Case<'_> {
     }
 }
 
-fn why(service: &str, metrics: &[MetricCause], explained_by: Option<&str>) -> String {
-    let own: Vec<&MetricCause> = metrics
-        .iter()
-        .filter(|m| m.service == service && m.deviation >= CLEARLY_MOVED)
-        .take(2)
-        .collect();
-    let mut text = match own.as_slice() {
+/// Why a service is suspected, the metrics of which that moved are `moved`, the most suspicious first.
+fn why(moved: Option<&Vec<&MetricCause>>, explained_by: Option<&str>) -> String {
+    let mut text = match moved.map(Vec::as_slice).unwrap_or_default() {
         [] => "no metric moved clearly".to_owned(),
         [one] => format!("{}: {}", one.metric, one.evidence),
         [one, other, ..] => format!(
@@ -287,6 +293,8 @@ fn sentence(deviation: &Deviation) -> String {
     let (from, to) = (number(deviation.center), number(deviation.level));
     match deviation.movement {
         Movement::Absent => format!("gone; it was {from}"),
+        Movement::Appeared => format!("appeared at {to}; in normal times it had no values"),
+        _ if deviation.center.is_nan() => "too few values in normal times".to_owned(),
         _ if deviation.size < 1.0 => "within its normal range".to_owned(),
         Movement::Up => format!("rose from {from} to {to}, {:.1} deviations", deviation.size),
         Movement::Down => format!("fell from {from} to {to}, {:.1} deviations", deviation.size),
@@ -327,10 +335,47 @@ fn timeline(metrics: &[MetricCause]) -> Vec<Moved> {
     moved
 }
 
+/// A service whose likelihood is at least this share of the first one's cannot be told from it.
+const ALIKE: f64 = 0.9;
+
+/// So many services are named that cannot be told apart.
+const MOST_NAMED: usize = 5;
+
+/// The services that cannot be told from the first, with it: by their likelihoods, which the scores of
+/// other rankers than the default do not give; of those only equals are alike.
+fn alike(services: &[ServiceCause], ranker: Ranker) -> Vec<&str> {
+    let Some(first) = services.first() else {
+        return Vec::new();
+    };
+    let is_alike = |one: &&ServiceCause| match ranker {
+        Ranker::Default => one.likelihood >= ALIKE * first.likelihood,
+        _ => one.score >= first.score,
+    };
+    let alike = services.iter().filter(is_alike);
+    alike.map(|one| one.service.as_str()).collect()
+}
+
+/// Names as they are told: of many the first few.
+fn told(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [some @ .., last] if names.len() <= MOST_NAMED => {
+            format!("{} and {last}", some.join(", "))
+        }
+        _ => {
+            let some = names.get(..MOST_NAMED).unwrap_or_default();
+            format!("{} and {} more", some.join(", "), names.len() - MOST_NAMED)
+        }
+    }
+}
+
+/// What was found, in a sentence or two; `wrong`: whether something is.
 fn summary(
     verdict: RcaVerdict,
     services: &[ServiceCause],
-    none: f64,
+    alike: &[&str],
+    (wrong, none): (bool, f64),
     onset: &Onset,
     ranker: Ranker,
 ) -> String {
@@ -353,7 +398,15 @@ fn summary(
             "{} is the most likely cause ({:.0} %): {}.{found}",
             first.service, first.likelihood, first.evidence
         ),
-        (_, Some(first)) if none < 50.0 && ranker != Ranker::Default => format!(
+        (_, Some(first)) if wrong && alike.len() > 1 => format!(
+            "No root cause is proven: something is wrong ({none:.0} % that none of the services is to \
+             blame), but {} cannot be told apart ({:.0} % each); {}: {}.{found}",
+            told(alike),
+            first.likelihood,
+            first.service,
+            first.evidence
+        ),
+        (_, Some(first)) if wrong && ranker != Ranker::Default => format!(
             "No root cause is proven: something is wrong ({none:.0} % that none of the services is to \
              blame), but {}, which the ranker `{}` names first, has a likelihood of {:.0} %: {}.{found}",
             first.service,
@@ -376,8 +429,8 @@ fn notes(observations: &Observations, split: &Split<'_>, graph: &Graph) -> Vec<S
     let unknown = split.normal.iter().filter(|column| few(column)).count();
     if unknown > 0 {
         notes.push(format!(
-            "{unknown} of {} metrics have fewer than {MIN_NORMAL} values in normal times and are not \
-             judged",
+            "{unknown} of {} metrics have fewer than {MIN_NORMAL} values in normal times: they are not \
+             judged, but for whether they appeared",
             observations.metrics().len()
         ));
     }

@@ -9,8 +9,8 @@ mod support;
 
 use bongsu_core::{ErrorKind, Timestamp};
 use bongsu_rca::{
-    Graph, Metric, Movement, Observations, OnsetSource, Options, Ranker, RcaReport, RcaVerdict,
-    analyse_observations, find_onset,
+    Graph, Metric, Movement, Observations, OnsetSource, Options, Provenance, Ranker, RcaReport,
+    RcaVerdict, analyse_observations, find_onset,
 };
 use support::{ONSET, ROWS, analyse, graph, noise, onset, shop, times};
 
@@ -409,4 +409,93 @@ fn without_enough_of_normal_times_nothing_is_proven() {
             .any(|note| note.contains("no cause is proven"));
         assert_eq!(told, verdict == RcaVerdict::NotProven);
     }
+}
+
+#[test]
+fn services_that_cannot_be_told_apart_are_named_together() {
+    // Seven services that do the same, and no dependency that would explain one by another.
+    let of = |own: f64| {
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let metrics = names.map(|name| Metric::new(name, name)).to_vec();
+        let column = |step: f64| {
+            let value = |row: usize| noise(row, 0) + if row < ONSET { 0.0 } else { step };
+            (0..ROWS).map(value).collect::<Vec<f64>>()
+        };
+        let mut columns = vec![column(8.0); names.len()];
+        columns[2] = column(own);
+        Observations::new(times(ROWS), metrics, columns).unwrap()
+    };
+    let even = analyse(&of(8.0), &Graph::new(), Ranker::Default);
+    assert!(even.none_likelihood < 50.0, "{}", even.none_likelihood);
+    assert_eq!(even.verdict, RcaVerdict::NotProven);
+    let told = "a, b, c, d, e and 2 more cannot be told apart (1";
+    assert!(even.summary.contains(told), "{}", even.summary);
+    assert!(even.actions.is_empty() && even.cause().is_none());
+    // One that stands out is named, though the others deviate too.
+    let one = analyse(&of(60.0), &Graph::new(), Ranker::Default);
+    assert_eq!(one.cause().unwrap().service, "c", "{}", one.summary);
+}
+
+/// `b` follows `a` two moments later, `c` has nothing to do with them; `a` calls both.
+#[test]
+fn the_classical_score_is_that_of_its_formula() {
+    let smooth = |row: usize, s: usize| (0..8).map(|k| noise(row + k, s)).sum::<f64>();
+    let columns = vec![
+        (0..ROWS)
+            .map(|row| smooth(row + 2, 1))
+            .collect::<Vec<f64>>(),
+        (0..ROWS).map(|row| smooth(row, 1)).collect(),
+        (0..ROWS).map(|row| noise(row, 3)).collect(),
+    ];
+    let r = bongsu_rca::correlation::pearson(&columns[0], &columns[1])
+        .unwrap()
+        .r;
+    assert!(r > 0.5, "{r}");
+    let metrics = ["a", "b", "c"]
+        .map(|name| Metric::new(name, "load"))
+        .to_vec();
+    let data = Observations::new(times(ROWS), metrics, columns).unwrap();
+    let mut graph = Graph::new();
+    graph.add("a", "b", Provenance::Configured);
+    graph.add("a", "c", Provenance::Configured);
+    let report = analyse(&data, &graph, Ranker::Classic);
+    let score = |name: &str| {
+        let mut found = report.services.iter().filter(|s| s.service == name);
+        found.next().unwrap().score
+    };
+    // The cause gains the correlation, times 1.2 for two dependencies; the effect loses half of it.
+    assert!((score("a") - 1.2 * r).abs() < 1e-9, "{}", score("a"));
+    assert!((score("b") + 0.5 * r).abs() < 1e-9, "{}", score("b"));
+    assert_eq!(score("c"), 0.0);
+    assert_eq!(report.services[0].service, "a");
+}
+
+#[test]
+fn a_metric_that_appears_with_the_fault_speaks_for_its_service() {
+    let quiet = shop([0.0; 4]);
+    let errors: Vec<f64> = (0..ROWS)
+        .map(|row| if row < ONSET { f64::NAN } else { 3.0 })
+        .collect();
+    let mut metrics = quiet.metrics().to_vec();
+    let mut columns = quiet.columns().to_vec();
+    metrics.push(Metric::new("pay", "errors"));
+    columns.push(errors);
+    let data = Observations::new(quiet.times().to_vec(), metrics, columns).unwrap();
+    let report = analyse(&data, &graph(), Ranker::Default);
+    assert_eq!(report.services[0].service, "pay", "{}", report.summary);
+    let first = &report.metrics[0];
+    assert_eq!(
+        (first.metric.as_str(), first.movement),
+        ("errors", Movement::Appeared)
+    );
+    assert_eq!(
+        (first.normal, first.level, first.lag_seconds),
+        (None, Some(3.0), Some(0.0))
+    );
+    assert!(
+        first.evidence.starts_with("appeared at 3.000"),
+        "{}",
+        first.evidence
+    );
+    assert!(report.timeline.iter().any(|moved| moved.metric == "errors"));
 }

@@ -86,7 +86,9 @@ impl Track<'_> {
                 (rise <= within_seconds)
                     .then(|| (jump, format!("jumped {rise:.0} s after the onset")))
             }
-            Shape::LevelShift if clear && self.deviation.movement != Movement::Absent => {
+            Shape::LevelShift
+                if clear && matches!(self.deviation.movement, Movement::Up | Movement::Down) =>
+            {
                 let rest = self.after.get(3 * self.after.len() / 4..)?;
                 let known: Vec<f64> = rest.iter().copied().filter(|x| !x.is_nan()).collect();
                 let (from, to) = (self.deviation.center, self.deviation.level);

@@ -16,7 +16,8 @@ const LEAST_RELATIVE_SPREAD: f64 = 0.01;
 /// seen, but how unlikely it is cannot be measured.
 const FROM_CONSTANT: f64 = 100.0;
 
-/// The deviation of a metric that was always there and then has no values for a block.
+/// The deviation of a metric that was always there and then has no values for a block, and of one that
+/// never was and then has some.
 const GONE: f64 = 10.0;
 
 /// The interquartile range of a normal distribution in standard deviations.
@@ -36,6 +37,8 @@ pub enum Movement {
     Down,
     /// It has no values any more.
     Absent,
+    /// It has values, where in normal times it had none.
+    Appeared,
 }
 
 /// How far a metric went from its normal level, and when.
@@ -118,10 +121,22 @@ impl Baseline {
     pub(super) fn outside(&self, after: &[f64], movement: Movement) -> f64 {
         match movement {
             Movement::Absent => (missing(after) - (1.0 - self.known)).max(0.0),
+            Movement::Appeared => newly_there(after, self.known),
             Movement::Up => share(after, |x| x > self.high),
             Movement::Down => share(after, |x| x < self.low),
         }
     }
+}
+
+/// The deviation of a block with values of a metric that had them in normal times at the share `known`
+/// of the rows, too few to tell a level: the more reliably there were none, the more it is.
+pub(super) fn appearance(known: f64) -> f64 {
+    GONE * (1.0 - known)
+}
+
+/// By how much more of the rows of `after` have a value.
+pub(super) fn newly_there(after: &[f64], known: f64) -> f64 {
+    (1.0 - missing(after) - known).max(0.0)
 }
 
 /// The rows of a block of an incident of `rows` rows: a tenth of it, but five rows where there are
@@ -141,10 +156,14 @@ pub(crate) fn deviation(
 ) -> Deviation {
     fill(scratch, normal);
     let known = scratch.len();
-    if known < MIN_NORMAL {
-        return Deviation::NONE;
-    }
     let share_known = known as f64 / normal.len().max(1) as f64;
+    if known < MIN_NORMAL {
+        return if normal.len() < MIN_NORMAL {
+            Deviation::NONE
+        } else {
+            appeared(after, share, share_known, scratch)
+        };
+    }
     let baseline = Baseline::new(outline(scratch), share_known);
     let mut best = Deviation {
         center: baseline.center,
@@ -177,6 +196,29 @@ pub(crate) fn deviation(
     best.moved_at = first_half_way(after, &best, block, worst);
     best.outside = baseline.outside(after, best.movement);
     best
+}
+
+/// The deviation of `after` where in normal times there were hardly any values.
+fn appeared(after: &[f64], share: f64, known: f64, scratch: &mut Vec<i64>) -> Deviation {
+    let block = block_length(after.len(), share);
+    let starts = (0..).step_by(stride(block));
+    let blocks = starts.map_while(|start| Some((start, after.get(start..start + block)?)));
+    let mut there = blocks.filter_map(|(start, rows)| match level(rows, scratch) {
+        Level::Median(level) => Some((start, level)),
+        Level::Absent | Level::Unknown => None,
+    });
+    let Some((start, level)) = there.next() else {
+        return Deviation::NONE;
+    };
+    let mut found = Deviation {
+        size: appearance(known),
+        movement: Movement::Appeared,
+        level,
+        outside: newly_there(after, known),
+        ..Deviation::NONE
+    };
+    found.moved_at = first_half_way(after, &found, block, start);
+    found
 }
 
 /// How far apart blocks begin.
@@ -239,6 +281,7 @@ fn first_half_way(after: &[f64], best: &Deviation, block: usize, worst: usize) -
     let middle = 0.5 * best.center + 0.5 * best.level;
     let vote = |x: f64| match best.movement {
         Movement::Absent => 2 * i64::from(x.is_nan()) - 1,
+        Movement::Appeared => 2 * i64::from(!x.is_nan()) - 1,
         _ if x.is_nan() => 0,
         Movement::Up => 2 * i64::from(x >= middle) - 1,
         Movement::Down => 2 * i64::from(x <= middle) - 1,
@@ -430,6 +473,28 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_was_never_there_appears() {
+        let mut after = [f64::NAN; 40];
+        after[12..].fill(7.0);
+        let found = of(&[f64::NAN; 20], &after);
+        assert_eq!(
+            (found.movement, found.size, found.level),
+            (Movement::Appeared, GONE, 7.0)
+        );
+        assert_eq!((found.moved_at, found.outside), (Some(12), 0.7));
+        // The more often it was there, the less it says.
+        let mut normal = [f64::NAN; 20];
+        normal[3..7].fill(7.0);
+        let rare = of(&normal, &after);
+        assert!((rare.size - 0.8 * GONE).abs() < 1e-12 && (rare.outside - 0.5).abs() < 1e-12);
+        // A value now and then is no appearance, and nothing can be said without normal times.
+        let mut stray = [f64::NAN; 40];
+        stray[5] = 7.0;
+        assert_eq!(of(&[f64::NAN; 20], &stray).size, 0.0);
+        assert_eq!(of(&[], &after).size, 0.0);
     }
 
     #[test]

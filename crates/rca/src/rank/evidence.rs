@@ -23,9 +23,17 @@ pub(crate) struct Layout {
     pub(crate) service_of: Vec<usize>,
     /// The metrics of each service.
     pub(crate) metrics_of: Vec<Vec<usize>>,
-    /// The same measures, where enough services have them: for each service its metrics of the name, of
-    /// which there is one, or one of each of its instances.
-    peers: Vec<Vec<Vec<usize>>>,
+    /// The same measures, where enough services have them.
+    peers: Vec<Peers>,
+}
+
+/// The metrics that measure the same.
+#[derive(Debug)]
+struct Peers {
+    /// For each service its metrics of the name, of which there is one, or one of each of its instances.
+    of_services: Vec<Vec<usize>>,
+    /// Those from which what is common to them is taken.
+    members: Vec<usize>,
 }
 
 impl Layout {
@@ -62,31 +70,38 @@ impl Layout {
     }
 }
 
-/// Metrics of the same name, where enough services have it. The rest by their names without labels: a
-/// measure of each pod has the pod in its labels, and so never the name of that of another service.
-fn peers(metrics: &[Metric]) -> Vec<Vec<Vec<usize>>> {
-    let by = |name: &dyn Fn(&Metric) -> String, of: &mut dyn Iterator<Item = usize>| {
-        let mut names: BTreeMap<String, BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
-        for (i, metric) in of.filter_map(|i| Some((i, metrics.get(i)?))) {
-            let services = names.entry(name(metric)).or_default();
+/// Metrics of the same name, where enough services have it. The rest by their names without labels,
+/// beside all metrics of those: a measure of each pod has the pod in its labels, and so neither the name
+/// of that of another service nor that of a service with a single pod.
+fn peers(metrics: &[Metric]) -> Vec<Peers> {
+    let mut alone = vec![true; metrics.len()];
+    let mut found = Vec::new();
+    let names: [fn(&Metric) -> &str; 2] = [
+        |metric| &metric.name,
+        |metric| metric.name.split('{').next().unwrap_or_default(),
+    ];
+    for name in names {
+        let mut groups: BTreeMap<&str, BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
+        for (i, metric) in metrics.iter().enumerate() {
+            let services = groups.entry(name(metric)).or_default();
             services.entry(&metric.service).or_default().push(i);
         }
-        names
-            .into_values()
-            .filter(|s| s.len() >= LEAST_PEERS)
-            .map(|services| services.into_values().collect::<Vec<_>>())
-            .collect::<Vec<_>>()
-    };
-    let mut found = by(&|m| m.name.clone(), &mut (0..metrics.len()));
-    let mut alone = vec![true; metrics.len()];
-    for &i in found.iter().flatten().flatten() {
-        if let Some(slot) = alone.get_mut(i) {
-            *slot = false;
+        for services in groups.into_values().filter(|s| s.len() >= LEAST_PEERS) {
+            let of_services: Vec<Vec<usize>> = services.into_values().collect();
+            let members = of_services.iter().flatten().copied();
+            let members: Vec<usize> = members.filter(|&i| alone.get(i) == Some(&true)).collect();
+            for &i in &members {
+                if let Some(slot) = alone.get_mut(i) {
+                    *slot = false;
+                }
+            }
+            found.push(Peers {
+                of_services,
+                members,
+            });
         }
     }
-    let rest = alone.iter().enumerate().filter(|(_, alone)| **alone);
-    let measure = |m: &Metric| m.name.split('{').next().unwrap_or_default().to_owned();
-    found.extend(by(&measure, &mut rest.map(|(i, _)| i)));
+    found.retain(|peers| !peers.members.is_empty());
     found
 }
 
@@ -131,8 +146,15 @@ pub(super) fn of_services(
     weights: &mut [f64],
     scratch: &mut Vec<f64>,
 ) -> Vec<f64> {
-    for peers in &layout.peers {
-        subtract_common(weights, peers, scratch);
+    // All of them first: metrics may be compared with others from which something is taken, too.
+    let commons = layout.peers.iter();
+    let commons: Vec<f64> = commons.map(|p| common(weights, p, scratch)).collect();
+    for (peers, common) in layout.peers.iter().zip(commons) {
+        for &i in &peers.members {
+            if let Some(weight) = weights.get_mut(i) {
+                *weight = (*weight - common).max(0.0);
+            }
+        }
     }
     let services = layout.metrics_of.iter().map(|metrics| {
         scratch.clear();
@@ -144,9 +166,9 @@ pub(super) fn of_services(
 
 /// What moves everywhere, as load does, speaks for no service in particular. A service with several
 /// instances shows what the middle one of them does.
-fn subtract_common(weights: &mut [f64], peers: &[Vec<usize>], scratch: &mut Vec<f64>) {
-    let shown: Vec<f64> = peers
-        .iter()
+fn common(weights: &[f64], peers: &Peers, scratch: &mut Vec<f64>) -> f64 {
+    let services = peers.of_services.iter();
+    let shown: Vec<f64> = services
         .map(|of_service| match of_service.as_slice() {
             [one] => weights.get(*one).copied().unwrap_or_default(),
             several => {
@@ -156,12 +178,7 @@ fn subtract_common(weights: &mut [f64], peers: &[Vec<usize>], scratch: &mut Vec<
             }
         })
         .collect();
-    let common = bongsu_stats::robust::quantile(&shown, COMMON);
-    for &i in peers.iter().flatten() {
-        if let Some(weight) = weights.get_mut(i) {
-            *weight = (*weight - common).max(0.0);
-        }
-    }
+    bongsu_stats::robust::quantile(&shown, COMMON)
 }
 
 /// The largest, half of the next, a quarter of the next: several metrics that agree count more than
@@ -177,6 +194,35 @@ fn halving_sum(values: &mut [f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The services whose weights remain when all of `names` of them weigh as much.
+    fn left(names: &[(&str, &str)]) -> Vec<String> {
+        let metrics: Vec<Metric> = names.iter().map(|(s, m)| Metric::new(*s, *m)).collect();
+        let layout = Layout::new(&metrics);
+        let mut weights = vec![2.0; metrics.len()];
+        let services = of_services(&layout, &mut weights, &mut Vec::new());
+        let named = layout.services.iter().zip(services);
+        let left = named.filter(|(_, weight)| *weight > 0.0);
+        left.map(|(name, _)| name.clone()).collect()
+    }
+
+    #[test]
+    fn load_is_common_to_services_with_one_pod_and_with_several() {
+        let singles: Vec<String> = (0..8).map(|i| format!("s{i}")).collect();
+        let mut names: Vec<(&str, &str)> = singles.iter().map(|s| (s.as_str(), "cpu")).collect();
+        names.extend([("web", "cpu{pod=\"web-1\"}"), ("web", "cpu{pod=\"web-2\"}")]);
+        assert_eq!(left(&names), Vec::<String>::new());
+        // What hardly anybody measures has no peers.
+        names.push(("web", "disk"));
+        assert_eq!(left(&names), ["web"]);
+        // Few services have one pod: they are compared with the others, too.
+        let pods: Vec<(String, String)> = (0..8)
+            .flat_map(|i| [1, 2].map(|pod| (format!("s{i}"), format!("cpu{{pod=\"{i}-{pod}\"}}"))))
+            .collect();
+        let mut names: Vec<(&str, &str)> = pods.iter().map(|(s, m)| (&**s, &**m)).collect();
+        names.push(("web", "cpu"));
+        assert_eq!(left(&names), Vec::<String>::new());
+    }
 
     #[test]
     fn the_sum_halves() {

@@ -79,7 +79,7 @@ pub(crate) fn rank<'a>(
         Ranker::Baro => simple::baro(&sharp(), layout),
         Ranker::NSigma => simple::n_sigma(&sharp(), layout),
         Ranker::Epsilon => simple::epsilon(&sharp(), layout),
-        Ranker::Walk => walk::rank(split, layout, &known.topology, &known.evidence),
+        Ranker::Walk => walk::rank(split, layout, &known.topology, &known.evidence)?,
         Ranker::Classic => classic::rank(split, layout, &known.topology)?,
     };
     Ok(Ranking {

@@ -3,7 +3,9 @@
 //! A part of normal times is taken for an incident, and all the rest of them, before and after it, for
 //! normal times. What the most suspicious service reaches there needs no fault to be reached.
 
-use super::deviation::{Baseline, Level, Movement, block_length, number, ordered, stride};
+use super::deviation::{
+    Baseline, Level, Movement, appearance, block_length, newly_there, number, ordered, stride,
+};
 use super::evidence::{Layout, of_services, weight};
 use super::likelihood::SLOPE;
 use super::split::{MIN_NORMAL, Split, thinned};
@@ -169,16 +171,20 @@ impl Scratch {
             self.rest.unset(*place);
         }
         let known = self.rest.count;
-        if known < MIN_NORMAL {
-            return (0.0, 0.0);
-        }
         let share_known = known as f64 / (column.len() - windows.length).max(1) as f64;
-        let quantiles = [0.025, 0.25, 0.5, 0.75, 0.975];
-        let baseline = Baseline::new(quantiles.map(|q| self.quantile(q, &self.rest)), share_known);
-
         let first = start / windows.stride;
         let count = (windows.length - windows.block) / windows.stride + 1;
         let levels = self.levels.get(first..first + count).unwrap_or_default();
+        if known < MIN_NORMAL {
+            let is_there = levels.iter().any(|l| matches!(l, Level::Median(_)));
+            return if is_there {
+                (appearance(share_known), newly_there(after, share_known))
+            } else {
+                (0.0, 0.0)
+            };
+        }
+        let quantiles = [0.025, 0.25, 0.5, 0.75, 0.975];
+        let baseline = Baseline::new(quantiles.map(|q| self.quantile(q, &self.rest)), share_known);
         let (movement, size) = farthest(levels, &baseline);
         (size, baseline.outside(after, movement))
     }
@@ -322,9 +328,11 @@ mod tests {
     #[test]
     fn pretended_incidents_deviate_as_real_ones_would() {
         for rows in [10, 23, 64, 128, 211, 300] {
-            for gaps in [0, 7, 3] {
+            for gaps in [0, 7, 3, 1_000] {
                 let value = |i: usize| match (gaps, i) {
                     (3, 12..40) => f64::NAN,
+                    // Hardly anything but in one place.
+                    (1_000, i) if i < rows / 2 || i > rows / 2 + rows / 5 => f64::NAN,
                     (g, i) if g > 0 && i % g == 0 => f64::NAN,
                     _ => (i * 37 % 101) as f64 + if i > rows / 3 { 40.0 } else { 0.0 },
                 };
