@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::text::escape_into;
+use crate::text::{TOLD, beginning, escape_into};
 
 /// Where a text is fixed.
 #[derive(Clone, Copy)]
@@ -38,9 +38,9 @@ impl Svg {
         push_px(&mut self.out, x);
     }
 
-    /// Appends `text`, escaped.
+    /// Appends `text`, escaped; of a long one, such as a label of 10 kB, the beginning.
     pub(crate) fn escaped(&mut self, text: &str) {
-        escape_into(&mut self.out, text);
+        escape_into(&mut self.out, &beginning(text, TOLD));
     }
 
     /// `text` with its baseline at `y`.
@@ -137,6 +137,14 @@ fn push_px(out: &mut String, x: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_does_not_make_a_long_picture() {
+        let mut svg = Svg::default();
+        svg.escaped(&"<é".repeat(10_240));
+        let out = svg.finish();
+        assert!(out.len() < 10 * TOLD && out.ends_with('…'), "{}", out.len());
+    }
 
     #[test]
     fn pixels_are_short_and_always_numbers() {
