@@ -499,3 +499,31 @@ fn a_metric_that_appears_with_the_fault_speaks_for_its_service() {
     );
     assert!(report.timeline.iter().any(|moved| moved.metric == "errors"));
 }
+
+#[test]
+fn a_walk_among_very_many_services_without_dependencies_is_refused() {
+    let of = |services: usize| {
+        let metrics = (0..services)
+            .map(|s| Metric::new(format!("s{s:04}"), "load"))
+            .collect();
+        let value =
+            |s: usize, row: usize| noise(row, s) + if s == 7 && row >= 12 { 9.0 } else { 0.0 };
+        let column = |s: usize| (0..20).map(|row| value(s, row)).collect();
+        Observations::new(times(20), metrics, (0..services).map(column).collect()).unwrap()
+    };
+    let mut options = Options::default();
+    options.ranker = Ranker::Walk;
+    options.patterns.clear();
+    let onset = Some(Timestamp::from_secs(15 * 12));
+    let refused = analyse_observations(&of(2_049), None, onset, &Graph::new(), &options);
+    let why = refused.unwrap_err().to_string();
+    assert!(
+        why.contains("2049") && why.contains("at most 2048 services"),
+        "{why}"
+    );
+    // With a dependency only those that have one are compared.
+    let mut graph = Graph::new();
+    graph.add("s0001", "s0007", Provenance::Configured);
+    let found = analyse_observations(&of(2_049), None, onset, &graph, &options).unwrap();
+    assert_eq!(found.services[0].service, "s0007");
+}
