@@ -7,6 +7,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// The lints of a package outside the workspace.
+pub(crate) const CLIPPY: [&str; 7] = [
+    "clippy",
+    "--locked",
+    "--quiet",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+
 /// What every task returns.
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::cargo::{self, Result};
+use crate::cargo::{self, CLIPPY, Result};
 
 /// Checks the lab; the run needs Prometheus.
 pub(crate) fn run() -> Result {
@@ -13,17 +13,7 @@ pub(crate) fn run() -> Result {
         "lab",
         &[
             ("format", &|| in_lab(&["fmt", "--check"])),
-            ("clippy", &|| {
-                in_lab(&[
-                    "clippy",
-                    "--locked",
-                    "--quiet",
-                    "--all-targets",
-                    "--",
-                    "-D",
-                    "warnings",
-                ])
-            }),
+            ("clippy", &|| in_lab(&CLIPPY)),
             ("tests", &|| in_lab(&["test", "--locked", "--quiet"])),
             ("smoke run", &smoke),
             ("interruption", &interruption),

@@ -4,17 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::cargo::{self, Result};
-
-const CLIPPY: [&str; 7] = [
-    "clippy",
-    "--locked",
-    "--quiet",
-    "--all-targets",
-    "--",
-    "-D",
-    "warnings",
-];
+use crate::cargo::{self, CLIPPY, Result};
 
 /// Of `crates/NAME`, which is the feature `NAME` of the command.
 pub(crate) fn run(name: &'static str) -> Result {
