@@ -127,6 +127,11 @@ impl Season {
         Ok(Self { groups })
     }
 
+    /// No rhythm at all.
+    pub(crate) const fn none() -> Self {
+        Self { groups: Vec::new() }
+    }
+
     /// The effect at a moment.
     pub(crate) fn at(&self, moment: &Calendar) -> f64 {
         self.groups.iter().map(|group| group.at(moment)).sum()

@@ -73,6 +73,18 @@ fn forty_days(seed: u64, threshold: f64, value: impl Fn(i64) -> f64) -> Resource
     planner.plan(&series, &disk, &[]).unwrap().report
 }
 
+/// Its rhythm, learnt across the shift, hid it: a probability of 0.28.
+#[test]
+fn a_shift_of_one_weekday_is_found() {
+    let size = 8.796_170_292_301_51;
+    let up = forty_days(19, 30.0 + 4.5 * size, |i| {
+        30.0 + if i < 576 { 0.0 } else { size }
+    });
+    assert!(says(&up, "the level shifted once"), "{:?}", up.notes);
+    assert!(!says(&up, "spikes"), "{:?}", up.notes);
+    assert!(up.outlook.probability < 0.1, "{:?}", up.outlook);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

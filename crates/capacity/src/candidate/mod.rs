@@ -143,18 +143,23 @@ impl<'a> Known<'a> {
         let times = all.times.get(..count).unwrap_or(all.times);
         let window = window(all.step, all.block, count);
         let learn = |values: &[f64]| Season::learn(all.clock, all.step, times, values, window);
-        let season = learn(&without_lone(values, &learn(values)?, all))?;
-        let rhythm = all.calendar.iter().map(|at| season.at(at));
-        let mut uncut: Vec<f64> = values
-            .iter()
-            .zip(rhythm.clone())
-            .map(|(value, season)| value - season)
-            .collect();
-        let mut left = uncut.clone();
-        cut_lone(&mut left, all.block);
-        let breaks = Breaks::of(&left, all.block);
+        let rhythm = |values: &[f64]| learn(&without_lone(values, &learn(values)?, all));
+        let mut season = rhythm(values)?;
+        let (mut left, mut breaks) = broken(values, &season, all);
+        // A rhythm that is learnt across a shift has a part of it, and then hides it. Means over days
+        // show it without any rhythm but the week's.
+        let plain = Season::none();
+        let first = [broken(values, &plain, all).1.shifts, breaks.shifts.clone()];
+        if let Some(shifts) = first.iter().find(|shifts| !shifts.is_empty()) {
+            let mut lifted = values.to_vec();
+            without_shifts(&mut lifted, shifts);
+            season = rhythm(&lifted)?;
+            (left, breaks) = broken(values, &season, all);
+        }
+        let mut uncut = without_rhythm(values, &season, all);
         without_shifts(&mut left, &breaks.shifts);
         without_shifts(&mut uncut, &breaks.shifts);
+        let rhythm = all.calendar.iter().map(|at| season.at(at));
         Ok(Self {
             times,
             values: left.iter().zip(rhythm).map(|(left, s)| left + s).collect(),
@@ -202,11 +207,24 @@ impl<'a> Known<'a> {
 /// The values without lone spikes. What comes back at its hour is rhythm: spikes stand out of what a
 /// first look at the rhythm leaves.
 fn without_lone(values: &[f64], season: &Season, all: &Shared<'_>) -> Vec<f64> {
-    let rhythm = all.calendar.iter().map(|at| season.at(at));
-    let rows = values.iter().zip(rhythm.clone());
-    let mut left: Vec<f64> = rows.map(|(value, season)| value - season).collect();
+    let mut left = without_rhythm(values, season, all);
     cut_lone(&mut left, all.block);
+    let rhythm = all.calendar.iter().map(|at| season.at(at));
     left.iter().zip(rhythm).map(|(a, b)| a + b).collect()
+}
+
+fn without_rhythm(values: &[f64], season: &Season, all: &Shared<'_>) -> Vec<f64> {
+    let rhythm = all.calendar.iter().map(|at| season.at(at));
+    let rows = values.iter().zip(rhythm);
+    rows.map(|(value, season)| value - season).collect()
+}
+
+/// What is left without the rhythm and lone spikes, and where it breaks.
+fn broken(values: &[f64], season: &Season, all: &Shared<'_>) -> (Vec<f64>, Breaks) {
+    let mut left = without_rhythm(values, season, all);
+    cut_lone(&mut left, all.block);
+    let breaks = Breaks::of(&left, all.block);
+    (left, breaks)
 }
 
 /// Lifts what lies before each shift of the level to the level after it.
