@@ -5,6 +5,8 @@ mod capacity;
 mod config;
 mod dashboard;
 mod evaluate;
+#[cfg(feature = "parquet")]
+mod export;
 mod forecast;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
@@ -12,11 +14,15 @@ mod networks;
 mod rca;
 mod report;
 mod service;
+#[cfg(feature = "sql")]
+mod sql;
 mod tune;
 
 use std::path::PathBuf;
 
+use bongsu::core::Timestamp;
 use bongsu::engine::demo::Bundled;
+use bongsu::engine::parse_time;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "arrow")]
@@ -26,6 +32,8 @@ pub(crate) use capacity::CapacityArgs;
 pub(crate) use config::ConfigCommand;
 pub(crate) use dashboard::{AnnotateArgs, DashboardCommand, PushArgs};
 pub(crate) use evaluate::EvaluateArgs;
+#[cfg(feature = "parquet")]
+pub(crate) use export::ExportArgs;
 pub(crate) use forecast::{BacktestArgs, ForecastArgs, TableFormat};
 #[cfg(feature = "kubernetes")]
 pub(crate) use kubernetes::{ApplyArgs, KubernetesCommand, ObjectsArgs};
@@ -33,6 +41,8 @@ pub(crate) use networks::{HistoryFormat, ModelsCommand, ModelsFormat, TrainArgs}
 pub(crate) use rca::RcaArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use service::{AlertsCommand, ServiceArgs, StateCommand};
+#[cfg(feature = "sql")]
+pub(crate) use sql::{SqlArgs, SqlFormat};
 pub(crate) use tune::{TuneArgs, TuneFormat};
 
 /// Few, explained, trustworthy alarms from Prometheus metrics.
@@ -121,6 +131,12 @@ pub(crate) enum Command {
     /// Do a job with every series of an Arrow IPC stream: standard input to standard output.
     #[cfg(feature = "arrow")]
     Arrow(ArrowArgs),
+    /// Query a folder of Parquet and CSV files in SQL, with the detectors as functions.
+    #[cfg(feature = "sql")]
+    Sql(SqlArgs),
+    /// Write the samples of a Prometheus to Parquet files, a folder a day.
+    #[cfg(feature = "parquet")]
+    Export(ExportArgs),
     /// Search parameters of a detector on a CSV file, with labels or without.
     Tune(TuneArgs),
     /// Check and describe configurations.
@@ -309,6 +325,12 @@ pub(crate) enum ListFormat {
     Text,
     Markdown,
     Json,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    parse_time(text)
+        .map(|(time, _)| time)
+        .ok_or_else(|| "must be Unix seconds, Unix milliseconds or RFC 3339".to_owned())
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

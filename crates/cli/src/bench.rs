@@ -2,7 +2,6 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bongsu::core::Timestamp;
 use bongsu::engine::{
     BenchRequest, BenchWalk, HistoryRequest, bench as run, config, open_input, prometheus_history,
     read_collection, read_incidents,
@@ -99,9 +98,7 @@ const SPAN_MILLIS: i64 = 14 * 86_400_000;
 fn history(args: &BenchArgs, url: &str, query: &str) -> Result<Vec<LabelledSeries>, Failure> {
     let incidents = args.labels.as_deref().map(open_input).transpose()?;
     let incidents = incidents.map(read_incidents).transpose()?;
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let now = Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-    let end = args.end.unwrap_or(now);
+    let end = args.end.unwrap_or_else(crate::now);
     let start = args.start.unwrap_or_else(|| end.add_millis(-SPAN_MILLIS));
     let request = HistoryRequest {
         url: url.to_owned(),

@@ -15,6 +15,8 @@ mod demo;
 mod detect;
 mod drift;
 mod evaluate;
+#[cfg(feature = "parquet")]
+mod export;
 mod forecast;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
@@ -28,6 +30,8 @@ mod reload;
 mod report;
 mod run;
 mod signals;
+#[cfg(feature = "sql")]
+mod sql;
 mod state;
 mod stream;
 mod terminal;
@@ -40,6 +44,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use args::{Arguments, Command};
+use bongsu::core::Timestamp;
 use bongsu::engine::{Error, ErrorKind};
 use clap::{CommandFactory as _, Parser as _};
 
@@ -56,6 +61,12 @@ enum Failure {
     Usage(String),
     /// An anomaly was found, and the caller asked to be told by the exit status.
     Anomaly,
+}
+
+/// The time of this machine.
+fn now() -> Timestamp {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 impl From<Error> for Failure {
@@ -101,6 +112,10 @@ fn main() -> ExitCode {
         Command::Kubernetes { command } => kubernetes::kubernetes(&command, arguments.quiet),
         #[cfg(feature = "arrow")]
         Command::Arrow(args) => arrow::arrow(&args),
+        #[cfg(feature = "sql")]
+        Command::Sql(args) => sql::sql(&args),
+        #[cfg(feature = "parquet")]
+        Command::Export(args) => export::export(&args, arguments.quiet),
         Command::Tune(args) => tune::tune(&args, arguments.quiet),
         Command::Config { command } => config::config(&command, arguments.quiet),
         Command::Completions { shell } => completions(shell),

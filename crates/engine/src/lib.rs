@@ -100,6 +100,8 @@ pub use inspect::{
 pub use journal::{VERDICT_HEADER, verdict_row};
 pub use model::{TrainRequest, TrainedModel, loss_plot, train};
 pub use observe::{Observer, Unobserved};
+#[cfg(feature = "parquet")]
+pub use parquet::{ExportBy, ExportRequest, Exported, export};
 pub use periodic::{Period, PeriodicReport, PeriodicRequest, parse_day, periodic_report};
 pub use rca::{
     EvidenceFrame, RcaDocument, RcaInput, RcaOutcome, RcaRequest, parse_actions, parse_patterns,

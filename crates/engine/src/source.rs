@@ -333,7 +333,7 @@ fn connection(config: &SourceConfig) -> Option<Connection<'_>> {
     }
 }
 
-fn client(config: &SourceConfig) -> Result<Client, Error> {
+pub(crate) fn client(config: &SourceConfig) -> Result<Client, Error> {
     let (
         SourceConfig::Prometheus {
             retries,

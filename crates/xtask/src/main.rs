@@ -45,6 +45,7 @@ usage: cargo xtask <task> [arguments]
   parquet   lints and tests of the feature `parquet`, which is not in the default build
   otel      lints and tests of the feature `otel`, which is not in the default build
   arrow     lints and tests of crates/arrow, which is outside the workspace
+  datafusion  the same of crates/datafusion, which takes a quarter of an hour to build
   kubernetes  the same of crates/kubernetes
   actix     lints and a run of examples/actix, which is outside the workspace
   deny      licences, banned crates and sources of all dependencies (needs cargo-deny)
@@ -70,8 +71,9 @@ fn main() -> ExitCode {
         "onnx" => onnx::run(),
         "parquet" => optional::parquet(),
         "otel" => optional::otel(),
-        "arrow" => outside::run("arrow"),
-        "kubernetes" => outside::run("kubernetes"),
+        "arrow" => outside::run("arrow", "arrow"),
+        "datafusion" => outside::run("datafusion", "sql"),
+        "kubernetes" => outside::run("kubernetes", "kubernetes"),
         "actix" => outside::example("actix"),
         "airflow" => airflow::run(),
         "deny" => deny::run(),

@@ -1,13 +1,14 @@
-//! `cargo xtask arrow` and `cargo xtask kubernetes`: lints and tests of a crate that is outside the
-//! workspace, since it waits for heavy dependencies, and of the command with it. `cargo xtask actix`:
+//! `cargo xtask arrow`, `cargo xtask kubernetes` and `cargo xtask datafusion`: lints and tests of a
+//! crate that is outside the workspace, since it waits for heavy dependencies, and of the command
+//! with it. `cargo xtask actix`:
 //! an example that is outside for the same reason.
 
 use std::path::PathBuf;
 
 use crate::cargo::{self, CLIPPY, Result};
 
-/// Of `crates/NAME`, which is the feature `NAME` of the command.
-pub(crate) fn run(name: &'static str) -> Result {
+/// Of `crates/NAME`, which is the feature `feature` of the command.
+pub(crate) fn run(name: &'static str, feature: &'static str) -> Result {
     let folder = || cargo::root().join("crates").join(name);
     cargo::steps(
         name,
@@ -17,7 +18,7 @@ pub(crate) fn run(name: &'static str) -> Result {
             ("tests", &|| {
                 outside(name, folder(), &["test", "--locked", "--quiet"])
             }),
-            ("command", &|| command(name)),
+            ("command", &|| command(feature)),
         ],
     )
 }
@@ -49,17 +50,17 @@ fn outside(name: &str, folder: PathBuf, args: &[&str]) -> Result {
 }
 
 /// The command with the feature: lints, and the tests that only such a build has.
-fn command(name: &str) -> Result {
-    let of_command = ["--quiet", "--package", "bongsu-cli", "--features", name];
+fn command(feature: &str) -> Result {
+    let of_command = ["--quiet", "--package", "bongsu-cli", "--features", feature];
     let mut clippy = cargo::cargo();
     clippy.arg("clippy").args(of_command);
     cargo::run(clippy.args(["--all-targets", "--", "-D", "warnings"]))?;
     let test = cargo::root()
         .join("crates/cli/tests")
-        .join(format!("{name}.rs"));
+        .join(format!("{feature}.rs"));
     if test.exists() {
         let mut tests = cargo::cargo();
-        tests.arg("test").args(of_command).args(["--test", name]);
+        tests.arg("test").args(of_command).args(["--test", feature]);
         cargo::run(&mut tests)?;
     }
     Ok(())

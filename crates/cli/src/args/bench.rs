@@ -2,8 +2,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bongsu::core::{Timestamp, parse_duration};
-use bongsu::engine::{WalkMode, parse_time};
+use bongsu::engine::WalkMode;
 use clap::{Args, ValueEnum};
+
+use super::moment;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -88,12 +90,6 @@ impl From<Walk> for WalkMode {
             Walk::Fast => Self::Fast,
         }
     }
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    parse_time(text)
-        .map(|(time, _)| time)
-        .ok_or_else(|| "must be Unix seconds, Unix milliseconds or RFC 3339".to_owned())
 }
 
 fn step(text: &str) -> Result<Duration, String> {

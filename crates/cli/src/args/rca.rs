@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use bongsu::core::Timestamp;
-use bongsu::engine::parse_time;
 use bongsu::rca::{Options, Ranker};
 use clap::Args;
+
+use super::moment;
 
 #[derive(Debug, Args)]
 pub(crate) struct RcaArgs {
@@ -67,12 +68,6 @@ pub(crate) struct RcaArgs {
     /// Where JSON goes; - is standard output.
     #[arg(long, short, default_value = "-")]
     pub(crate) output: PathBuf,
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    parse_time(text)
-        .map(|(time, _)| time)
-        .ok_or_else(|| "must be Unix seconds, Unix milliseconds or RFC 3339".to_owned())
 }
 
 fn ranker(text: &str) -> Result<Ranker, String> {

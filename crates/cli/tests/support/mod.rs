@@ -29,6 +29,7 @@ impl Server {
 impl Server {
     /// A Prometheus on `port` that scrapes `target` each `interval`, as the job `job`. Its files are
     /// in `folder`.
+    #[allow(dead_code, reason = "not every test needs one")]
     pub(crate) fn prometheus(
         folder: &Path,
         port: u16,

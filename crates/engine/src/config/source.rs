@@ -86,6 +86,22 @@ pub enum SourceConfig {
 }
 
 impl SourceConfig {
+    /// A server that speaks the Prometheus query API, without credentials and with the default settings.
+    #[must_use]
+    pub fn prometheus(url: String) -> Self {
+        Self::Prometheus {
+            url,
+            auth: Box::default(),
+            tls: TlsConfig::default(),
+            timeout: default_timeout(),
+            retries: default_retries(),
+            headers: BTreeMap::new(),
+            params: BTreeMap::new(),
+            max_concurrency: default_concurrency(),
+            max_response_bytes: default_response_bytes(),
+        }
+    }
+
     /// Whether a running service can go over from this source to `other`: from server to server, or
     /// from targets to targets. Files and recordings stay as they are.
     pub(crate) fn may_become(&self, other: &Self) -> bool {

@@ -11,7 +11,7 @@ use bongsu_core::{Contribution, Expectation, Explanation, Labels, Timestamp, Ver
 pub(crate) use self::channels::Channels;
 pub use self::choice::explain_choice;
 pub(crate) use self::lane::{Lane, Manner};
-use crate::registry::{self, Input};
+use crate::registry::{self, Input, Runner};
 use crate::{Error, Table};
 
 /// What to run on a table.
@@ -40,6 +40,18 @@ impl DetectRequest {
         registry::take_filter(&mut parameters)?;
         registry::runner(&self.detector, &parameters)?;
         Ok(())
+    }
+
+    /// Whether rows are judged one by one, as a
+    /// [`StreamSession`](crate::stream::StreamSession) judges them, rather than by a fit on many.
+    ///
+    /// # Errors
+    /// As [`DetectRequest::validate`].
+    pub fn is_point_by_point(&self) -> Result<bool, Error> {
+        let mut parameters = self.parameters.clone();
+        registry::take_filter(&mut parameters)?;
+        let runner = registry::runner(&self.detector, &parameters)?;
+        Ok(matches!(runner, Runner::Stream(_)))
     }
 }
 

@@ -110,7 +110,7 @@ impl Rows {
         column::<ByteArrayType>(&mut group, &rows.query, None)?;
         column::<ByteArrayType>(&mut group, &rows.series, None)?;
         for (values, present) in &rows.numbers {
-            column::<DoubleType>(&mut group, values, Some(present))?;
+            column::<DoubleType>(&mut group, values, Some((present, &[])))?;
         }
         column::<BoolType>(&mut group, &rows.anomalous, None)?;
         column::<ByteArrayType>(&mut group, &rows.explanation, None)?;
@@ -119,14 +119,19 @@ impl Rows {
     }
 }
 
-fn column<T: DataType>(
+/// Writes the next column: its values and, where some may be missing, which are there and, where
+/// rows may have several, which go on with a row.
+pub(super) fn column<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, File>,
     values: &[T::T],
-    present: Option<&[i16]>,
+    levels: Option<(&[i16], &[i16])>,
 ) -> Result<(), ParquetError> {
     let missing = || ParquetError::General("the schema has fewer columns".to_owned());
     let mut column = group.next_column()?.ok_or_else(missing)?;
-    column.typed::<T>().write_batch(values, present, None)?;
+    let present = levels.map(|(present, _)| present);
+    let goes_on = levels.map(|(_, goes_on)| goes_on);
+    let goes_on = goes_on.filter(|levels| !levels.is_empty());
+    column.typed::<T>().write_batch(values, present, goes_on)?;
     column.close()
 }
 
