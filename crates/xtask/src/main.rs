@@ -27,6 +27,7 @@ mod quotes;
 mod record;
 mod setup;
 mod sources;
+mod spark;
 mod test;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ usage: cargo xtask <task> [arguments]
   deploy    the files of examples/deploy against helm, Kubernetes' schemas, Grafana's types and other programs (fetches them)
   pictures  make the pictures of docs/images again (needs chromium and node)
   airflow   a real Airflow runs the DAG of examples/deploy (fetches it: a gigabyte, some minutes)
+  spark     a real Spark runs the job of examples/deploy/spark and loses executors (fetches it; needs Java 17)
   fuzz      every fuzz target for a while: `fuzz [SECONDS] [TARGET...]` (needs nightly and cargo-fuzz)
   lab       lints, tests and a short run of examples/lab (needs prometheus)
   record    record real metrics with injected faults for `bongsu demo` (--help for options)";
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         "kubernetes" => outside::run("kubernetes", "kubernetes"),
         "actix" => outside::example("actix"),
         "airflow" => airflow::run(),
+        "spark" => spark::run(),
         "deny" => deny::run(),
         "fuzz" => fuzz::run(&rest),
         "deploy" => deploy::run(),
