@@ -189,7 +189,8 @@ impl FittedRandomForest {
     }
 }
 
-/// The coefficient of determination of `predicted` for `y`, which has at least one value.
+/// The coefficient of determination of `predicted` for `y`, which has at least one value; at least
+/// the least float, where targets differ by next to nothing of what was predicted.
 pub(super) fn r2(y: &[f64], predicted: &[f64]) -> f64 {
     // Of a size at which squares neither overflow nor vanish.
     let greatest = y
@@ -206,7 +207,7 @@ pub(super) fn r2(y: &[f64], predicted: &[f64]) -> f64 {
     let errors: f64 = y.iter().zip(predicted).map(error).sum();
     let constant = y.iter().all(|v| Some(v) == y.first());
     if !constant && spread > 0.0 {
-        1.0 - errors / spread
+        (1.0 - errors / spread).max(f64::MIN)
     } else if errors == 0.0 {
         1.0
     } else {
@@ -280,5 +281,17 @@ impl Snapshot for FittedRandomForest {
             return fault("an out-of-bag prediction is not finite");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coefficient_of_determination_is_finite() {
+        assert_eq!(r2(&[0.0, 1e-160], &[1.0, 0.0]), f64::MIN);
+        assert_eq!(r2(&[0.0, 2.0], &[0.0, 2.0]), 1.0);
+        assert_eq!(r2(&[0.0, 2.0], &[1.0, 1.0]), 0.0);
     }
 }
