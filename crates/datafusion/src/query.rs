@@ -126,7 +126,8 @@ fn tables(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
         } else {
             named(path.file_stem())
         };
-        if let Some(name) = name.filter(|_| is_table) {
+        // What is hidden is being written.
+        if let Some(name) = name.filter(|name| is_table && !name.starts_with('.')) {
             found.push((name, path));
         }
     }

@@ -110,15 +110,20 @@ pub(crate) fn coerced(
         let given = given.join(", ");
         planned(name, format!("write {usage}; it was given ({given})"))
     };
+    // A text where the value should be is no list of parameters.
+    let value_is_text = match columns {
+        [] => true,
+        [only] => needs_time || arguments::value_type(name, only).is_err(),
+        _ => false,
+    };
+    if let Some(kind) = written.first().filter(|_| value_is_text) {
+        return Err(planned(
+            name,
+            format!("the value is {kind}, but must be a number: write {usage}"),
+        ));
+    }
     if !(texts.0..=texts.1).contains(&written.len()) || !written.iter().all(DataType::is_string) {
-        return Err(match (columns, written) {
-            // A text where a number should be is no list of parameters.
-            ([] | [_], [kind, ..]) => planned(
-                name,
-                format!("the value is {kind}, but must be a number: write {usage}"),
-            ),
-            _ => wrong(),
-        });
+        return Err(wrong());
     }
     let mut kinds = match columns {
         [value] if !needs_time => vec![arguments::value_type(name, value)?],

@@ -142,13 +142,13 @@ def results_schema(schema, job, bongsu):
         return pa.schema([(n, TIME if pa.types.is_timestamp(t) else t) for n, t in names])
 
 
+def columns_of(job):
+    return [*job["series"], job["time"], *job["values"]]
+
+
 def judged(frame, job, bongsu, partitions):
     """The results of a job on a frame."""
-    columns = [*job["series"], job["time"], *job["values"]]
-    for name in columns:
-        if name not in frame.columns:
-            sys.exit(f"the input has no column `{name}`, but: {', '.join(frame.columns)}")
-    frame = frame.select(*[F.col(f"`{name}`") for name in columns])
+    frame = frame.select(*[F.col(f"`{name}`") for name in columns_of(job)])
     found = results_schema(frame.limit(0).toArrow().schema, job, bongsu)
     found = frame.sparkSession.createDataFrame(found.empty_table()).schema
     if job["series"]:
@@ -175,7 +175,9 @@ def backtest(frame, job, bongsu, partitions, origins):
         sys.exit("--backtest is for the task forecast; detect takes `train_rows`")
     if "origin" in job["series"]:
         sys.exit("a column of the series is called `origin`, which --backtest adds")
-    steps, (value,) = int(job["horizon"]), job["values"]
+    steps, value = job.get("horizon"), job["values"][0]
+    if not isinstance(steps, int) or steps < 1:
+        sys.exit(f"`horizon` is {steps}, but must be a whole number of at least 1")
     window = Window.partitionBy(*job["series"])
     row = F.row_number().over(window.orderBy(job["time"]))
     # The least of them is the latest moment: one horizon before the end.
@@ -218,19 +220,22 @@ def main():
     spark.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
     job = read_job(given.job)
     frame = spark.read.parquet(given.input)
+    for name in columns_of(job):
+        if name not in frame.columns:
+            sys.exit(f"the input has no column `{name}`, but: {', '.join(frame.columns)}")
     partitions = given.partitions or 3 * spark.sparkContext.defaultParallelism
     if given.backtest:
         found = backtest(frame, job, given.bongsu, partitions, given.backtest)
     else:
         found = judged(frame, job, given.bongsu, partitions)
-    writer = found
     if given.by_day:
         if "ts" not in found.columns:
             sys.exit(f"--by-day needs times, which the task {job.get('task')} does not give")
-        writer = found.withColumn("day", F.date_format("ts", "yyyy-MM-dd"))
-        writer.write.mode("overwrite").partitionBy("day").parquet(given.output)
-    else:
-        writer.write.mode("overwrite").parquet(given.output)
+        found = found.withColumn("day", F.date_format("ts", "yyyy-MM-dd"))
+    writer = found.write.mode("overwrite")
+    if given.by_day:
+        writer = writer.partitionBy("day")
+    writer.parquet(given.output)
     spark.stop()
 
 

@@ -186,6 +186,8 @@ class Job(unittest.TestCase):
              "no column `load`"),
             ({"task": "detect", "detector": "robust-z", "values": ["series"]}, "in", [],
              "is named twice"),
+            ({"task": "detect", "detector": "robust-z"}, "text.parquet", [], "must be numbers"),
+            ({"task": "forecast", "model": "naive"}, "in", ["--backtest", "2"], "`horizon`"),
             ({"task": "detect", "detector": "robust-z"}, "nulls.parquet", [], "is null"),
             ({"task": "detect", "detector": "robust-z"}, "twice.parquet", [],
              "keep one of each"),
@@ -196,6 +198,9 @@ class Job(unittest.TestCase):
         pq.write_table(
             pa.table({"series": ["a"] * 3, "ts": times, "value": [1.0] * 3}),
             self.at("nulls.parquet"))
+        pq.write_table(
+            pa.table({"series": ["a"], "ts": times.slice(0, 1), "value": ["much"]}),
+            self.at("text.parquet"))
         times = pa.array([1, 1, 3], pa.timestamp("ms"))
         pq.write_table(
             pa.table({"series": ["a"] * 3, "ts": times, "value": [1.0] * 3}),

@@ -166,13 +166,31 @@ fn replace(
     series: &BTreeMap<String, Series>,
     parts: u32,
 ) -> Result<(u64, u64), Box<dyn std::error::Error>> {
-    // Beside the table, so that who reads it meanwhile sees the one or the other.
+    // Hidden beside the table, so that nobody reads half of it.
     let table = folder.parent().unwrap_or(folder);
     let beside = table.parent().unwrap_or(table);
     let partial = beside.join(format!(".export-{}", std::process::id()));
-    if partial.exists() {
-        fs::remove_dir_all(&partial)?;
+    let written = write_parts(&partial, series, parts).inspect_err(|_| {
+        // What went wrong is said; that this fails too would only hide it.
+        let _ = fs::remove_dir_all(&partial);
+    })?;
+    fs::create_dir_all(table)?;
+    // A reader between the two finds no such day.
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
     }
+    if written.0 > 0 {
+        fs::rename(&partial, folder)?;
+        crate::journal::sync_directory(folder)?;
+    }
+    Ok(written)
+}
+
+fn write_parts(
+    partial: &Path,
+    series: &BTreeMap<String, Series>,
+    parts: u32,
+) -> Result<(u64, u64), Box<dyn std::error::Error>> {
     let (mut files, mut samples) = (0, 0);
     for part in 0..parts {
         let mine = series.iter().filter(|(_, series)| {
@@ -187,14 +205,6 @@ fn replace(
         fs::create_dir_all(&place)?;
         samples += write(&place.join("samples.parquet"), &mine)?;
         files += 1;
-    }
-    fs::create_dir_all(table)?;
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    if files > 0 {
-        fs::rename(&partial, folder)?;
-        crate::journal::sync_directory(folder)?;
     }
     Ok((files, samples))
 }
