@@ -55,6 +55,10 @@ pub struct Query {
     pub threads: Option<usize>,
 }
 
+/// The rows of a batch. A sort merges as many runs as there are batches: of a hundred million rows
+/// in batches of the usual 8,192 it took ten times as long as everything else together.
+const BATCH: usize = 1 << 17;
+
 /// What a query gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
@@ -71,7 +75,9 @@ pub struct Written {
 /// # Errors
 /// When a file cannot be read, or the folder has no table.
 pub async fn open(query: &Query) -> Result<SessionContext> {
-    let mut config = SessionConfig::new().with_information_schema(true);
+    let mut config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_batch_size(BATCH);
     if let Some(threads) = query.threads {
         config = config.with_target_partitions(threads.max(1));
     }

@@ -94,6 +94,7 @@ class Job(unittest.TestCase):
             "--conf", "spark.ui.enabled=false",
             "--conf", "spark.sql.shuffle.partitions=8",
             "--conf", "spark.task.maxFailures=32",
+            "--conf", "spark.stage.maxConsecutiveAttempts=32",
             "--conf", "spark.deploy.maxExecutorRetries=-1",
             "--conf", "spark.executor.memory=1g",
             os.path.join(HERE, "job.py"),
@@ -159,14 +160,15 @@ class Job(unittest.TestCase):
                 self.assertAlmostEqual(row[place["deviation"]], row[place["mean"]] - actual)
 
     def test_executors_are_killed_and_no_row_is_lost_or_there_twice(self):
-        # Long enough: every task takes a second or more.
-        table = data(series=160, points=1_500)
+        # Long enough for all the kills, also where the command is a release build.
+        # So many that the job outlasts all the kills, also where the command is a release build.
+        table = data(series=600, points=1_000)
         pq.write_table(table, self.at("long.parquet"))
         job = {"task": "detect", "detector": "auto"}
         running = self.start(job, "--partitions", "32", source="long.parquet")
         killed = []
         while running.poll() is None and len(killed) < KILLS:
-            time.sleep(1.5)
+            time.sleep(1)
             executors = subprocess.run(
                 ["pgrep", "-f", "CoarseGrainedExecutorBackend"], capture_output=True, text=True)
             busy = [int(pid) for pid in executors.stdout.split() if workers_below(int(pid))]
