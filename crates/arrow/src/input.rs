@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_ord::partition::partition;
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use crate::{Error, Job};
 
@@ -77,18 +77,20 @@ impl Columns {
             time: find(
                 &job.time,
                 is_time,
-                "a timestamp or integers of milliseconds",
+                "a timestamp, a date or integers of milliseconds",
             )?,
             values: values
-                .map(|name| find(name, DataType::is_numeric, "numbers"))
+                .map(|name| find(name, is_value, "numbers or true and false"))
                 .collect::<Result<_, _>>()?,
         })
     }
 
     /// The types of the columns that name the series, with their names.
-    pub(crate) fn series_of(&self, schema: &Schema) -> Vec<arrow_schema::Field> {
-        let fields = self.series.iter().map(|&place| schema.field(place).clone());
-        fields.map(|field| field.with_nullable(true)).collect()
+    pub(crate) fn series_of(&self, schema: &Schema) -> Vec<Field> {
+        let fields = self.series.iter().map(|&place| schema.field(place));
+        fields
+            .map(|field| Field::new(field.name(), plain(field.data_type()).clone(), true))
+            .collect()
     }
 
     /// # Errors
@@ -106,8 +108,8 @@ impl Columns {
             series: self
                 .series
                 .iter()
-                .map(|&place| Arc::clone(batch.column(place)))
-                .collect(),
+                .map(|&place| unpacked(batch.column(place)))
+                .collect::<Result<_, _>>()?,
             times: time
                 .as_primitive::<TimestampMillisecondType>()
                 .values()
@@ -132,11 +134,33 @@ impl Columns {
 }
 
 fn names_series(kind: &DataType) -> bool {
+    let kind = plain(kind);
     kind.is_integer() || kind.is_string()
 }
 
 fn is_time(kind: &DataType) -> bool {
-    kind.is_integer() || matches!(kind, DataType::Timestamp(..))
+    use DataType::{Date32, Date64, Timestamp};
+    kind.is_integer() || matches!(kind, Timestamp(..) | Date32 | Date64)
+}
+
+fn is_value(kind: &DataType) -> bool {
+    kind.is_numeric() || *kind == DataType::Boolean
+}
+
+/// The type of the values of a dictionary, as those of pandas' categories are, and any other itself.
+fn plain(kind: &DataType) -> &DataType {
+    match kind {
+        DataType::Dictionary(_, values) => values,
+        other => other,
+    }
+}
+
+/// The values of a dictionary one by one: equal ones of two batches may have other places in theirs.
+fn unpacked(column: &ArrayRef) -> Result<ArrayRef, Error> {
+    match column.data_type() {
+        DataType::Dictionary(_, values) => cast(column, values).map_err(Error::input),
+        _ => Ok(Arc::clone(column)),
+    }
 }
 
 fn numbers(column: &ArrayRef, name: &str) -> Result<Vec<f64>, Error> {

@@ -2,10 +2,11 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Read, Write};
 
-use arrow_array::{Array as _, ArrayRef};
+use arrow_array::{Array as _, ArrayRef, UInt64Array};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::Field;
+use arrow_select::take::take;
 use bongsu_core::Timestamp;
 use bongsu_core::ndarray::Array2;
 use bongsu_engine::{Table, TimeUnit};
@@ -79,7 +80,19 @@ struct Worker<'a, W: Write> {
 impl<'a, W: Write> Worker<'a, W> {
     fn new(job: &'a Job, series: Vec<Field>, output: W) -> Result<Self, Error> {
         let rows = Rows::new(job, series);
-        let writer = StreamWriter::try_new(output, &rows.schema()).map_err(Error::output)?;
+        let schema = rows.schema();
+        let mut names = HashSet::new();
+        if let Some(twice) = schema
+            .fields()
+            .iter()
+            .find(|field| !names.insert(field.name()))
+        {
+            return Err(Error::input(format!(
+                "column `{}` names a series, and a column of the results has that name: rename it",
+                twice.name()
+            )));
+        }
+        let writer = StreamWriter::try_new(output, &schema).map_err(Error::output)?;
         Ok(Self {
             job,
             writer,
@@ -108,7 +121,9 @@ impl<'a, W: Write> Worker<'a, W> {
             .map_err(Error::input)?;
         for rows in part.ranges()? {
             let key = part.series.iter();
-            let key: Vec<ArrayRef> = key.map(|column| column.slice(rows.start, 1)).collect();
+            let key: Vec<ArrayRef> = key
+                .map(|column| copy_of_row(column, rows.start))
+                .collect::<Result<_, _>>()?;
             let same = self.open.as_ref().is_some_and(|open| {
                 let mut pairs = open.key.iter().zip(&key);
                 pairs.all(|(open, key)| open.to_data() == key.to_data())
@@ -128,7 +143,10 @@ impl<'a, W: Write> Worker<'a, W> {
     }
 
     fn begin(&mut self, name: Vec<String>, key: Vec<ArrayRef>) -> Result<(), Error> {
-        let hash = self.hashers.each_ref().map(|hasher| hasher.hash_one(&name));
+        // A null has the name of the text `null`, but is another series.
+        let nulls: Vec<bool> = key.iter().map(|column| column.is_null(0)).collect();
+        let hash = self.hashers.each_ref();
+        let hash = hash.map(|hasher| hasher.hash_one((&name, &nulls)));
         if !self.seen.insert(hash) {
             return Err(Error::Series {
                 series: shown(&name),
@@ -217,4 +235,28 @@ impl<'a, W: Write> Worker<'a, W> {
 fn shown(name: &[String]) -> String {
     let parts = name.iter().map(|part| part.chars().take(100).collect());
     format!("`{}`", parts.collect::<Vec<String>>().join("`, `"))
+}
+
+/// Row `row` of `column` in memory of its own: a slice would keep all of its batch.
+fn copy_of_row(column: &ArrayRef, row: usize) -> Result<ArrayRef, Error> {
+    let place = u64::try_from(row).map_err(Error::input)?;
+    take(column, &UInt64Array::from(vec![place]), None).map_err(Error::input)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::StringArray;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_name_does_not_keep_its_batch() -> Result<(), Error> {
+        let batch: ArrayRef = Arc::new(StringArray::from(vec!["host-1"; 10_000]));
+        let kept = copy_of_row(&batch, 9_999)?;
+        assert_eq!(kept.to_data(), batch.slice(9_999, 1).to_data());
+        assert!(kept.get_buffer_memory_size() < 1_000);
+        Ok(())
+    }
 }

@@ -8,9 +8,10 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, TimestampMillisecondType};
+use arrow_array::types::{Float64Type, Int8Type, TimestampMillisecondType};
 use arrow_array::{
-    Array as _, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    Array as _, ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, RecordBatch,
+    StringArray, TimestampMillisecondArray,
 };
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
@@ -316,4 +317,69 @@ fn a_stream_without_rows_gives_one_without_rows() {
     )
     .unwrap();
     assert_eq!((found.num_rows(), found.num_columns()), (0, 8));
+}
+
+/// One row a series: what it is called, a time, a value.
+fn frame(columns: [(&str, ArrayRef); 3]) -> Vec<u8> {
+    let columns = columns.map(|(name, column)| (name, column, true));
+    stream(
+        &RecordBatch::try_from_iter_with_nullable(columns).unwrap(),
+        2,
+    )
+}
+
+#[test]
+fn categories_dates_and_truth_values_are_taken() {
+    let hosts: DictionaryArray<Int8Type> = ["a", "a", "b", "b"].into_iter().collect();
+    let input = frame([
+        ("series", Arc::new(hosts)),
+        ("ts", Arc::new(Date32Array::from(vec![1, 2, 1, 2]))),
+        (
+            "value",
+            Arc::new(BooleanArray::from(vec![true, false, true, true])),
+        ),
+    ]);
+    let found = work("{task: features}", &input).unwrap();
+    assert_eq!(names(&found), ["a", "b"]);
+    assert_eq!(numbers(&found, "mean"), [Some(0.5), Some(1.0)]);
+}
+
+#[test]
+fn a_series_without_a_name_is_not_the_one_called_null() {
+    let named = |names: Vec<Option<&str>>| {
+        let rows = names.len();
+        frame([
+            ("series", Arc::new(StringArray::from(names))),
+            (
+                "ts",
+                Arc::new(TimestampMillisecondArray::from(vec![1_000; rows])),
+            ),
+            ("value", Arc::new(Float64Array::from(vec![1.0; rows]))),
+        ])
+    };
+    let found = work(
+        "{task: features, errors: rows}",
+        &named(vec![None, Some("null")]),
+    )
+    .unwrap();
+    assert_eq!(found.num_rows(), 2);
+    let back = work(
+        "{task: features, errors: rows}",
+        &named(vec![None, Some("a"), None]),
+    )
+    .unwrap_err();
+    assert!(back.to_string().contains("comes back"), "{back}");
+}
+
+#[test]
+fn a_series_column_cannot_have_the_name_of_a_result() {
+    let input = frame([
+        ("lower", Arc::new(StringArray::from(vec!["a"]))),
+        ("ts", Arc::new(TimestampMillisecondArray::from(vec![1_000]))),
+        ("value", Arc::new(Float64Array::from(vec![1.0]))),
+    ]);
+    let job = "{task: detect, detector: zscore, series: [lower]}";
+    let error = work(job, &input).unwrap_err().to_string();
+    assert!(error.contains("column `lower` names a series"), "{error}");
+    assert!(work("{task: features, errors: rows, series: [lower]}", &input).is_ok());
 }
