@@ -1,9 +1,12 @@
 //! The report: what is used, when it runs out, how sure that is, and what to do.
 
+use std::borrow::Cow;
+
 use bongsu_core::{Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Catalogue;
+use crate::resource::short;
 use crate::{Candidate, ChangedOutlook, Growth, Outlook, Status};
 
 /// The version of the report's form.
@@ -105,10 +108,16 @@ pub struct ResourcePlan {
 }
 
 impl ResourcePlan {
+    /// The name of the resource, of which a longer one than 120 characters is its beginning.
+    #[must_use]
+    pub fn short_name(&self) -> Cow<'_, str> {
+        short(&self.resource)
+    }
+
     /// In one sentence.
     #[must_use]
     pub fn summary(&self) -> String {
-        let name = &self.resource;
+        let name = self.short_name();
         let outlook = &self.outlook;
         match (outlook.status, outlook.days_left) {
             (Status::Exceeded, _) => format!("{name} is above its threshold now."),

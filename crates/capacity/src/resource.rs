@@ -1,5 +1,7 @@
 //! What is planned, and the bound that it must not pass.
 
+use std::borrow::Cow;
+
 use bongsu_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,17 @@ pub struct Resource {
     threshold: f64,
 }
 
+/// More characters of a name are not said in a sentence.
+const LONGEST: usize = 120;
+
+/// A name, of which a longer one is its beginning.
+pub(crate) fn short(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()).into(),
+        None => name.into(),
+    }
+}
+
 impl Resource {
     /// A resource that must not pass `threshold`, in the unit of its values. Domain: finite.
     ///
@@ -57,7 +70,7 @@ impl Resource {
             Some(threshold) => Self::new(name, threshold),
             None => Err(Error::parameter(
                 "threshold",
-                format!("(none given for `{name}`)"),
+                format!("(none given for `{}`)", short(&name)),
                 "a finite number, as the name says none of cpu, memory, disk and network",
             )),
         }

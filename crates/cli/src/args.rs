@@ -216,6 +216,13 @@ pub(crate) struct DetectArgs {
     /// can tell.
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Draw the rows with the band and what is anomalous to this file, .png or .svg; of several channels
+    /// each has a panel, and the score has one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Draw how often scores are of which size, and where their bound is, to this file, .png or .svg.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: Option<PathBuf>,
     /// End with status 3 when a row is anomalous.
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,

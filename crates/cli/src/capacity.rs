@@ -117,7 +117,7 @@ fn describe(report: &CapacityReport) {
         let model = plan.model.name();
         tracing::info!(model, "{}", plan.summary());
         for note in &plan.notes {
-            tracing::info!(resource = plan.resource, "{note}");
+            tracing::info!(resource = %plan.short_name(), "{note}");
         }
     }
     for failure in &report.failures {

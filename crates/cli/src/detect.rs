@@ -3,20 +3,25 @@ use std::io::Write;
 use std::path::Path;
 
 use bongsu::engine::registry::{COMMON_PARAMETERS, REFIT_PARAMETERS, detectors, markdown};
-use bongsu::engine::{DetectRequest, DetectedRow, Table, detect as run_detector, explain_choice};
+use bongsu::engine::{
+    DetectRequest, DetectedRow, Table, detect as run_detector, detect_plot, explain_choice,
+    score_plot,
+};
 use serde_json::json;
 
 use crate::args::{DetectArgs, ListFormat};
 use crate::output::{self, write_row};
 use crate::parameters::{as_json, write_entry, write_parameters};
+use crate::picture::Picture;
 use crate::{Failure, models, terminal};
 
 pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     if args.list {
         return list(args.format);
     }
+    let drawn = Drawn::of(args)?;
     if let Some(model) = &args.model {
-        return detect_by(model, args, quiet);
+        return detect_by(model, args, &drawn, quiet);
     }
     let request = DetectRequest {
         detector: args.detector.clone().unwrap_or_default(),
@@ -34,11 +39,33 @@ pub(crate) fn detect(args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
     for (channel, why) in explain_choice(&table, &request) {
         tracing::info!(channel, "{why}");
     }
-    tell(&table, &rows, args)
+    tell(&table, &rows, args, &drawn)
+}
+
+/// What is drawn.
+struct Drawn<'a> {
+    plot: Option<Picture<'a>>,
+    scores: Option<Picture<'a>>,
+}
+
+impl<'a> Drawn<'a> {
+    fn of(args: &'a DetectArgs) -> Result<Self, Failure> {
+        let scores = args.scores.as_deref();
+        let scores = scores.map(|path| Picture::named("--scores", path));
+        Ok(Self {
+            plot: args.plot.as_deref().map(Picture::of).transpose()?,
+            scores: scores.transpose()?,
+        })
+    }
 }
 
 /// Judges by a network that was trained before.
-fn detect_by(model: &Path, args: &DetectArgs, quiet: bool) -> Result<(), Failure> {
+fn detect_by(
+    model: &Path,
+    args: &DetectArgs,
+    drawn: &Drawn<'_>,
+    quiet: bool,
+) -> Result<(), Failure> {
     let request = DetectRequest {
         parameters: args.parameters.iter().cloned().collect(),
         raw: args.raw,
@@ -51,12 +78,25 @@ fn detect_by(model: &Path, args: &DetectArgs, quiet: bool) -> Result<(), Failure
     progress.set_message(format!("judging {} rows", table.timestamps.len()));
     let rows = model.detect(&table, &request)?;
     progress.finish_and_clear();
-    tell(&table, &rows, args)
+    tell(&table, &rows, args, drawn)
 }
 
-fn tell(table: &Table, rows: &[DetectedRow], args: &DetectArgs) -> Result<(), Failure> {
+fn tell(
+    table: &Table,
+    rows: &[DetectedRow],
+    args: &DetectArgs,
+    drawn: &Drawn<'_>,
+) -> Result<(), Failure> {
     describe(table);
     write_rows(output::open(&args.output)?, table, rows, args.explain)?;
+    if let Some(picture) = &drawn.plot {
+        let panels = detect_plot(table, rows, args.raw)?;
+        picture.draw(|| panels.to_svg(), || panels.to_png())?;
+    }
+    if let Some(picture) = &drawn.scores {
+        let histogram = score_plot(rows, args.raw);
+        picture.draw(|| histogram.to_svg(), || histogram.to_png())?;
+    }
     let anomalous = rows.iter().filter(|row| row.anomalous).count();
     tracing::info!(rows = rows.len(), anomalous, "done");
     if args.fail_on_anomaly && anomalous > 0 {

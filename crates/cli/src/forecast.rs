@@ -33,7 +33,8 @@ pub(crate) fn forecast(args: &ForecastArgs, quiet: bool) -> Result<(), Failure> 
     };
     task.validate()?;
     let picture = args.plot.as_deref().map(Picture::of).transpose()?;
-    let residuals = args.residuals.as_deref().map(Picture::residuals);
+    let residuals = args.residuals.as_deref();
+    let residuals = residuals.map(|path| Picture::named("--residuals", path));
     let residuals = residuals.transpose()?;
     let progress = terminal::spinner(format!("reading {}", args.input.display()), quiet);
     let table = Table::open(&args.input)?;

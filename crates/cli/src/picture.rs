@@ -22,15 +22,11 @@ impl<'a> Picture<'a> {
         Self::named("--plot", path)
     }
 
-    /// The file that `--residuals` names.
+    /// The file that `flag` names.
     ///
     /// # Errors
     /// As [`Picture::of`].
-    pub(crate) fn residuals(path: &'a Path) -> Result<Self, Failure> {
-        Self::named("--residuals", path)
-    }
-
-    fn named(flag: &str, path: &'a Path) -> Result<Self, Failure> {
+    pub(crate) fn named(flag: &str, path: &'a Path) -> Result<Self, Failure> {
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         match extension.to_ascii_lowercase().as_str() {
             "png" => Ok(Self::Png(path)),

@@ -256,6 +256,13 @@ fn a_hostile_and_long_name_is_inert_on_the_page_and_in_the_picture() {
         );
         assert!(text.len() < 500_000, "{file}: {}", text.len());
     }
+    // On the terminal its beginning is enough, whether it was planned or not.
+    assert!(output.stderr.len() < 3_000, "{}", text(&output.stderr));
+    let nameless = "x".repeat(10_240);
+    let input = column(folder.path(), &nameless, |hour| Some((hour % 24) as f64));
+    let output = capacity(&["--input", input.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert!(said.contains("threshold") && said.len() < 3_000, "{said}");
 }
 
 #[test]

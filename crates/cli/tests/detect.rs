@@ -200,6 +200,27 @@ fn bad_usage_gives_status_2_and_bad_data_1() {
 }
 
 #[test]
+fn what_was_found_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let mut csv = String::from("timestamp,value\n");
+    for i in 0..300 {
+        let value = if i == 200 { 50 } else { i % 5 };
+        csv.push_str(&format!("{},{value}\n", 60 * i));
+    }
+    let (plot, scores) = (file("plot.PNG"), file("scores.svg"));
+    let args = ["detect", "--detector", "robust-z", "--plot", &plot];
+    let found = with_input(&[&args[..], &["--scores", &scores]].concat(), &csv);
+    assert!(found.status.success(), "{}", text(&found.stderr));
+    assert!(std::fs::read(plot).unwrap().starts_with(b"\x89PNG"));
+    let drawn = std::fs::read_to_string(scores).unwrap();
+    assert!(drawn.starts_with("<svg") && drawn.contains("bound"));
+    let wrong = with_input(&[&args[..], &["--scores", "scores.txt"]].concat(), &csv);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("--scores scores.txt: the name of a plot ends in"));
+}
+
+#[test]
 fn compressed_files_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.csv.gz");

@@ -51,8 +51,8 @@
 //!
 //! Parameters are those of the registry (`bongsu detect --list`), and `errors=null`, which gives NULL for
 //! all rows of a partition that cannot be judged (too short, say) instead of ending the query.
-//! Where rows are judged one by one the function keeps no more rows than a batch; otherwise a partition
-//! must fit into memory. Rows that are not sorted yet are sorted before, which holds them all, or goes to
+//! Where rows are judged one by one the function keeps no more rows than a batch; otherwise DataFusion
+//! holds all rows of the query in memory, which no limit bounds. Rows that are not sorted yet are sorted before, which holds them all, or goes to
 //! disk under a limit of memory.
 //!
 //! # Aggregates

@@ -85,7 +85,8 @@ pub use capacity::{
 };
 pub use collect::{Collector, Point, Track};
 pub use detect::{
-    DetectRequest, DetectedRow, are_limits_wrong, detect, explain_choice, tell_outside_limits,
+    DetectRequest, DetectedRow, are_limits_wrong, detect, detect_plot, explain_choice, score_plot,
+    tell_outside_limits,
 };
 pub use drift::{DriftRequest, find_drift};
 pub use dry_run::{Answered, QueryCheck, check_queries};

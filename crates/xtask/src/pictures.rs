@@ -36,6 +36,7 @@ pub(crate) fn run() -> Result {
     cargo::steps(
         "pictures",
         &[
+            ("detect", &|| detect(&studio)),
             ("forecast", &|| forecast(&studio)),
             ("root cause", &|| root_cause(&studio)),
             ("capacity", &|| capacity(&studio)),
@@ -63,6 +64,17 @@ impl Studio {
 fn data(name: &str) -> String {
     let folder = cargo::root().join("crates/bongsu/examples/data");
     folder.join(name).display().to_string()
+}
+
+/// What a detector finds, and how its scores lie.
+fn detect(studio: &Studio) -> Result {
+    let input = data("queue.csv");
+    let args = ["detect", "--detector", "auto", "--input", &input];
+    let mut command = studio.bongsu(&args);
+    command.args(["--output", "detected.csv"]);
+    command.args(["--plot", &studio.image("detect.png")]);
+    command.args(["--scores", &studio.image("scores.png")]);
+    cargo::run(&mut command)
 }
 
 /// A forecast with its parts, and what its model left unexplained.

@@ -16,6 +16,7 @@ pub(crate) use self::job::{Answer, CapacityJob, Heard, QUERY, Ran, Standing, is_
 pub(crate) use self::keep::Kept;
 pub use self::page::{capacity_page, capacity_plot};
 use crate::config::{CapacityConfig, Config};
+use crate::periodic::brief;
 use crate::rca::parse;
 use crate::source::Source;
 use crate::{Error, Table};
@@ -296,7 +297,7 @@ fn gather(
         match plan {
             Ok(plan) => planned.push(plan),
             Err(error) => {
-                failures.push(format!("{}: {error}", wanted.0));
+                failures.push(format!("{}: {error}", brief(&wanted.0)));
                 last = Some(error);
             }
         }

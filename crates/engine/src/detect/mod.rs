@@ -3,6 +3,7 @@
 mod channels;
 mod choice;
 mod lane;
+mod picture;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use bongsu_core::{Contribution, Expectation, Explanation, Labels, Timestamp, Ver
 pub(crate) use self::channels::Channels;
 pub use self::choice::explain_choice;
 pub(crate) use self::lane::{Lane, Manner};
+pub use self::picture::{detect_plot, score_plot};
 use crate::registry::{self, Input, Runner};
 use crate::{Error, Table};
 

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 pub use period::{Period, parse_day};
 
 pub(crate) use job::{ReportJob, ReportWriter};
+pub(crate) use page::brief;
 
 use crate::config::Config;
 use crate::{Error, SavedState};

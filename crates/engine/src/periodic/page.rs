@@ -422,7 +422,7 @@ fn duration(millis: i64) -> String {
 }
 
 /// A text from outside, of a length that a page can bear.
-pub(super) fn brief(text: &str) -> String {
+pub(crate) fn brief(text: &str) -> String {
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

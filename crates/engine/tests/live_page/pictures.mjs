@@ -26,6 +26,15 @@ try {
   await look(390, 844, false);
   await sleep(500);
   await shot("live-queries-phone");
+  await run(`location.hash = "#quality"`);
+  await look(1280, 480, false);
+  await until("a row", () => run(`!!document.querySelector("#quality-table tbody tr")`));
+  await sleep(500);
+  await shot("live-quality");
+  await run(`location.hash = "#capacity"`);
+  await until("a plan", () => run(`!!document.querySelector("#capacity-table tbody tr")`));
+  await sleep(500);
+  await shot("live-capacity");
 } finally {
   await browser.close();
 }
