@@ -51,10 +51,8 @@ impl History {
     pub(crate) fn of(series: &SeriesView<'_>, horizon: i64, needed: usize) -> Result<Self> {
         let mut points = Vec::with_capacity(series.len());
         for (&time, &value) in series.timestamps().iter().zip(series.values()) {
-            if value.is_infinite() {
-                return Err(Error::non_finite(format!("the value at {time}"), value));
-            }
-            if !value.is_nan() {
+            // A ratio of two metrics is infinite where the lower one is 0: that says nothing of the use.
+            if value.is_finite() {
                 points.push((time, value));
             }
         }

@@ -6,7 +6,7 @@
 //!
 //! # Method
 //!
-//! 1. The past is put on a grid of at most 2200 equal steps that end at the last value. Missing values
+//! 1. The past is put on a grid of at most 1500 equal steps that end at the last value. Missing values
 //!    stay missing.
 //! 2. The rhythm of the day, on working days and at weekends, of the weekday and of the year is taken
 //!    off as far as the past shows it at least twice. Lone spikes are cut, and clear shifts of the level

@@ -32,7 +32,7 @@ const TREND_DAYS: f64 = 90.0;
 /// How resources are planned; see the crate's documentation for the method.
 ///
 /// Cost: a fit of each candidate at up to 12 origins, on all threads of the rayon pool, and some 8
-/// bytes a path and step of the horizon. A history of any length is first gathered to at most 2200
+/// bytes a path and step of the horizon. A history of any length is first gathered to at most 1500
 /// steps. Random numbers come from PCG64; results do not depend on the number of threads.
 ///
 /// ```
@@ -220,12 +220,12 @@ impl Planner {
         Clock::new(&self.timezone).map(drop)
     }
 
-    /// Plans `resource` from its past, NaN where a value is missing, and asks for the effect of
+    /// Plans `resource` from its past, NaN or infinite where a value is missing, and asks for the effect of
     /// `changes`.
     ///
     /// # Errors
-    /// When a parameter is outside its domain, a value is infinite, there are fewer values than wanted,
-    /// or no candidate can be fitted.
+    /// When a parameter is outside its domain, there are fewer values than wanted, or no
+    /// candidate can be fitted.
     pub fn plan(
         &self,
         series: &SeriesView<'_>,

@@ -236,7 +236,14 @@ fn faults_name_what_is_wrong() {
     assert!(error(&[]).contains("20"), "{}", error(&[]));
     assert!(error(&[1.0]).contains("found 1") || error(&[1.0]).contains('1'));
     assert!(error(&[f64::NAN; 50]).contains("20"));
-    assert!(error(&[f64::INFINITY; 50]).contains("inf"));
+    assert!(error(&[f64::INFINITY; 50]).contains("20"));
+    let plain: Vec<f64> = (0..200).map(|i| f64::from(i % 24)).collect();
+    let mut holed = plain.clone();
+    holed[77] = f64::INFINITY;
+    let with = plan_with(&quick(), HOUR, &holed, 90.0).unwrap();
+    holed[77] = f64::NAN;
+    let without = plan_with(&quick(), HOUR, &holed, 90.0).unwrap();
+    assert_eq!(with.report, without.report);
     assert!(
         Resource::new("cpu", f64::NAN)
             .unwrap_err()

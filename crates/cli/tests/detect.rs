@@ -212,8 +212,8 @@ fn what_was_found_is_drawn() {
     let args = ["detect", "--detector", "robust-z", "--plot", &plot];
     let found = with_input(&[&args[..], &["--scores", &scores]].concat(), &csv);
     assert!(found.status.success(), "{}", text(&found.stderr));
-    assert!(std::fs::read(plot).unwrap().starts_with(b"\x89PNG"));
-    let drawn = std::fs::read_to_string(scores).unwrap();
+    assert!(fs::read(&plot).unwrap().starts_with(b"\x89PNG"));
+    let drawn = fs::read_to_string(&scores).unwrap();
     assert!(drawn.starts_with("<svg") && drawn.contains("bound"));
     let wrong = with_input(&[&args[..], &["--scores", "scores.txt"]].concat(), &csv);
     assert_eq!(wrong.status.code(), Some(2));

@@ -290,3 +290,23 @@ fn tables_are_files_and_folders_and_results_have_every_format() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("nowhere"), "{}", said(&output));
 }
+
+#[test]
+fn results_of_before_are_kept_until_a_query_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().display().to_string();
+    let table = folder.path().join("load.csv");
+    fs::write(&table, "ts,value\n1,2.5\n2,4.5\n").unwrap();
+    let output = table.display().to_string();
+    let run = |sql: &str| {
+        bongsu(&[
+            "sql", sql, "--data", &data, "--format", "csv", "--output", &output,
+        ])
+    };
+    assert_eq!(run("SELEC").status.code(), Some(2));
+    assert!(fs::read_to_string(&table).unwrap().contains("4.5"));
+    let found = run("SELECT ts, value FROM load WHERE value > 3");
+    assert!(found.status.success(), "{}", said(&found));
+    assert_eq!(fs::read_to_string(&table).unwrap(), "ts,value\n2,4.5\n");
+    assert_eq!(files(folder.path()), [table]);
+}

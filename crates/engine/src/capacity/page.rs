@@ -75,7 +75,7 @@ pub fn capacity_plot(
         (Status::Exhausts | Status::Never | Status::Shrinking, Some(lower)) => plot.span(Span {
             from: after(lower),
             to: outlook.days_left_upper.map_or(end, after),
-            label: format!("crossing, {} likely", percent(level)),
+            label: format!("crossing, interval of {}", percent(level)),
             kind: SpanKind::Crossing,
         }),
         _ => plot,
@@ -267,8 +267,8 @@ fn models(report: &CapacityReport) -> Table {
             ]
         })
     });
-    let note = "Forecasts from moments of the past, over the horizon or a third of the history; the simplest \
-                model within 3 % of the least error is chosen.";
+    let note = "Forecasts from moments of the past, over the horizon or a third of the history; those \
+                whose errors cannot be told apart from the least are taken together, weighted by their errors.";
     let columns = [
         "Resource",
         "Model",

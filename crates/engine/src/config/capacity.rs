@@ -1,6 +1,6 @@
 //! When resources run out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bongsu_capacity::{Candidate, Planner, WhatIf};
@@ -138,9 +138,15 @@ impl CapacityConfig {
         if self.resources.is_empty() {
             return Err(at(&"resources: there must be at least one"));
         }
+        let mut names = BTreeSet::new();
         for (i, resource) in self.resources.iter().enumerate() {
             if resource.name.is_empty() || resource.expr.is_empty() {
                 let message = format!("resources[{i}]: the name and the query must not be empty");
+                return Err(at(&message));
+            }
+            // Plans, alerts and metrics are told apart by it.
+            if !names.insert(&resource.name) {
+                let message = format!("resources[{i}].name: `{}` is there twice", resource.name);
                 return Err(at(&message));
             }
             let bound = resource.threshold;
@@ -177,5 +183,27 @@ impl CapacityConfig {
         self.schedule().map_err(|e| at(&e))?;
         self.planner().map_err(|e| at(&e))?;
         self.changes().map_err(|e| at(&e)).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+
+    #[test]
+    fn two_resources_of_one_name_are_refused() {
+        let of = |second: &str| {
+            let yaml = format!(
+                "source: {{type: prometheus, url: 'http://localhost:9090'}}
+capacity: {{resources: [{{name: cpu, expr: a}}, {{name: {second}, expr: b, threshold: 1}}]}}"
+            );
+            parse(&yaml, None).map(drop).map_err(|e| e.to_string())
+        };
+        assert_eq!(of("cpu b"), Ok(()));
+        let wrong = of("cpu").unwrap_err();
+        assert!(
+            wrong.contains("capacity.resources[1].name: `cpu` is there twice"),
+            "{wrong}"
+        );
     }
 }

@@ -102,8 +102,9 @@ pub struct Exported {
 /// `labels` (a map), `ts` (milliseconds, UTC) and `value`; rows by series and time. `told` hears of every
 /// stretch that is done, and of how many there are.
 ///
-/// A stretch is written whole, and what was there of it before is replaced: the same request twice
-/// gives the same files. Native histograms are left out, with a warning.
+/// A stretch is written whole, and what was there of it before is replaced, whatever selected it: the
+/// same request twice gives the same files. Where there are no samples, what was there is kept, with a
+/// warning. A table has folders of one width: days beside hours are an error. Native histograms are left out, with a warning.
 ///
 /// # Errors
 /// When the request is wrong, the server cannot be asked, or a file cannot be written; the stretches
@@ -130,6 +131,7 @@ pub async fn export(
             request.parts
         )));
     }
+    check_width(request)?;
     let client = client(&request.source)?;
     let total = (end - begin).div_euclid(width) + i64::from((end - begin) % width > 0);
     let mut done = Exported::default();
@@ -170,20 +172,68 @@ fn replace(
     let table = folder.parent().unwrap_or(folder);
     let beside = table.parent().unwrap_or(table);
     let partial = beside.join(format!(".export-{}", std::process::id()));
+    let old = partial.with_extension("old");
+    // One that was killed may have had the same number, and what it left is of another stretch.
+    for left in [&partial, &old] {
+        if left.exists() {
+            fs::remove_dir_all(left)?;
+        }
+    }
     let written = write_parts(&partial, series, parts).inspect_err(|_| {
         // What went wrong is said; that this fails too would only hide it.
         let _ = fs::remove_dir_all(&partial);
     })?;
-    fs::create_dir_all(table)?;
-    // A reader between the two finds no such day.
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
+    if written.0 == 0 {
+        if folder.exists() {
+            // The server may have forgotten what is kept here.
+            tracing::warn!(
+                folder = %folder.display(),
+                "there are no samples of it now: what was exported before is kept"
+            );
+        }
+        return Ok(written);
     }
-    if written.0 > 0 {
-        fs::rename(&partial, folder)?;
-        crate::journal::sync_directory(folder)?;
+    fs::create_dir_all(table)?;
+    // A reader between the two finds no such day; nothing is removed before the new one stands.
+    let was_there = folder.exists();
+    if was_there {
+        fs::rename(folder, &old)?;
+    }
+    if let Err(error) = fs::rename(&partial, folder) {
+        if was_there {
+            fs::rename(&old, folder)?;
+        }
+        return Err(error.into());
+    }
+    crate::journal::sync_directory(folder)?;
+    if was_there {
+        fs::remove_dir_all(&old)?;
     }
     Ok(written)
+}
+
+/// Refuses a table whose folders are of the other width: its rows would be there twice, or not seen.
+fn check_width(request: &ExportRequest) -> Result<(), Error> {
+    let other = match request.by {
+        ExportBy::Day => "hour=",
+        ExportBy::Hour => "day=",
+    };
+    let Ok(entries) = fs::read_dir(&request.folder) else {
+        // It is made when there is something to write.
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(other) {
+            return Err(Error::config(format!(
+                "{} has `{}`, but this export writes `{}`: give each width of time a table of its own",
+                request.folder.display(),
+                name.display(),
+                request.by.folder(request.start)
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn write_parts(
@@ -293,6 +343,71 @@ impl Rows {
         column::<Int64Type>(&mut group, &rows.times, None)?;
         column::<DoubleType>(&mut group, &rows.values, None)?;
         group.close()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_core::Labels;
+
+    use super::*;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    fn one_series() -> Result<BTreeMap<String, Series>, Box<dyn std::error::Error>> {
+        let labels = Labels::from_pairs([("__name__", "up")])?;
+        let times = vec![Timestamp::from_secs(1), Timestamp::from_secs(2)];
+        let series = Series::new(labels, times, vec![1.0, 2.0])?;
+        Ok(BTreeMap::from([(series.labels().selector(), series)]))
+    }
+
+    #[test]
+    fn what_a_killed_export_left_gets_into_no_day() -> Tested {
+        let data = tempfile::tempdir()?;
+        let left = data.path().join(format!(".export-{}", std::process::id()));
+        fs::create_dir_all(left.join("part=0099"))?;
+        let day = data.path().join("metrics/day=1970-01-01");
+        assert_eq!(replace(&day, &one_series()?, 1)?, (1, 2));
+        assert!(!day.join("part=0099").exists());
+        assert!(day.join("part=0000/samples.parquet").exists());
+        // Nothing but the table is left.
+        assert_eq!(fs::read_dir(data.path())?.count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_day_that_the_server_forgot_is_kept() -> Tested {
+        let data = tempfile::tempdir()?;
+        let day = data.path().join("metrics/day=1970-01-01");
+        replace(&day, &one_series()?, 1)?;
+        assert_eq!(replace(&day, &BTreeMap::new(), 1)?, (0, 0));
+        assert!(day.join("part=0000/samples.parquet").exists());
+        assert_eq!(replace(&day, &one_series()?, 1)?, (1, 2));
+        assert_eq!(fs::read_dir(data.path())?.count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn days_and_hours_do_not_mix() -> Tested {
+        let data = tempfile::tempdir()?;
+        fs::create_dir_all(data.path().join("day=2026-03-01"))?;
+        let request = |by| ExportRequest {
+            source: SourceConfig::prometheus("http://localhost:9090".to_owned()),
+            selectors: vec!["up".to_owned()],
+            start: Timestamp::from_secs(0),
+            end: Timestamp::from_secs(60),
+            folder: data.path().to_path_buf(),
+            by,
+            parts: 1,
+        };
+        assert!(check_width(&request(ExportBy::Day)).is_ok());
+        let wrong = check_width(&request(ExportBy::Hour)).map_err(|e| e.to_string());
+        let wrong = wrong.err().unwrap_or_default();
+        assert!(
+            wrong.contains("`day=2026-03-01`") && wrong.contains("`hour=1970-01-01T00`"),
+            "{wrong}"
+        );
         Ok(())
     }
 }

@@ -157,7 +157,11 @@ fn row(record: &csv::StringRecord) -> Option<Row<'_>> {
             expected: number(5),
             lower: number(6),
             upper: number(7),
-            anomalous: record.get(8)? == "1",
+            anomalous: match record.get(8)? {
+                "0" => false,
+                "1" => true,
+                _ => return None,
+            },
         },
         why: record.get(9).unwrap_or_default(),
     })

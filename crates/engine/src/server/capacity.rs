@@ -35,7 +35,8 @@ pub(super) struct CapacityPlan {
     next: Option<Timestamp>,
     /// Why the newest attempt failed, when it did.
     problem: Option<String>,
-    /// The report, as `bongsu capacity --json` writes it; `null` before the first plan.
+    /// The report, as `bongsu capacity --json` writes it below its first entries; `null` before the
+    /// first plan.
     report: Option<Value>,
 }
 
