@@ -68,8 +68,12 @@ fn data(name: &str) -> String {
 
 /// What a detector finds, and how its scores lie.
 fn detect(studio: &Studio) -> Result {
-    let input = data("queue.csv");
-    let args = ["detect", "--detector", "auto", "--input", &input];
+    // Without its labels, which would be a channel.
+    let csv = fs::read_to_string(data("queue.csv"))?;
+    let lines = csv.lines().filter_map(|line| line.rsplit_once(','));
+    let values: Vec<&str> = lines.map(|(values, _)| values).collect();
+    fs::write(studio.scratch.join("queue.csv"), values.join("\n"))?;
+    let args = ["detect", "--detector", "stl", "--input", "queue.csv"];
     let mut command = studio.bongsu(&args);
     command.args(["--output", "detected.csv"]);
     command.args(["--plot", &studio.image("detect.png")]);
